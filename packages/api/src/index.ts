@@ -1,1 +1,10 @@
-export {}
+export * from './errors.ts'
+export * from './events.ts'
+export * from './permissions.ts'
+export * from './route.ts'
+export type { Agent } from './routes/agents.ts'
+export type { ApiKey } from './routes/api-keys.ts'
+export * from './routes/index.ts'
+export type { CertificateRecord, EventRecord } from './routes/records.ts'
+export type { Tenant } from './routes/tenants.ts'
+export * from './shapes.ts'

@@ -1,0 +1,245 @@
+import { PROTOCOL_CODES, type ProtocolCode } from '@lanyard/protocol'
+
+/** One row of the catalogue: how a refusal looks over HTTP, and what its reader can do about it. */
+export interface ErrorRow {
+  readonly status: number
+  readonly title: string
+  readonly remedy: string
+}
+
+const row = (status: number, title: string, remedy: string): ErrorRow => ({ status, title, remedy })
+
+/** Refusals of the API, the authority and the programs. Codes never change their meaning; texts may improve. */
+const OWN = {
+  body_invalid: row(400, 'The request does not have the declared form', 'Correct the fields listed under `errors`.'),
+  query_invalid: row(400, 'A query parameter is not as declared', 'Correct the parameters listed under `errors`.'),
+  cursor_invalid: row(400, 'This cursor is not one of ours', 'Start again without `cursor`.'),
+  csr_invalid: row(400, 'The CSR cannot be read', 'Send one PKCS#10 request, DER in PEM, made by a current tool.'),
+  csr_signature_invalid: row(
+    400,
+    'The CSR is not signed by the key that it carries',
+    'Make the CSR again with the private key that belongs to its public key.',
+  ),
+  key_type_forbidden: row(
+    400,
+    'The key type is not allowed for this tenant',
+    'Use an allowed key type, or have the tenant set `key_policy` to `modern`.',
+  ),
+  key_too_small: row(400, 'The key is outside the allowed sizes', 'Make an RSA key of 2048 to 4096 bits.'),
+  key_exponent_forbidden: row(
+    400,
+    'The RSA public exponent is not allowed',
+    'Make the key with public exponent 65537, the default of every tool.',
+  ),
+  ttl_out_of_range: row(
+    400,
+    'The lifetime asked for is not allowed',
+    'Ask for 60 seconds up to the lifetime of the tier, or leave `ttl_sec` out.',
+  ),
+  name_invalid: row(
+    400,
+    'This is not a valid name',
+    'Use 1 to 63 characters: a-z, 0-9, dot, underscore, hyphen; the first a letter or digit.',
+  ),
+  lifecycle_forbidden: row(
+    400,
+    'An agent cannot be put into this lifecycle by hand',
+    'Set active, degraded, restricted, quarantined or retired; `pending` ends with the first certificate.',
+  ),
+  unauthenticated: row(
+    401,
+    'No valid credential came with the request',
+    'Send an API key or an agent token as `Authorization: Bearer`, or a client certificate.',
+  ),
+  credential_conflict: row(
+    401,
+    'Two credentials name different identities',
+    'Send one credential, or two that name the same agent.',
+  ),
+  token_expired: row(
+    401,
+    'The token is outside its lifetime',
+    'Bootstrap again; compare `server_time` with your clock.',
+  ),
+  certificate_expired: row(
+    401,
+    'The client certificate has ended',
+    'Bootstrap the agent again; compare `server_time` with your clock.',
+  ),
+  permission_missing: row(
+    403,
+    'This credential lacks a permission',
+    'Use a credential whose role has the permission named under `permission`.',
+  ),
+  tenant_mismatch: row(
+    403,
+    'This credential belongs to another tenant',
+    'Use a credential of the tenant that the request names.',
+  ),
+  agent_not_covered: row(
+    403,
+    'This API key may not bootstrap this agent',
+    'Use an API key whose `agents` pattern matches the agent.',
+  ),
+  agent_quarantined: row(
+    403,
+    'The agent is quarantined',
+    'An operator must investigate and reinstate it: POST /v1/agents/{tenant}/{agent}/reinstate.',
+  ),
+  agent_retired: row(
+    403,
+    'The agent is retired for ever',
+    'Register a new agent under another name; a retired name never returns.',
+  ),
+  incarnation_dead: row(403, 'This credential is from before a kill', 'Bootstrap the agent again, with a new token.'),
+  token_reused: row(
+    403,
+    'This token already serves another key',
+    'Bootstrap again for a new token; if you did not use it, somebody else did: see the events.',
+  ),
+  token_key_mismatch: row(
+    403,
+    'This token is bound to another key',
+    'Use the key whose thumbprint was given as `jkt` at bootstrap.',
+  ),
+  key_reused: row(403, 'A renewal needs a new key', 'Make a fresh key for each renewal.'),
+  lineage_forked: row(
+    403,
+    'Two different keys renewed the same certificate',
+    'The lineage is frozen, since one of the two is a copy. Investigate, then bootstrap again.',
+  ),
+  lineage_ended: row(403, 'This lineage has ended', 'Bootstrap the agent again.'),
+  certificate_revoked: row(403, 'The certificate is revoked', 'Bootstrap the agent again, if an operator agrees.'),
+  certificate_superseded: row(403, 'A newer certificate of this lineage exists', 'Renew with the newest certificate.'),
+  certificate_untrusted: row(
+    401,
+    'The client certificate is not one of ours',
+    'Present an X.509-SVID that this authority issued, with its chain.',
+  ),
+  peer_not_allowed: row(
+    403,
+    'The service does not accept this caller',
+    'Ask the owner of the service to allow your SPIFFE ID.',
+  ),
+  role_too_wide: row(
+    403,
+    'A new key may hold no more than its creator',
+    'Ask for a role, tenant and pattern within those of your own key.',
+  ),
+  agent_unknown: row(404, 'There is no such agent', 'Register it first: POST /v1/agents.'),
+  tenant_unknown: row(404, 'There is no such tenant', 'Create it first: POST /v1/tenants.'),
+  route_unknown: row(404, 'There is no such route', 'See /openapi.json for all routes.'),
+  not_found: row(404, 'There is no such thing', 'Check the identifier.'),
+  method_not_allowed: row(405, 'The route does not know this method', 'Use a method listed in the Allow header.'),
+  agent_exists: row(
+    409,
+    'An agent of this name exists',
+    'Choose another name; the name of a retired agent stays taken.',
+  ),
+  tenant_exists: row(
+    409,
+    'A tenant of this name exists',
+    'Choose another name, or change the existing tenant with PATCH.',
+  ),
+  body_too_large: row(413, 'The request body is too large', 'Send less; the limit is given under `limit_bytes`.'),
+  media_type_unsupported: row(415, 'The media type is not the declared one', 'Send `Content-Type: application/json`.'),
+  rate_limited: row(429, 'Too many requests for this identity', 'Wait as `Retry-After` says.'),
+  headers_too_large: row(431, 'The request headers are too large', 'Send fewer or shorter headers.'),
+  internal_error: row(
+    500,
+    'Something broke on our side',
+    'Give the `request_id` to an operator; the log has the cause.',
+  ),
+  not_ready: row(503, 'The server is starting, stopping or cannot reach its store', 'Try again shortly.'),
+  store_unavailable: row(503, 'The store cannot record now', 'Nothing was issued; try again shortly.'),
+  config_invalid: row(400, 'The configuration cannot be used', 'Correct the setting named in the message.'),
+  passphrase_required: row(
+    400,
+    'The keys in this store are under a passphrase',
+    'Set LANYARD_PASSPHRASE or LANYARD_PASSPHRASE_FILE.',
+  ),
+  passphrase_wrong: row(
+    400,
+    'The passphrase does not open the keys of this store',
+    'Give the passphrase that the store was made with; nothing was changed.',
+  ),
+  permissions_too_wide: row(
+    400,
+    'A private file or folder can be read by others',
+    'chmod 700 the folder and 600 its files.',
+  ),
+  keys_missing: row(
+    400,
+    'The store knows authorities whose keys are not there',
+    'Start with the key manager and data folder that the store was made with.',
+  ),
+  store_newer: row(
+    400,
+    'The store was written by a newer version',
+    'Start a version of Lanyard at least as new as the one that wrote it.',
+  ),
+  store_foreign: row(
+    400,
+    'The store belongs to another trust domain',
+    'Give the trust domain that the store was made with, or another data folder.',
+  ),
+  store_damaged: row(400, 'The store cannot be read', 'Restore it from a backup; nothing was changed.'),
+  data_in_use: row(
+    400,
+    'Another process serves this data folder',
+    'Stop the other process, or use another --data folder.',
+  ),
+  address_in_use: row(400, 'The address is taken', 'Choose another --listen address, or port 0 for any free one.'),
+  server_unreachable: row(503, 'The authority cannot be reached', 'Check the URL and that `lanyard up` runs.'),
+  fingerprint_mismatch: row(
+    401,
+    'The server shows another root than the one you trust',
+    'Compare the fingerprint with the one that `lanyard up` printed; somebody may be in between.',
+  ),
+  usage_invalid: row(400, 'The command cannot be understood', 'See `lanyard help`.'),
+} as const satisfies Record<string, ErrorRow>
+
+/** Codes of the lower floor, as the API would show them: bytes that are not what they claim to be are bad requests. */
+const fromProtocol = Object.fromEntries(
+  Object.entries<{ title: string; remedy: string }>(PROTOCOL_CODES).map(([code, { title, remedy }]) => [
+    code,
+    row(400, title, remedy),
+  ]),
+) as Record<ProtocolCode, ErrorRow>
+
+export type ErrorCode = keyof typeof OWN | ProtocolCode
+
+/** Every refusal: code → status, title, remedy. Where both floors know a code, the row of this floor says how it is shown. */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = { ...fromProtocol, ...OWN }
+
+/** Members that some problems carry beside the standard ones (RFC 9457, 3.2). */
+export interface ProblemExtras {
+  /** `body_invalid`, `query_invalid`: what is wrong where. */
+  readonly errors?: readonly { readonly path: string; readonly message: string }[]
+  /** `permission_missing`: the permission. */
+  readonly permission?: string
+  /** Time errors: the server's clock, RFC 3339. */
+  readonly server_time?: string
+  /** Time errors: by how many seconds the credential missed the server's time; positive: it ended that long ago. */
+  readonly skew_sec?: number
+  /** `rate_limited`: whole seconds to wait, the same as `Retry-After`. */
+  readonly retry_after_sec?: number
+  /** `body_too_large`: the limit in bytes. */
+  readonly limit_bytes?: number
+  /** `key_type_forbidden`, `key_too_small`: what came, what is allowed. */
+  readonly got?: string
+  readonly allowed?: readonly string[]
+}
+
+/** A refusal with its code. `detail` is for people, never holds a secret, and says what was expected and what came. */
+export class LanyardError extends Error {
+  override readonly name = 'LanyardError'
+  readonly code: ErrorCode
+  readonly extras: ProblemExtras
+
+  constructor(code: ErrorCode, detail: string, extras: ProblemExtras = {}, options?: { cause?: unknown }) {
+    super(detail, options)
+    this.code = code
+    this.extras = extras
+  }
+}

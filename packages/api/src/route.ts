@@ -1,0 +1,92 @@
+import type { z } from 'zod'
+import type { ErrorCode } from './errors.ts'
+import type { EventType } from './events.ts'
+import type { Permission } from './permissions.ts'
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
+/** Kinds of credentials that a route can accept. */
+export type CredentialKind = 'api-key' | 'agent-token' | 'agent-certificate'
+
+/** Who may call. `public` says why a stranger may; `permission: null` means that any valid credential will do. */
+export type Auth =
+  | { readonly kind: 'public'; readonly because: string }
+  | {
+      readonly kind: 'identity'
+      readonly accepts: readonly [CredentialKind, ...CredentialKind[]]
+      readonly permission: Permission | null
+    }
+
+/**
+ * How often. `identity` counts against the caller's own allowance; `none` says why no limit is needed: what comes
+ * before authentication is limited by connection, not here.
+ */
+export type Limit = { readonly per: 'identity' } | { readonly per: 'none'; readonly because: string }
+
+/** Which events it writes, or why it writes none. */
+export type Audit = readonly [EventType, ...EventType[]] | { readonly because: string }
+
+/** One call: everything that mounting, authentication, limits, OpenAPI, clients, docs and guard tests derive from. */
+export interface Route {
+  /** Method and path, `{name}` for parameters: `GET /v1/agents/{tenant}/{agent}`. */
+  readonly call: `${Method} /${string}`
+  readonly summary: string
+  readonly auth: Auth
+  readonly limit: Limit
+  readonly audit: Audit
+  /** Strict object; none means that the call takes no body. */
+  readonly body?: z.ZodType
+  /** The body may be left out altogether. */
+  readonly bodyOptional?: true
+  readonly query?: z.ZodType
+  readonly status: 200 | 201 | 204
+  /** None with status 204. */
+  readonly reply?: z.ZodType
+  /** `application/json` where none is given. */
+  readonly media?: string
+  /** Codes of its own; those of authentication, limits and form come with the declaration. */
+  readonly errors: readonly ErrorCode[]
+}
+
+/** Declares a route; gives it back with its exact type. */
+export const route = <const R extends Route>(declaration: R): R => declaration
+
+type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParamNames<Rest>
+  : never
+
+/** The path parameters of a route, by name. */
+export type Params<R extends Route> = { readonly [Name in ParamNames<R['call']>]: string }
+/** The body that a handler receives, parsed. */
+export type Body<R extends Route> = R extends { body: infer B extends z.ZodType } ? z.output<B> : undefined
+/** The body that a client sends. */
+export type BodyInput<R extends Route> = R extends { body: infer B extends z.ZodType } ? z.input<B> : undefined
+/** The query that a handler receives, parsed. */
+export type Query<R extends Route> = R extends { query: infer Q extends z.ZodType } ? z.output<Q> : undefined
+export type QueryInput<R extends Route> = R extends { query: infer Q extends z.ZodType } ? z.input<Q> : undefined
+/** What a handler gives back and a client gets. */
+export type Reply<R extends Route> = R extends { reply: infer T extends z.ZodType } ? z.output<T> : undefined
+
+/** What a handler is called with. `Caller` is the identity that authentication proved; null on public routes. */
+export interface Request<R extends Route, Caller> {
+  readonly params: Params<R>
+  readonly body: Body<R>
+  readonly query: Query<R>
+  readonly caller: R['auth'] extends { kind: 'public' } ? null : Caller
+  readonly requestId: string
+  /** Remote address, for events. */
+  readonly source: string
+}
+
+export type Handler<R extends Route, Caller> = (request: Request<R, Caller>) => Reply<R> | Promise<Reply<R>>
+
+/** One handler for each declared route: a missing one, or one too many, does not compile. */
+export type Handlers<Routes extends Record<string, Route>, Caller> = {
+  readonly [Id in keyof Routes]: Handler<Routes[Id], Caller>
+}
+
+/** Method and path of a declaration. */
+export function splitCall(call: Route['call']): { method: Method; path: string } {
+  const space = call.indexOf(' ')
+  return { method: call.slice(0, space) as Method, path: call.slice(space + 1) }
+}

@@ -1,0 +1,38 @@
+import { bootstrapAgent, issueCert, revokeCert, whoami } from './agent.ts'
+import { createAgent, getAgent, listAgents, reinstateAgent, retireAgent, updateAgent } from './agents.ts'
+import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.ts'
+import { getBundle, getJwks, getOpenApi, getRootPem, healthz, readyz } from './public.ts'
+import { listCertificates, listEvents } from './records.ts'
+import { createTenant, getTenant, listTenants, updateTenant } from './tenants.ts'
+
+/** The whole API. What is not here does not exist: mounting, limits, audit, OpenAPI and guard tests walk this table. */
+export const routes = {
+  bootstrapAgent,
+  issueCert,
+  revokeCert,
+  whoami,
+  createTenant,
+  listTenants,
+  getTenant,
+  updateTenant,
+  createAgent,
+  listAgents,
+  getAgent,
+  updateAgent,
+  retireAgent,
+  reinstateAgent,
+  listCertificates,
+  listEvents,
+  createApiKey,
+  listApiKeys,
+  deleteApiKey,
+  getBundle,
+  getJwks,
+  getRootPem,
+  getOpenApi,
+  healthz,
+  readyz,
+} as const
+
+export type Routes = typeof routes
+export type RouteId = keyof Routes

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { ROLES, type RoleName } from './permissions.ts'
+
+/** Names of tenants and agents: they stand in SPIFFE IDs as they are, so nothing is ever escaped. */
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,62}$/
+
+export const TIERS = ['platinum', 'gold', 'silver', 'bronze', 'restricted'] as const
+export const LIFECYCLES = ['pending', 'active', 'degraded', 'restricted', 'quarantined', 'retired'] as const
+export const KEY_POLICIES = ['rsa-only', 'modern'] as const
+
+export const Tier = z.enum(TIERS)
+export const Lifecycle = z.enum(LIFECYCLES)
+export const KeyPolicy = z.enum(KEY_POLICIES)
+/** The role of an API key; `agent` is held by agents alone. */
+export const KeyRole = z.enum(Object.keys(ROLES).filter(role => role !== 'agent') as Exclude<RoleName, 'agent'>[])
+
+export type Tier = z.output<typeof Tier>
+export type Lifecycle = z.output<typeof Lifecycle>
+export type KeyPolicy = z.output<typeof KeyPolicy>
+export type KeyRole = z.output<typeof KeyRole>
+
+/** A name in a request. Its form is judged once, by the name rule of the authority, which answers `name_invalid`. */
+export const Name = z.string().max(256).meta({ pattern: NAME_PATTERN.source })
+/** RFC 3339, in UTC. */
+export const Time = z.string().meta({ format: 'date-time' })
+/** Thirty-two lower-case hex digits. */
+export const Serial = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
+export const Reason = z.string().min(1).max(500)
+export const Labels = z
+  .record(z.string().min(1).max(63), z.string().max(255))
+  .refine(labels => Object.keys(labels).length <= 32, 'expected at most 32 labels')
+export const Owner = z.string().max(255)
+export const Description = z.string().max(1000)
+/** Seconds a certificate may be expired and still renew. */
+export const Grace = z.int().min(0).max(86_400)
+/** Calls per minute; 0: none is counted. */
+export const RateLimit = z.int().min(0).max(1_000_000)
+/** A pattern of agent names: `*` stands for any run of characters. */
+export const AgentPattern = z
+  .string()
+  .regex(/^[a-z0-9._*-]{1,63}$/, 'expected a name in which * stands for any characters')
+
+/** Query fields of every list. */
+export const page = {
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: z.string().max(512).optional(),
+}
+
+/** A list: its items, and the cursor of the next page or null at the end. */
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() })
+
+/** A boolean in a query. */
+export const Flag = z.enum(['true', 'false']).transform(text => text === 'true')
