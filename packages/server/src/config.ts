@@ -1,0 +1,124 @@
+import { KEY_POLICIES } from '@lanyard/api'
+import { z } from 'zod'
+
+/** Where the server listens. Port 0 takes any free one. */
+export interface Address {
+  /** A name or an address, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+/** `HOST:PORT`, an IPv6 address in brackets. */
+const Listen = z.string().transform((text, context): Address => {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = bracketed ?? plain
+  const port = Number(digits)
+  if (host !== undefined && port <= 65_535) return { host, port }
+  context.addIssue({ code: 'custom', message: 'expected HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443' })
+  return z.NEVER
+})
+
+const MINUTE = 60
+const DAY = 86_400
+
+/** A count or a size that must be there. */
+const count = (usual: number, least: number, most: number) => z.int().min(least).max(most).default(usual)
+const milliseconds = (usual: number) => count(usual, 100, 600_000)
+
+const limits = {
+  rate_per_minute: count(1000, 0, 1_000_000).describe('Calls per minute for each identity; 0: none is counted'),
+  connections: count(10_000, 1, 1_000_000).describe('Open connections'),
+  handshakes_per_sec: count(1000, 1, 1_000_000).describe('TLS handshakes begun per second, by all together'),
+  handshake_timeout_ms: milliseconds(10_000).describe('Time for a TLS handshake'),
+  header_timeout_ms: milliseconds(10_000).describe('Time for the header of a request to arrive'),
+  body_timeout_ms: milliseconds(10_000).describe('Time for the body of a request to arrive'),
+  idle_timeout_ms: milliseconds(60_000).describe('Time that a connection may stay open between requests'),
+  header_bytes: count(16_384, 1024, 1_048_576).describe('Bytes of the header of a request'),
+  body_bytes: count(65_536, 1024, 16_777_216).describe('Bytes of the body of a request'),
+  http2_streams: count(100, 1, 10_000).describe('Open HTTP/2 streams per connection'),
+  http2_resets_per_sec: count(50, 1, 10_000).describe(
+    'HTTP/2 streams that a client may reset per second before its connection is closed',
+  ),
+  shutdown_ms: milliseconds(5000).describe('Time that requests under way have after a signal to stop'),
+}
+
+const retention = {
+  certificates_hours: count(24, 1, 87_600).describe('Hours that a certificate is remembered after its end'),
+  events_days: count(90, 1, 3650).describe('Days that an event is remembered'),
+}
+
+const log = {
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('The least important kind of message that is logged'),
+  format: z.enum(['json', 'text']).default('json').describe('One JSON object or one line of text for each message'),
+}
+
+const ca = {
+  algorithm: z
+    .enum(['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'])
+    .default('P-256')
+    .describe('Keys of the root and the intermediates; the root of an existing store stays as it is'),
+}
+
+/**
+ * Everything that can be set about a server, under the same names as in `lanyard.yaml`. Every field has a usable
+ * absence. The passphrase is not here: a secret comes by LANYARD_PASSPHRASE or LANYARD_PASSPHRASE_FILE alone.
+ */
+export const ServerConfig = z.strictObject({
+  data: z.string().min(1).default('lanyard-data').describe('Folder of the store and its keys, 0700'),
+  listen: Listen.prefault('127.0.0.1:8443').describe('HOST:PORT to listen at; port 0 takes any free one'),
+  trust_domain: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Trust domain; none: that of the store, lanyard.internal for a new one'),
+  id_template: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'Path of agents in SPIFFE IDs, fixed at the first start; none: that of the store, /tenant/{tenant}/agent/{agent} for a new one',
+    ),
+  hosts: z
+    .array(z.string().min(1).max(253))
+    .max(100)
+    .default([])
+    .describe("Further DNS names and IP addresses of the server, for its own certificate beside this machine's"),
+  dns_suffixes: z
+    .array(z.string().min(1).max(253))
+    .max(100)
+    .default([])
+    .describe('Domains under which agents may have DNS names; none: no DNS names at all'),
+  keys: z
+    .enum(['store', 'memory'])
+    .default('store')
+    .describe('Where private keys lie: wrapped in the store, or nowhere once the process ends'),
+  ca: z.strictObject(ca).prefault({}),
+  max_lineage_sec: count(30 * DAY, 10 * MINUTE, 3650 * DAY).describe(
+    'Seconds that renewals may go on before an agent must bootstrap again',
+  ),
+  renewal_grace_sec: count(60 * MINUTE, 0, DAY).describe(
+    'Seconds that a certificate may be expired and still renew, for new tenants',
+  ),
+  key_policy: z
+    .enum(KEY_POLICIES)
+    .default('rsa-only')
+    .describe('Keys that agents may have, for new tenants: RSA alone, or P-256, P-384 and Ed25519 too'),
+  limits: z.strictObject(limits).prefault({}),
+  retention: z.strictObject(retention).prefault({}),
+  log: z.strictObject(log).prefault({}),
+})
+
+export type ServerConfig = z.output<typeof ServerConfig>
+/** The same as one writes it: everything may be left out. */
+export type ServerConfigInput = z.input<typeof ServerConfig>
+
+/** The trust domain of a new store whose owner named none. The top-level domain is reserved for private use. */
+export const DEFAULT_TRUST_DOMAIN = 'lanyard.internal'
+
+/** The settings of a server whose owner set nothing but what is given here. */
+export function serverConfig(input: ServerConfigInput = {}): ServerConfig {
+  return ServerConfig.parse(input)
+}
