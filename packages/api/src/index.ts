@@ -1,5 +1,6 @@
 export * from './errors.ts'
 export * from './events.ts'
+export * from './nearest.ts'
 export * from './permissions.ts'
 export * from './route.ts'
 export type { Agent } from './routes/agents.ts'

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { LanyardError, nearest } from '@lanyard/api'
+import { parseDocument } from 'yaml'
+import type { z } from 'zod'
+import { ServerConfig } from './config.ts'
+import { SETTINGS, type Setting } from './settings.ts'
+
+/** Read from the folder where the server starts, if it is there and no other file is named. */
+export const CONFIG_FILE = 'lanyard.yaml'
+
+export interface ConfigSources {
+  /** By flag, without hyphens, as they were written. They win over everything. */
+  readonly flags?: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Wins over the file. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** The file to read; none: `lanyard.yaml` in `cwd`, if it exists. */
+  readonly file?: string | undefined
+  readonly cwd?: string
+}
+
+export interface LoadedConfig {
+  /** With an absolute `data`. */
+  readonly config: ServerConfig
+  /** The file that was read, or null. */
+  readonly file: string | null
+}
+
+/** Variables of ours that are no settings: clients, the passphrase, and the file itself. */
+const OTHER_VARIABLES = [
+  'LANYARD_CONFIG',
+  'LANYARD_PASSPHRASE',
+  'LANYARD_PASSPHRASE_FILE',
+  'LANYARD_URL',
+  'LANYARD_API_KEY',
+  'LANYARD_TOKEN',
+  'LANYARD_ROOT_SHA256',
+  'LANYARD_PROFILE',
+]
+/** Kubernetes puts these into every pod beside a service called `lanyard`. */
+const SERVICE_LINK = /^LANYARD_(SERVICE_(HOST|PORT)|PORT)(_|$)/
+
+type Tree = Record<string, unknown>
+
+/**
+ * The settings of a server from flags, environment and file, in this order of precedence. What is not a setting is
+ * refused, since a misspelt limit that silently does not hold is worse than a server that does not start.
+ *
+ * @throws LanyardError `config_invalid`, naming the setting, where it was written, and the nearest known one
+ */
+export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
+  const cwd = sources.cwd ?? process.cwd()
+  const env = sources.env ?? {}
+  const named = sources.file ?? env.LANYARD_CONFIG
+  const file = resolve(cwd, named ?? CONFIG_FILE)
+  const text = readConfigFile(file, named !== undefined)
+  const tree = text === null ? {} : parseFile(file, text)
+  // A path means the same wherever the server is started: the file says it from its own folder.
+  if (typeof tree.data === 'string') tree.data = resolve(dirname(file), tree.data)
+  refuseUnknownVariables(env)
+  for (const setting of SETTINGS) {
+    const written = sources.flags?.[setting.flag] ?? env[setting.variable]
+    if (written !== undefined) put(tree, setting, read(setting, written))
+  }
+  const config = validate(tree)
+  return { config: { ...config, data: resolve(cwd, config.data) }, file: text === null ? null : file }
+}
+
+function readConfigFile(file: string, required: boolean): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' && !required) return null
+    throw refusal(`cannot read the configuration file ${file}: ${code}`)
+  }
+}
+
+function parseFile(file: string, text: string): Tree {
+  const document = parseDocument(text, { uniqueKeys: true, stringKeys: true })
+  const fault = document.errors[0] ?? document.warnings[0]
+  if (fault) throw refusal(`${file}: ${fault.message.split('\n')[0]}`)
+  const tree: unknown = document.toJS() ?? {}
+  if (!isTree(tree)) throw refusal(`${file}: expected settings, one "name: value" to a line`)
+  refuseUnknownKeys(file, tree)
+  return tree
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function refuseUnknownKeys(file: string, tree: Tree): void {
+  const keys = SETTINGS.map(setting => setting.key)
+  for (const key of writtenKeys(tree, keys)) {
+    if (!keys.includes(key)) throw refusal(`${file}: ${key} is not a setting; the nearest is ${nearest(key, keys)}`)
+  }
+}
+
+/** Keys with their folder; a folder is what holds settings, so that `log: 3` is a wrong value and not a new name. */
+function writtenKeys(tree: Tree, known: readonly string[]): string[] {
+  return Object.entries(tree).flatMap(([name, value]) => {
+    if (!known.some(key => key.startsWith(`${name}.`))) return [name]
+    return isTree(value) ? Object.keys(value).map(inner => `${name}.${inner}`) : []
+  })
+}
+
+function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
+  const known = [...SETTINGS.map(setting => setting.variable), ...OTHER_VARIABLES]
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('LANYARD_') || SERVICE_LINK.test(name) || known.includes(name)) continue
+    throw refusal(`the environment variable ${name} is not a setting; the nearest is ${nearest(name, known)}`)
+  }
+}
+
+function read(setting: Setting, written: string | readonly string[]): unknown {
+  const texts = typeof written === 'string' ? [written] : written
+  const last = texts.at(-1) ?? ''
+  switch (setting.kind) {
+    case 'text':
+      return last
+    case 'number':
+      // What is not a number stays a text, which the schema refuses with its name.
+      return /^-?\d+$/.test(last) ? Number(last) : last
+    case 'list':
+      return texts.flatMap(text => text.split(',')).flatMap(item => item.trim() || [])
+    default:
+      throw new TypeError(`unknown kind ${setting.kind satisfies never}`)
+  }
+}
+
+function put(tree: Tree, setting: Setting, value: unknown): void {
+  const [first, second] = setting.key.split('.') as [string, string?]
+  if (second === undefined) tree[first] = value
+  else tree[first] = { ...(isTree(tree[first]) ? tree[first] : {}), [second]: value }
+}
+
+function validate(tree: Tree): ServerConfig {
+  const result = ServerConfig.safeParse(tree)
+  if (result.success) return result.data
+  throw refusal(result.error.issues.map(issue => describe(issue, tree)).join('; '))
+}
+
+function describe(issue: z.core.$ZodIssue, tree: Tree): string {
+  const key = issue.path.filter(step => typeof step === 'string').join('.')
+  const setting = SETTINGS.find(one => one.key === key)
+  const names = setting ? `${key} (--${setting.flag}, ${setting.variable})` : key
+  const got = issue.path.reduce<unknown>((value, step) => (value as Tree)[String(step)], tree)
+  return `${names}: ${issue.message}, got ${JSON.stringify(got)}`
+}
+
+const refusal = (detail: string) => new LanyardError('config_invalid', detail)

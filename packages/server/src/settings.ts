@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { ServerConfig } from './config.ts'
+
+/** One setting, under all of its names. */
+export interface Setting {
+  /** In `lanyard.yaml`, a dot between folder and name: `limits.body_bytes`. */
+  readonly key: string
+  /** On the command line, without the two hyphens: `limits-body-bytes`. */
+  readonly flag: string
+  /** In the environment: `LANYARD_LIMITS_BODY_BYTES`. */
+  readonly variable: string
+  readonly kind: 'text' | 'number' | 'list'
+  /** What may stand there: `HOST:PORT`, `1024 to 16777216`, `json or text`. */
+  readonly form: string
+  /** The value where none is given, as one would write it; empty where none is the value. */
+  readonly usual: string
+  /** What it is for, one line. */
+  readonly about: string
+}
+
+interface Schema {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly properties?: Readonly<Record<string, Schema>>
+}
+
+/** Every setting, in the order of the schema, which is the only place where settings are declared. */
+export const SETTINGS: readonly Setting[] = settingsOf(z.toJSONSchema(ServerConfig, { io: 'input' }) as Schema, '')
+
+function settingsOf(schema: Schema, folder: string): Setting[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
+    field.properties ? settingsOf(field, `${folder}${name}.`) : [settingOf(`${folder}${name}`, field)],
+  )
+}
+
+function settingOf(key: string, field: Schema): Setting {
+  const words = key.split(/[._]/)
+  return {
+    key,
+    flag: words.join('-'),
+    variable: `LANYARD_${words.join('_').toUpperCase()}`,
+    kind: field.type === 'integer' ? 'number' : field.type === 'array' ? 'list' : 'text',
+    form: formOf(field),
+    usual: Array.isArray(field.default) || field.default === null ? '' : String(field.default ?? ''),
+    about: field.description ?? '',
+  }
+}
+
+function formOf(field: Schema): string {
+  if (field.enum) return field.enum.join(', ')
+  if (field.type === 'integer') return `${field.minimum} to ${field.maximum}`
+  return field.type === 'array' ? 'list' : 'text'
+}
