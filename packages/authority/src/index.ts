@@ -1,1 +1,23 @@
-export {}
+export * from './bootstrap.ts'
+export * from './caller.ts'
+export * from './event.ts'
+export type { X509Issuer } from './issue/issuer.ts'
+export { Issuing, type IssuingPorts, newSerial } from './issue/issuing.ts'
+export type { Issued, IssueRequest } from './issue/request.ts'
+export { KEY_POLICY } from './key-policy.ts'
+export * from './lifetime.ts'
+export * from './liveness.ts'
+export * from './names.ts'
+export * from './ports.ts'
+export * from './registry/agents.ts'
+export {
+  type ApiKeyInput,
+  callerOfApiKey,
+  createApiKey,
+  deleteApiKey,
+  newApiKey,
+  parseApiKey,
+} from './registry/api-keys.ts'
+export * from './registry/tenants.ts'
+export * from './revoke.ts'
+export * from './time.ts'

@@ -1,0 +1,90 @@
+import { type KeyRole, LanyardError, type Permission } from '@lanyard/api'
+import type { AgentKey } from './ports.ts'
+
+/** Who calls with an API key. */
+export interface ApiKeyCaller {
+  readonly kind: 'api-key'
+  readonly id: string
+  readonly name: string
+  readonly role: KeyRole
+  readonly permissions: ReadonlySet<Permission>
+  /** Null: every tenant. */
+  readonly tenant: string | null
+  /** Pattern of the agents that it may bootstrap; null: every one. */
+  readonly agents: string | null
+  readonly rateLimit: number | null
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
+interface AgentCaller extends AgentKey {
+  readonly permissions: ReadonlySet<Permission>
+  readonly spiffeId: string
+  readonly lineage: string
+  readonly incarnation: number
+  readonly expiresAt: number
+}
+
+/** An agent with the token of its bootstrap. */
+export interface TokenCaller extends AgentCaller {
+  readonly kind: 'agent-token'
+  readonly jti: string
+  /** Thumbprint of the key that the token is bound to, or null. */
+  readonly jkt: string | null
+}
+
+/** An agent that proved, by TLS, the key of its own certificate. */
+export interface CertificateCaller extends AgentCaller {
+  readonly kind: 'agent-certificate'
+  readonly issuerKeyId: string
+  readonly serial: string
+  readonly keyThumbprint: string
+}
+
+/** The identity that authentication proved. */
+export type Caller = ApiKeyCaller | TokenCaller | CertificateCaller
+
+/** One call, as far as records tell of it. */
+export interface Act {
+  readonly caller: Caller | 'server'
+  /** Unix milliseconds. */
+  readonly at: number
+  /** Remote address. */
+  readonly source: string | null
+  /** Request id, the same in the reply, the log and the events. */
+  readonly correlation: string | null
+}
+
+/** The caller as events name it. */
+export function actorOf(caller: Caller | 'server'): string {
+  if (caller === 'server') return 'server'
+  return caller.kind === 'api-key' ? `api-key:${caller.id}` : `agent:${caller.spiffeId}`
+}
+
+/** The name under which calls are counted: all credentials of one agent share one allowance. */
+export function identityOf(caller: Caller): string {
+  return caller.kind === 'api-key' ? `api-key:${caller.id}` : `agent:${caller.tenant}/${caller.agent}`
+}
+
+/** Throws `permission_missing`, naming the permission, unless the caller has it. */
+export function requirePermission(caller: Caller | 'server', permission: Permission): void {
+  if (caller === 'server' || caller.permissions.has(permission)) return
+  throw new LanyardError('permission_missing', `expected a credential with ${permission}, got ${actorOf(caller)}`, {
+    permission,
+  })
+}
+
+/**
+ * Throws `tenant_mismatch` unless the caller may speak of this tenant. Nothing is looked up, so that the answer does
+ * not tell whether a foreign tenant exists.
+ */
+export function requireTenant(caller: Caller | 'server', tenant: string): void {
+  if (caller === 'server' || caller.tenant === null || caller.tenant === tenant) return
+  throw new LanyardError('tenant_mismatch', `expected tenant ${caller.tenant}, got ${tenant}`)
+}
+
+/** The tenant that a list is restricted to: the one asked for, or the caller's own; undefined for all. */
+export function tenantScope(caller: Caller, asked: string | undefined): string | undefined {
+  if (asked !== undefined) requireTenant(caller, asked)
+  return asked ?? caller.tenant ?? undefined
+}

@@ -1,0 +1,87 @@
+import type { Tier } from '@lanyard/api'
+import { LanyardError } from '@lanyard/api'
+import type { PublicKeyInfo } from '@lanyard/protocol'
+import type { CertificateCaller, TokenCaller } from '../caller.ts'
+import { requireKeyType } from '../key-policy.ts'
+import { lifetimeFor } from '../lifetime.ts'
+import { requireAlive, requireOpenLineage } from '../liveness.ts'
+import type { Subject } from '../ports.ts'
+import { isoTime } from '../time.ts'
+
+/** What was granted, to whom, for how long. */
+export interface Grant {
+  readonly subject: Subject
+  readonly caller: TokenCaller | CertificateCaller
+  readonly key: PublicKeyInfo
+  /** RFC 7638, base64url. */
+  readonly keyThumbprint: string
+  readonly tier: Tier
+  readonly ttlSec: number
+  /** Unix milliseconds: the moment that all was judged at, and that the lifetime counts from. */
+  readonly at: number
+}
+
+/** The only way to a signature, good for one: it can be made by {@link check} alone, so the wrong order cannot be written. */
+export interface Clearance {
+  /** The grant, once; throws from the second time on. */
+  take(): Grant
+}
+
+class OneUse implements Clearance {
+  #grant: Grant | null
+
+  constructor(grant: Grant) {
+    this.#grant = grant
+  }
+
+  take(): Grant {
+    const grant = this.#grant
+    if (grant === null) throw new Error('this clearance has served its certificate')
+    this.#grant = null
+    return grant
+  }
+}
+
+// Who holds a Clearance that is not in here has written one by hand.
+const genuine = new WeakSet<Clearance>()
+
+/** The grant of a clearance that {@link check} made; throws for any other object and for a second use. */
+export function redeem(clearance: Clearance): Grant {
+  if (!genuine.has(clearance)) throw new Error('expected a clearance made by check()')
+  return clearance.take()
+}
+
+/**
+ * Judges a request: liveness gate, lineage, age of the credential, key policy, lifetime. Throws `agent_quarantined`,
+ * `agent_retired`, `incarnation_dead`, `lineage_forked`, `lineage_ended`, `certificate_expired`, `key_type_forbidden`,
+ * `ttl_out_of_range`.
+ */
+export function check(asked: Omit<Grant, 'tier' | 'ttlSec'> & { readonly ttlSec: number | undefined }): Clearance {
+  const tier = requireAlive(asked.subject.agent, asked.caller.incarnation)
+  requireOpenLineage(asked.subject, asked.at)
+  requireFresh(asked.caller, asked.subject, tier, asked.at)
+  requireKeyType(asked.subject.tenant.keyPolicy, asked.key)
+  const clearance = new OneUse({ ...asked, tier, ttlSec: lifetimeFor(tier, asked.ttlSec) })
+  genuine.add(clearance)
+  return clearance
+}
+
+/**
+ * A certificate may renew a while after its end, so that sleep and outages heal without a person; not in the
+ * restricted tier. A token may not. Throws `certificate_expired` or `token_expired`, with the server's time and the skew.
+ */
+export function requireFresh(
+  caller: TokenCaller | CertificateCaller,
+  { tenant }: Pick<Subject, 'tenant'>,
+  tier: Tier,
+  at: number,
+): void {
+  const graceSec = caller.kind === 'agent-token' || tier === 'restricted' ? 0 : tenant.renewalGraceSec
+  if (at < caller.expiresAt + graceSec * 1000) return
+  const late = Math.ceil((at - caller.expiresAt) / 1000)
+  throw new LanyardError(
+    caller.kind === 'agent-token' ? 'token_expired' : 'certificate_expired',
+    `expected a credential that ended at most ${graceSec} s ago, got one that ended ${late} s ago`,
+    { server_time: isoTime(at), skew_sec: late },
+  )
+}

@@ -1,0 +1,124 @@
+import { LanyardError } from '@lanyard/api'
+import {
+  type Crypto,
+  jwkFromSpki,
+  jwkThumbprint,
+  type PublicKeyInfo,
+  parseCsr,
+  toHex,
+  verifyCsr,
+} from '@lanyard/protocol'
+import { requireKeyType } from '../key-policy.ts'
+import { renewAfter } from '../lifetime.ts'
+import type { Clock, Dice, Rows, Store, Subject } from '../ports.ts'
+import type { SpiffeIdOf } from '../registry/agents.ts'
+import { buildLeaf, signLeaf } from './build.ts'
+import { type Clearance, check, type Grant, redeem } from './check.ts'
+import { inspect } from './inspect.ts'
+import type { X509Issuer } from './issuer.ts'
+import { recordIssue, type Signed } from './record.ts'
+import type { Issued, IssueRequest } from './request.ts'
+
+/** What the pipeline works with. */
+export interface IssuingPorts {
+  readonly store: Store
+  readonly rows: Rows
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly dice: Dice
+  readonly spiffeIdOf: SpiffeIdOf
+  /** The authority of this moment. */
+  readonly issuer: () => X509Issuer
+}
+
+/**
+ * The one way to a certificate: check → build → sign → inspect → record → reply. Every door (CSR exchange, and those to
+ * come) ends here. A certificate whose record is refused never leaves.
+ */
+export class Issuing {
+  readonly #ports: IssuingPorts
+
+  constructor(ports: IssuingPorts) {
+    this.#ports = ports
+  }
+
+  /**
+   * Issues one certificate, durably recorded when the promise is kept. Throws the codes of the route `issueCert`.
+   */
+  async issue(request: IssueRequest): Promise<Issued> {
+    const clearance = await this.#clear(request)
+    const issuer = this.#ports.issuer()
+    const grant = redeem(clearance)
+    const serial = newSerial(this.#ports.dice)
+    const unsigned = buildLeaf(grant, issuer, serial, this.#ports.crypto)
+    const der = await signLeaf(unsigned, issuer)
+    this.#inspect(der, grant, issuer)
+    const { notBefore, notAfter } = unsigned
+    const signed: Signed = { grant, issuerKeyId: issuer.keyId, serial, notBefore, notAfter }
+    await this.#record(signed, request)
+    return this.#reply(der, signed, issuer)
+  }
+
+  async #clear(request: IssueRequest): Promise<Clearance> {
+    const { rows, store, clock, crypto } = this.#ports
+    const subject = requireOwn(await store.read(() => rows.lineages.subject(request.caller.lineage)), request)
+    const key = provenKey(request.csr, subject, crypto)
+    const keyThumbprint = jwkThumbprint(jwkFromSpki(key.der), crypto)
+    const { caller, ttlSec } = request
+    return check({ subject, caller, key, keyThumbprint, ttlSec, at: clock.now() })
+  }
+
+  #inspect(der: Uint8Array, grant: Grant, issuer: X509Issuer): void {
+    const { subject, key, tier, at } = grant
+    inspect(der, { subject, spiffeId: this.#ports.spiffeIdOf(subject.agent), spki: key.der, issuer, tier, at })
+  }
+
+  async #record(signed: Signed, request: IssueRequest): Promise<void> {
+    const { store, rows, clock } = this.#ports
+    const { caller, source, correlation } = request
+    const refused = await store.write(() => recordIssue(rows, signed, { caller, at: clock.now(), source, correlation }))
+    if (refused) throw refused
+  }
+
+  #reply(der: Uint8Array, { grant, serial, notBefore, notAfter }: Signed, issuer: X509Issuer): Issued {
+    const { subject, tier, ttlSec, at } = grant
+    return {
+      der,
+      spiffeId: subject.agent.spiffeId,
+      serial,
+      notBefore,
+      notAfter,
+      tier,
+      ttlSec,
+      renewAfter: renewAfter(at, ttlSec, fraction(this.#ports.dice)),
+      chainPem: issuer.chainPem,
+      bundlePem: issuer.bundlePem,
+    }
+  }
+}
+
+// The lineage must be the very one that the credential was bound to, of the agent that it names.
+function requireOwn(subject: Subject | undefined, { caller }: IssueRequest): Subject {
+  const own = subject && subject.agent.tenant === caller.tenant && subject.agent.agent === caller.agent
+  if (!own) throw new LanyardError('lineage_ended', 'the lineage of this credential is not known')
+  return subject
+}
+
+/** The CSR's key, proved by its self-signature. The key policy is asked first: it costs nothing, a signature does. */
+function provenKey(csr: Uint8Array, subject: Subject, crypto: Crypto): PublicKeyInfo {
+  requireKeyType(subject.tenant.keyPolicy, parseCsr(csr).publicKey)
+  return verifyCsr(csr, crypto)
+}
+
+/** Sixteen random bytes, positive, the first not zero (RFC 5280, 4.1.2.2), as 32 hex digits. */
+export function newSerial(dice: Dice): string {
+  const bytes = dice.bytes(16)
+  bytes[0] = (bytes[0]! & 0x7f) | 0x40
+  return toHex(bytes)
+}
+
+/** A number from 0 to 1 from two random bytes. */
+const fraction = (dice: Dice): number => {
+  const [high, low] = dice.bytes(2) as unknown as [number, number]
+  return (high * 256 + low) / 65_535
+}

@@ -1,0 +1,96 @@
+import { LanyardError } from '@lanyard/api'
+import type { Act } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import { type Place, placeByRenewal, placeByToken, type Refusal } from '../lineage.ts'
+import { requireAlive, requireOpenLineage } from '../liveness.ts'
+import type { CertificateState, Rows, Step, Subject } from '../ports.ts'
+import { type Grant, requireFresh } from './check.ts'
+
+/** A certificate that is signed and waits for its record. */
+export interface Signed {
+  readonly grant: Grant
+  readonly issuerKeyId: string
+  readonly serial: string
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+/**
+ * Records a certificate, asking the gate again inside the transaction: what happened between the check and now (a kill,
+ * a revocation, another renewal) decides. Gives null when recorded, or the refusal whose mark was recorded instead.
+ * Throws, with nothing written, what {@link check} throws, `certificate_revoked`, and `not_ready` when the tier fell
+ * meanwhile.
+ */
+export function* recordIssue(rows: Rows, signed: Signed, act: Act): Step<LanyardError | null> {
+  const { grant } = signed
+  const subject = yield* rows.lineages.subject(grant.subject.lineage.id)
+  if (!subject) throw new LanyardError('lineage_ended', 'this lineage is not known')
+  const tier = requireAlive(subject.agent, grant.caller.incarnation)
+  if (tier !== grant.tier)
+    throw new LanyardError('not_ready', `the tier changed from ${grant.tier} to ${tier} meanwhile`)
+  requireOpenLineage(subject, act.at)
+  requireFresh(grant.caller, subject, tier, grant.at)
+  const place = yield* placeOf(rows, subject, signed)
+  if (place.kind === 'refusal') {
+    yield* mark(rows, subject, place, act)
+    return place.error
+  }
+  yield* rows.certificates.insert(rowOf(signed, subject, place, act))
+  yield* advance(rows, subject, place, grant.keyThumbprint)
+  if (subject.agent.lifecycle === 'pending') yield* activate(rows, subject, act)
+  return null
+}
+
+function* placeOf(rows: Rows, { lineage }: Subject, { grant }: Signed): Step<Place | Refusal> {
+  const { caller, keyThumbprint } = grant
+  if (caller.kind === 'agent-token') return placeByToken(lineage, caller, keyThumbprint)
+  const parent = yield* rows.certificates.find(caller.issuerKeyId, caller.serial)
+  if (!parent || parent.lineage !== lineage.id) {
+    throw new LanyardError('lineage_ended', 'the record of this certificate has left the store')
+  }
+  if (parent.revokedAt !== null)
+    throw new LanyardError('certificate_revoked', `certificate ${parent.serial} is revoked`)
+  return placeByRenewal(lineage, parent, keyThumbprint)
+}
+
+function* mark(rows: Rows, { lineage, agent }: Subject, refusal: Refusal, act: Act): Step<void> {
+  if (refusal.freeze) {
+    const { generation, newestKey } = lineage
+    yield* rows.lineages.change(lineage.id, { standing: 'frozen', generation, newestKey })
+  }
+  const detail = { code: refusal.error.code, lineage: lineage.id, generation: lineage.generation }
+  yield* rows.events.append(eventOf(act, refusal.event, agent, detail, 'refused'))
+}
+
+// A retry stays in its generation and leaves the lineage as it is.
+function* advance(rows: Rows, { lineage }: Subject, place: Place, key: string): Step<void> {
+  if (place.generation === lineage.generation) return
+  yield* rows.lineages.change(lineage.id, { standing: 'open', generation: place.generation, newestKey: key })
+}
+
+function* activate(rows: Rows, { agent }: Subject, act: Act): Step<void> {
+  yield* rows.agents.update({ ...agent, lifecycle: 'active', updatedAt: act.at })
+  yield* rows.events.append(eventOf(act, 'agent.activated', agent))
+}
+
+function rowOf({ grant, ...signed }: Signed, { agent, lineage }: Subject, place: Place, act: Act): CertificateState {
+  const { caller } = grant
+  return {
+    ...signed,
+    tenant: agent.tenant,
+    agent: agent.agent,
+    spiffeId: agent.spiffeId,
+    tier: grant.tier,
+    issuedAt: grant.at,
+    lineage: lineage.id,
+    generation: place.generation,
+    parent: place.parent,
+    mintedBy: caller.kind === 'agent-token' ? `agent-token:${caller.jti}` : `certificate:${caller.serial}`,
+    incarnation: agent.incarnation,
+    keyThumbprint: grant.keyThumbprint,
+    revokedAt: null,
+    revokedReason: null,
+    source: act.source,
+    correlation: act.correlation,
+  }
+}

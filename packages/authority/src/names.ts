@@ -1,0 +1,16 @@
+import { LanyardError, NAME_PATTERN } from '@lanyard/api'
+
+/**
+ * A tenant's or agent's name, judged at the door. Throws `name_invalid`: a name stands in SPIFFE IDs as it is, and
+ * what must be escaped somewhere is escaped wrongly somewhere (GHSA-59w7-v8rr-pr4p).
+ */
+export function requireName(what: 'tenant' | 'agent', name: string): string {
+  if (NAME_PATTERN.test(name)) return name
+  throw new LanyardError('name_invalid', `expected ${what} to match ${NAME_PATTERN.source}, got ${shown(name)}`)
+}
+
+// What a stranger wrote goes into the message shortened and without control characters.
+function shown(name: string): string {
+  const clean = name.replace(/[^\x20-\x7e]/g, '?')
+  return clean.length > 80 ? `"${clean.slice(0, 80)}…" (${name.length} characters)` : `"${clean}"`
+}

@@ -1,0 +1,131 @@
+import { type KeyRole, LanyardError, permissionsOf } from '@lanyard/api'
+import { type Crypto, equalBytes, fromUtf8, toHex } from '@lanyard/protocol'
+import { type Act, type ApiKeyCaller, actorOf } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import type { ApiKeyState, Dice, Rows, Step } from '../ports.ts'
+import { requireTenantState } from './tenants.ts'
+
+/** What is asked of a new API key. */
+export interface ApiKeyInput {
+  readonly name: string
+  readonly role: KeyRole
+  readonly tenant?: string | undefined
+  readonly agents?: string | undefined
+  readonly expiresInSec?: number | undefined
+  readonly rateLimit?: number | undefined
+}
+
+/** An API key that nothing is said of ends after 90 days. */
+export const API_KEY_DAYS = 90
+
+// lanyard_<12 hex: public id>_<64 hex: 256 random bits>: a form that secret scanners can know.
+const FORM = /^lanyard_([0-9a-f]{12})_([0-9a-f]{64})$/
+
+/** A new key: its text, to be shown once, and what is stored of it. */
+export function newApiKey(dice: Dice, crypto: Crypto): { id: string; key: string; hash: Uint8Array } {
+  const id = toHex(dice.bytes(6))
+  const secret = toHex(dice.bytes(32))
+  return { id, key: `lanyard_${id}_${secret}`, hash: hashSecret(secret, crypto) }
+}
+
+/** Public id and hash of a key as it came; undefined for what is no API key. */
+export function parseApiKey(text: string, crypto: Crypto): { id: string; hash: Uint8Array } | undefined {
+  const match = FORM.exec(text)
+  return match ? { id: match[1]!, hash: hashSecret(match[2]!, crypto) } : undefined
+}
+
+// 256 random bits need no slow hash: there is nothing to guess.
+const hashSecret = (secret: string, crypto: Crypto) => crypto.sha256(fromUtf8(`lanyard-api-key:${secret}`))
+
+/** Who calls, if the stored key is the one that came and still counts at `at`; otherwise `unauthenticated`. */
+export function callerOfApiKey(state: ApiKeyState | undefined, hash: Uint8Array, at: number): ApiKeyCaller {
+  const known = state !== undefined && state.revokedAt === null && equalBytes(state.hash, hash)
+  if (!known) throw new LanyardError('unauthenticated', 'this API key is not known')
+  if (at >= state.expiresAt) throw new LanyardError('unauthenticated', `API key ${state.id} has ended`)
+  const { id, name, role, tenant, agents, rateLimit, expiresAt } = state
+  return { kind: 'api-key', id, name, role, permissions: permissionsOf(role), tenant, agents, rateLimit, expiresAt }
+}
+
+/**
+ * Makes a key within the scope and permissions of its creator. `fresh.key` is shown once, by the caller of this.
+ * Throws `role_too_wide`, `tenant_mismatch`, `tenant_unknown`, `name_invalid`.
+ */
+export function* createApiKey(
+  rows: Rows,
+  input: ApiKeyInput,
+  fresh: { readonly id: string; readonly hash: Uint8Array },
+  act: Act & { readonly caller: ApiKeyCaller | 'server' },
+): Step<ApiKeyState> {
+  const creator = act.caller === 'server' ? null : act.caller
+  const tenant = input.tenant ?? creator?.tenant ?? null
+  const agents = input.agents ?? creator?.agents ?? null
+  if (tenant !== null) yield* requireTenantState(rows, tenant, act)
+  if (creator) requireWithin(creator, input.role, agents)
+  const state: ApiKeyState = {
+    id: fresh.id,
+    hash: fresh.hash,
+    name: input.name,
+    role: input.role,
+    tenant,
+    agents,
+    createdBy: actorOf(act.caller),
+    createdAt: act.at,
+    expiresAt: act.at + (input.expiresInSec ?? API_KEY_DAYS * 86_400) * 1000,
+    rateLimit: input.rateLimit ?? null,
+    revokedAt: null,
+  }
+  yield* rows.apiKeys.insert(state)
+  yield* rows.events.append(eventOf(act, 'apikey.created', { tenant }, describe(state)))
+  return state
+}
+
+/** Ends a key; one that the caller may not see is `not_found`, as if it were not there. */
+export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly caller: ApiKeyCaller }): Step<void> {
+  const state = yield* rows.apiKeys.find(id)
+  const seen = state && state.revokedAt === null && (act.caller.tenant === null || act.caller.tenant === state.tenant)
+  if (!seen) throw new LanyardError('not_found', 'there is no such API key')
+  yield* rows.apiKeys.revoke(id, act.at)
+  yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: state.tenant }, describe(state)))
+}
+
+/** Throws `agent_not_covered` unless the key may bootstrap this agent. */
+export function requireCovered(caller: ApiKeyCaller, agent: string): void {
+  if (caller.agents === null || matchesPattern(caller.agents, agent)) return
+  throw new LanyardError('agent_not_covered', `expected an agent that matches ${caller.agents}, got ${agent}`)
+}
+
+function requireWithin(creator: ApiKeyCaller, role: KeyRole, agents: string | null): void {
+  const missing = [...permissionsOf(role)].filter(permission => !creator.permissions.has(permission))
+  if (missing.length > 0) {
+    throw new LanyardError('role_too_wide', `role ${role} holds ${missing.join(', ')}, which your key does not`)
+  }
+  // A star of the new pattern is matched as a character, which only a star of the creator's can cover.
+  if (creator.agents !== null && (agents === null || !matchesPattern(creator.agents, agents))) {
+    throw new LanyardError('role_too_wide', `expected a pattern within ${creator.agents}, got ${agents ?? '*'}`)
+  }
+}
+
+/** Whether `pattern` covers `name` from end to end; `*` stands for any run of characters. Linear: no backtracking into earlier stars. */
+export function matchesPattern(pattern: string, name: string): boolean {
+  const [first, ...rest] = pattern.split('*') as [string, ...string[]]
+  if (rest.length === 0) return pattern === name
+  const last = rest.pop()!
+  if (!name.startsWith(first) || name.length < first.length + last.length || !name.endsWith(last)) return false
+  let from = first.length
+  const end = name.length - last.length
+  for (const part of rest) {
+    const at = name.indexOf(part, from)
+    if (at < 0 || at + part.length > end) return false
+    from = at + part.length
+  }
+  return true
+}
+
+const describe = ({ id, name, role, agents, expiresAt, rateLimit }: ApiKeyState) => ({
+  id,
+  name,
+  role,
+  agents,
+  expires_at_ms: expiresAt,
+  rate_limit: rateLimit,
+})

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { dependenciesOf, listed } from '../tools/dependencies.ts'
+
+/** Who may import whom: a package may use what stands on lower floors, never beside or above. */
+const FLOORS: Record<string, { readonly may: readonly string[]; readonly because: string }> = {
+  protocol: { may: [], because: 'what the bytes mean depends on nothing' },
+  api: { may: ['protocol'], because: 'what may be asked is data' },
+  authority: { may: ['protocol', 'api'], because: 'decisions are pure: clock, dice and stores are ports' },
+  server: { may: ['protocol', 'api', 'authority'], because: 'it gives the ports their drivers' },
+  sdk: { may: ['protocol'], because: 'it goes into the programs of others and stays tiny' },
+  cli: { may: ['protocol', 'api', 'authority', 'server', 'sdk'], because: 'it stands on top' },
+}
+const PURE = ['protocol', 'api', 'authority']
+const IMPURE = [
+  {
+    pattern: /\bDate\.now\b|\bnew Date\(/,
+    because: 'the time is a port: a decision must be repeatable on a test clock',
+  },
+  { pattern: /\bMath\.random\b/, because: 'dice are a port, and Math.random can be predicted' },
+  { pattern: /from 'node:|\bprocess\.|\bBuffer\b|\bconsole\./, because: 'pure floors touch nothing outside' },
+]
+const ROOMS = /(^|\/)(utils?|common|shared|helpers?|misc|core)(\/|\.[a-z]+$)/
+
+const sources = (name: string) =>
+  globSync(`packages/${name}/src/**/*.ts`).filter(file => !/\.(test|suite)\.ts$/.test(file))
+
+test('every package has a floor, and every listed package exists', () => {
+  const present = globSync('packages/*/package.json').map(file => file.split('/')[1])
+  assert.deepEqual(present.toSorted(), Object.keys(FLOORS).toSorted())
+})
+
+test('packages import from lower floors alone', () => {
+  for (const [name, { may, because }] of Object.entries(FLOORS)) {
+    for (const file of sources(name)) {
+      for (const [, other] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'@lanyard\/([a-z]+)/g)) {
+        assert.ok(may.includes(other!), `${file} imports ${other}, but ${name} may not: ${because}`)
+      }
+    }
+  }
+})
+
+test('packages reach into each other only through what they export', () => {
+  for (const file of Object.keys(FLOORS).flatMap(sources)) {
+    const outward = readFileSync(file, 'utf8').match(
+      /from '(?:\.\.\/)+(?:packages|protocol|api|authority|server|sdk|cli)\/[^']*'/,
+    )
+    assert.equal(outward, null, `${file} imports ${outward?.[0]}: use the package's name`)
+  }
+})
+
+test('pure floors have no clock, no dice and no I/O', () => {
+  for (const file of PURE.flatMap(sources).filter(file => !file.startsWith('packages/protocol/src/node/'))) {
+    const code = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    for (const { pattern, because } of IMPURE) assert.doesNotMatch(code, pattern, `${file}: ${because}`)
+  }
+})
+
+test('no room has a name that cannot say no', () => {
+  const files = globSync('{packages,test,tools,bench}/**/*.{ts,mjs}', { exclude: path => path === 'node_modules' })
+  assert.deepEqual(
+    files.filter(file => ROOMS.test(file)),
+    [],
+  )
+})
+
+test('each shipped program has exactly the dependencies that are listed beside it', () => {
+  for (const name of listed) {
+    const file = `packages/${name}/DEPENDENCIES.txt`
+    assert.ok(existsSync(file), `${file} is missing: npm run dependencies`)
+    assert.equal(readFileSync(file, 'utf8'), dependenciesOf(name), `${file} is out of date: npm run dependencies`)
+  }
+})
+
+test('the lock file says nothing that would warn a newcomer', () => {
+  const text = readFileSync('package-lock.json', 'utf8')
+  const entries = Object.entries<Record<string, unknown>>(JSON.parse(text).packages)
+  for (const [name, entry] of entries) {
+    assert.equal(entry.engines, undefined, `${name} has engines: run npm run lock`)
+    assert.equal(entry.hasInstallScript, undefined, `${name} has an install script`)
+    assert.equal(entry.deprecated, undefined, `${name} is deprecated`)
+  }
+  assert.doesNotMatch(text, /"resolved": "https?:/, 'the lock file names a registry host')
+})

@@ -1,0 +1,60 @@
+// Runs the tests: `npm test [-- FILE …]`, `npm run soak`. Prints failures in full, the five slowest tests, and a count.
+import { globSync } from 'node:fs'
+import process from 'node:process'
+import type { EventData } from 'node:test'
+import { run } from 'node:test'
+
+const TESTS = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts']
+const SOAKS = ['test/soak/*.soak.ts']
+
+const named = process.argv.slice(2).filter(argument => !argument.startsWith('--'))
+const patterns = process.argv.includes('--soak') ? SOAKS : TESTS
+const files = (named.length > 0 ? named : patterns.flatMap(pattern => globSync(pattern))).toSorted()
+if (files.length === 0) throw new Error(`no test files for ${patterns.join(', ')}`)
+
+interface Done {
+  readonly name: string
+  readonly file: string
+  readonly ms: number
+}
+const passed: Done[] = []
+const skipped: Done[] = []
+const failed: Done[] = []
+
+const stream = run({ files, concurrency: 2, execArgv: ['--disable-warning=ExperimentalWarning'] })
+stream.on('test:pass', data => record(data.skip ? skipped : passed, data))
+stream.on('test:fail', data => {
+  if (record(failed, data)) report(data)
+})
+stream.on('test:stdout', data => process.stdout.write(data.message))
+stream.on('test:stderr', data => process.stderr.write(data.message))
+await stream.forEach(() => {})
+
+if (skipped.length > 0) console.log(`skipped:\n${skipped.map(line).join('\n')}`)
+console.log(`\nfive slowest tests of ${files.length} files:`)
+for (const test of passed.toSorted((a, b) => b.ms - a.ms).slice(0, 5)) console.log(line(test))
+console.log(
+  `\n${passed.length} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`,
+)
+// A test that was to run and did not is a failure where everything must be there.
+const incomplete = passed.length === 0 || (process.env.CI === 'true' && skipped.length > 0)
+process.exitCode = failed.length > 0 || incomplete ? 1 : 0
+
+// Suites and files repeat what their tests say.
+function record(list: Done[], data: EventData.TestPass | EventData.TestFail): boolean {
+  const file = data.file ?? ''
+  const isFile = data.nesting === 0 && file.endsWith(data.name)
+  if (data.details.type === 'suite' || isFile) return isFile && list === failed && data.details.duration_ms === 0
+  list.push({ name: data.name, file, ms: data.details.duration_ms })
+  return true
+}
+
+function report(data: EventData.TestFail): void {
+  const cause = data.details.error.cause
+  console.error(`\n✖ ${data.name}  (${data.file}:${data.line})`)
+  console.error(cause instanceof Error ? (cause.stack ?? cause.message) : cause)
+}
+
+function line({ name, file, ms }: Done): string {
+  return `${ms.toFixed(0).padStart(7)} ms  ${name}  (${file.replace(`${process.cwd()}/`, '')})`
+}
