@@ -66,7 +66,7 @@ describe('parseDnsPattern', () => {
   it('takes a host as it is', () =>
     assert.deepEqual(parseDnsPattern('example.com'), { wildcard: false, base: 'example.com' }))
 
-  for (const text of ['*', '*.', '*.com', '*.*.com', 'ba*.example.com', '*z.example.com', 'foo.*.example.com'])
+  for (const text of ['*', '*.', '*.*.com', 'ba*.example.com', '*z.example.com', 'foo.*.example.com'])
     it(`refuses ${text}`, () => assert.equal(parseDnsPattern(text), null))
 
   it('refuses a wildcard within an A-label', () => assert.equal(parseDnsPattern('xn--*-1b3c148a.example.com'), null))

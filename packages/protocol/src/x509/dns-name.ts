@@ -21,14 +21,13 @@ export function parseDnsName(text: string): string | null {
 }
 
 /**
- * A dNSName of a certificate, or null when it is malformed. The wildcard must be the whole left-most label (RFC 9525,
- * 6.3), so that it can never be part of an A-label, and two labels must follow: `*.com` would vouch for strangers.
+ * A dNSName of a certificate, or null when it is malformed. A wildcard must be the whole left-most label (RFC 9525, 6.3),
+ * so that it can never be part of an A-label.
  */
 export function parseDnsPattern(text: string): DnsPattern | null {
   const wildcard = text.startsWith('*.')
   const base = parseDnsName(wildcard ? text.slice(2) : text)
-  if (base === null || (wildcard && !base.includes('.'))) return null
-  return { wildcard, base }
+  return base === null ? null : { wildcard, base }
 }
 
 /** `host` without its left-most label, or null for a single label. */
