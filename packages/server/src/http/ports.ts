@@ -1,0 +1,76 @@
+import type { Clock, Dice, Issuing, Rows, SpiffeIdOf, Store, TenantDefaults } from '@lanyard/authority'
+import type { Bundle, Crypto, Signer, VerifyKey } from '@lanyard/protocol'
+import type { ServerConfig } from '../config.ts'
+
+/** The ceilings on what strangers can cost, as they stand in the configuration. */
+export type HttpLimits = ServerConfig['limits']
+
+/** Where messages go; a pino logger fits. Fields never hold a secret. */
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** The server's own certificate, leaf first and then its intermediates, and the key of the leaf. PEM. */
+export interface ServerTls {
+  readonly key: string
+  readonly cert: string
+}
+
+/** The authorities of the trust domain at this moment. Each call may answer differently than the one before. */
+export interface HttpAuthorities {
+  /** Name of the trust domain, without the scheme. */
+  readonly trustDomain: string
+  /** The trust domain's own SPIFFE bundle: the roots that client certificates must lead to. */
+  bundle(): Bundle
+  /** The roots, in PEM. */
+  rootsPem(): string
+  /** Public keys of agent tokens, by `kid`. */
+  tokenKeys(): ReadonlyMap<string, VerifyKey>
+  /** The key that signs new agent tokens. */
+  tokenSigner(): { readonly kid: string; readonly signer: Signer }
+  /** The JWK Set of {@link tokenKeys}, as text. */
+  jwksJson(): string
+}
+
+/** What handlers work with. */
+export interface HandlerPorts {
+  readonly clock: Clock
+  readonly dice: Dice
+  readonly crypto: Crypto
+  readonly store: Store
+  readonly rows: Rows
+  readonly authorities: HttpAuthorities
+  readonly issuing: Pick<Issuing, 'issue'>
+  readonly spiffeIdOf: SpiffeIdOf
+  readonly tenantDefaults: TenantDefaults
+  readonly maxLineageSec: number
+  /** At least 32 secret bytes that authenticate cursors, the same on every instance. */
+  readonly cursorSecret: Uint8Array
+}
+
+/** All that {@link createHttp} is made of. */
+export interface HttpParts extends HandlerPorts {
+  readonly limits: HttpLimits
+  readonly tls: ServerTls
+  readonly log: Log
+  /** False while the instance cannot serve for a reason that only it knows; `/readyz` asks the store by itself. */
+  readonly ready?: () => boolean
+}
+
+/** The listener with everything behind it. */
+export interface HttpServer {
+  /**
+   * Listens; gives the port, which port 0 leaves to the system. Throws `address_in_use`.
+   */
+  listen(host: string, port: number): Promise<{ readonly port: number }>
+  /** Uses another certificate for connections from now on; open ones go on. Throws what OpenSSL says of a key that does not fit. */
+  setTls(tls: ServerTls): void
+  /**
+   * Takes no new connection, answers what is under way, then cuts what is left after `graceMs`. Kept once every
+   * connection is closed; again without effect.
+   */
+  close(graceMs: number): Promise<void>
+}
