@@ -1,3 +1,4 @@
+import { TEXT_CODES } from './codes.ts'
 import { DER_CODES } from './der/codes.ts'
 import { JOSE_CODES } from './jose/codes.ts'
 import { SPIFFE_CODES } from './spiffe/codes.ts'
@@ -10,7 +11,7 @@ export interface CodeRow {
 }
 
 /** Every way in which this package refuses bytes: code → title and remedy. */
-export const PROTOCOL_CODES = { ...DER_CODES, ...X509_CODES, ...JOSE_CODES, ...SPIFFE_CODES } as const
+export const PROTOCOL_CODES = { ...TEXT_CODES, ...DER_CODES, ...X509_CODES, ...JOSE_CODES, ...SPIFFE_CODES } as const
 
 export type ProtocolCode = keyof typeof PROTOCOL_CODES
 
