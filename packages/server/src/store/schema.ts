@@ -1,0 +1,136 @@
+import type { Generated } from 'kysely'
+
+/**
+ * The tables as SQL sees them, the same in every database: bytes for ids and hashes, integers for times (Unix
+ * milliseconds, seconds in `not_before` and `not_after`), short numbers for what many rows name.
+ */
+export interface Schema {
+  migrations: { id: number; name: string; at: number }
+  meta: { key: string; value: string }
+  trust_domains: { id: Generated<number>; name: string }
+  /** One row a trust domain; taken last in a transaction. */
+  epoch: { trust_domain: number; epoch: number }
+  instances: { id: Generated<number>; uuid: string; created_at: number }
+  /** Stands for (trust domain, issuer key id) in every certificate row. */
+  issuers: { id: Generated<number>; trust_domain: number; key_id: Uint8Array }
+  tenants: TenantTable
+  agents: AgentTable
+  lineages: LineageTable
+  certificates: CertificateTable
+  events: EventTable
+  chain_anchors: { instance: number; chain: number; seq: number; hash: Uint8Array }
+  chain_heads: { instance: number; chain: number; seq: number; hash: Uint8Array; at: number; signature: string }
+  api_keys: ApiKeyTable
+  authorities: AuthorityTable
+}
+
+export interface TenantTable {
+  id: Generated<number>
+  trust_domain: number
+  tenant: string
+  key_policy: string
+  renewal_grace_sec: number
+  created_at: number
+  updated_at: number
+}
+
+export interface AgentTable {
+  id: Generated<number>
+  tenant_id: number
+  agent: string
+  spiffe_id: string
+  tier: string
+  lifecycle: string
+  provenance: string
+  owner: string
+  description: string
+  /** JSON object. */
+  labels: string
+  incarnation: number
+  dead_through: number
+  created_at: number
+  updated_at: number
+}
+
+export interface LineageTable {
+  /** Stands for the lineage in certificate rows. */
+  no: Generated<number>
+  id: Uint8Array
+  tenant_id: number
+  agent_id: number
+  incarnation: number
+  opened_at: number
+  ends_at: number
+  minted_by: string
+  jti: string
+  jkt: string | null
+  standing: string
+  generation: number
+  newest_key: Uint8Array | null
+}
+
+export interface CertificateTable {
+  /** Instance and seq in one number: `placeOf`. */
+  place: number
+  issuer_id: number
+  serial: Uint8Array
+  tenant_id: number
+  agent_id: number
+  lineage_no: number
+  generation: number
+  incarnation: number
+  tier: number
+  not_before: number
+  not_after: number
+  issued_at: number
+  parent: Uint8Array | null
+  /** Null: what the parent or the lineage tells already. */
+  minted_by: string | null
+  key_thumbprint: Uint8Array
+  revoked_at: number | null
+  revoked_reason: string | null
+  source: string | null
+  correlation: string | null
+  hash: Uint8Array
+}
+
+export interface EventTable {
+  place: number
+  at: number
+  type: string
+  outcome: string
+  tenant: string | null
+  agent: string | null
+  actor: string
+  source: string | null
+  correlation: string | null
+  /** JSON object, as hashed. */
+  detail: string
+  hash: Uint8Array
+}
+
+export interface ApiKeyTable {
+  id: string
+  name: string
+  role: string
+  tenant: string | null
+  agents: string | null
+  hash: Uint8Array
+  created_by: string
+  created_at: number
+  expires_at: number
+  rate_limit: number | null
+  revoked_at: number | null
+}
+
+export interface AuthorityTable {
+  key_id: Uint8Array
+  purpose: string
+  instance: string | null
+  algorithm: string
+  certificate: Uint8Array | null
+  sealed: Uint8Array | null
+  state: string
+  created_at: number
+  not_after: number | null
+}
