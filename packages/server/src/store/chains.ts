@@ -1,0 +1,62 @@
+import { hash } from 'node:crypto'
+import { placeOf } from './place.ts'
+import type { ChainHead, ChainName } from './ports.ts'
+
+/** Chain names as they stand in rows. */
+export const CHAIN_NUMBER = { audit: 0, issuance: 1 } as const satisfies Record<ChainName, number>
+export const CHAINS = ['audit', 'issuance'] as const satisfies readonly ChainName[]
+
+/** What the first row of a chain follows. */
+export const GENESIS = '0'.repeat(64)
+
+/** One row as its chain sees it: scalars in a fixed order. */
+export type Fields = readonly (string | number | null)[]
+
+/**
+ * The hash of a row: SHA-256 over the UTF-8 of a JSON array that begins with the chain, the instance, the place in it and the
+ * hash of the row before. JSON keeps fields apart without a rule of our own, and any language can repeat it.
+ */
+export function linkHash(head: ChainHead, seq: number, fields: Fields): Buffer {
+  return hash('sha256', JSON.stringify([`lanyard-${head.chain}-1`, head.instance, seq, head.hash, ...fields]), 'buffer')
+}
+
+interface Standing {
+  readonly seq: number
+  readonly hash: string
+}
+
+/**
+ * The heads of the chains that one writer appends to, in memory: no statement is needed to find where a row goes. The
+ * engine marks them when a transaction begins and takes them back when it is undone.
+ */
+export class ChainHeads {
+  readonly instance: string
+  /** The short number of the instance. */
+  readonly number: number
+  #heads: Readonly<Record<ChainName, Standing>>
+  #marked: Readonly<Record<ChainName, Standing>>
+
+  constructor(instance: string, number: number, heads: Record<ChainName, Standing>) {
+    this.instance = instance
+    this.number = number
+    this.#heads = heads
+    this.#marked = heads
+  }
+
+  /** Links one row to the end of a chain. */
+  next(chain: ChainName, fields: Fields): { place: number; hash: Uint8Array } {
+    const head = this.#heads[chain]
+    const seq = head.seq + 1
+    const link = linkHash({ instance: this.instance, chain, ...head }, seq, fields)
+    this.#heads = { ...this.#heads, [chain]: { seq, hash: link.toString('hex') } }
+    return { place: placeOf(this.number, seq), hash: link }
+  }
+
+  mark(): void {
+    this.#marked = this.#heads
+  }
+
+  restore(): void {
+    this.#heads = this.#marked
+  }
+}

@@ -1,0 +1,165 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { LanyardError } from '@lanyard/api'
+import type { Step } from '@lanyard/authority'
+import type { ChainHeads } from '../chains.ts'
+import { type Engine, runStep, StatementFailed, TornStep } from '../engine.ts'
+import type { Runnable } from '../statement.ts'
+import { failureOf } from './failure.ts'
+
+interface Job {
+  readonly step: () => Step<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Outcome = { readonly value: unknown } | { readonly error: unknown }
+
+/** Steps in one transaction at most, so that one commit never holds the process for long. */
+const GROUP_MAX = 256
+
+/**
+ * The store on one SQLite connection. Everything runs synchronously: a group of writes is one block from BEGIN to
+ * COMMIT, so that no read ever sees half of it and no lock is needed against the others in this process.
+ */
+export class SqliteEngine implements Engine {
+  readonly #db: DatabaseSync
+  readonly #heads: ChainHeads
+  readonly #statements = new Map<string, StatementSync>()
+  #queue: Job[] = []
+  #scheduled = false
+  #closed = false
+
+  constructor(db: DatabaseSync, heads: ChainHeads) {
+    this.#db = db
+    this.#heads = heads
+  }
+
+  async read<T>(step: () => Step<T>): Promise<T> {
+    this.#requireOpen()
+    try {
+      return runStep(step, this.#answerRead)
+    } catch (error) {
+      throw reasonOf(error)
+    }
+  }
+
+  async write<T>(step: () => Step<T>): Promise<T> {
+    this.#requireOpen()
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#queue.push({ step, resolve: resolve as Job['resolve'], reject })
+    this.#schedule()
+    return promise
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    while (this.#queue.length > 0) this.#runGroup()
+    this.#statements.clear()
+    this.#db.close()
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new LanyardError('store_unavailable', 'the store is closed')
+  }
+
+  // After the poll phase: whatever arrived on the sockets in this turn of the event loop shares one commit.
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      if (this.#queue.length > 0) this.#runGroup()
+      if (this.#queue.length > 0) this.#schedule()
+    })
+  }
+
+  #runGroup(): void {
+    const group = this.#queue.splice(0, GROUP_MAX)
+    const outcomes = this.#attempt(group) ?? group.map(job => this.#runAlone(job))
+    for (const [index, job] of group.entries()) settle(job, outcomes[index]!)
+  }
+
+  // Undefined: something in the group broke the transaction, nothing of it is stored, and each must be tried alone.
+  #attempt(group: readonly Job[]): Outcome[] | undefined {
+    try {
+      return this.#transaction(() => group.map(job => this.#outcome(job)))
+    } catch {
+      return undefined
+    }
+  }
+
+  #runAlone(job: Job): Outcome {
+    try {
+      return this.#transaction(() => this.#outcome(job))
+    } catch (error) {
+      return { error: reasonOf(error) }
+    }
+  }
+
+  // A step that refuses before it writes is an outcome like any other; all else undoes the transaction.
+  #outcome(job: Job): Outcome {
+    try {
+      return { value: runStep(job.step, this.#answer) }
+    } catch (error) {
+      if (error instanceof TornStep || error instanceof StatementFailed) throw error
+      return { error }
+    }
+  }
+
+  #transaction<T>(body: () => T): T {
+    this.#run('begin immediate')
+    this.#heads.mark()
+    try {
+      const value = body()
+      this.#run('commit')
+      return value
+    } catch (error) {
+      this.#heads.restore()
+      // SQLite undoes the transaction by itself after some errors, such as a full disk.
+      if (this.#db.isTransaction) this.#run('rollback')
+      throw error
+    }
+  }
+
+  readonly #answerRead = (statement: Runnable): unknown => {
+    if (statement.writes) throw new TypeError('a step that only reads must not write')
+    return this.#answer(statement)
+  }
+
+  readonly #answer = (statement: Runnable): unknown => {
+    try {
+      const prepared = this.#prepared(statement.sql)
+      const parameters = statement.parameters as (string | number | null | Uint8Array)[]
+      return statement.answers === 'rows' ? prepared.all(...parameters) : Number(prepared.run(...parameters).changes)
+    } catch (error) {
+      throw new StatementFailed(error)
+    }
+  }
+
+  #run(sql: string): void {
+    try {
+      this.#prepared(sql).run()
+    } catch (error) {
+      throw new StatementFailed(error)
+    }
+  }
+
+  #prepared(sql: string): StatementSync {
+    const known = this.#statements.get(sql)
+    if (known) return known
+    const prepared = this.#db.prepare(sql)
+    this.#statements.set(sql, prepared)
+    return prepared
+  }
+}
+
+function settle(job: Job, outcome: Outcome): void {
+  if ('error' in outcome) job.reject(outcome.error)
+  else job.resolve(outcome.value)
+}
+
+function reasonOf(error: unknown): unknown {
+  if (error instanceof StatementFailed) return failureOf(error.cause)
+  return error instanceof TornStep ? error.cause : error
+}
