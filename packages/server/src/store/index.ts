@@ -1,0 +1,2 @@
+export * from './ports.ts'
+export { openSqliteStore, type SqliteOptions } from './sqlite/open.ts'

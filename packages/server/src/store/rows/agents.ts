@@ -1,0 +1,143 @@
+import type { Lifecycle, Tier } from '@lanyard/api'
+import type { AgentFilter, AgentKey, AgentRows, AgentState } from '@lanyard/authority'
+import { cursorInvalid } from '../encoding.ts'
+import type { RowContext } from './context.ts'
+import { pageOf, requireOne } from './page.ts'
+
+/** Of `agents as a`, to be joined with `tenants as t`. */
+export const AGENT_COLUMNS = [
+  't.tenant',
+  'a.agent',
+  'a.spiffe_id',
+  'a.tier',
+  'a.lifecycle',
+  'a.provenance',
+  'a.owner',
+  'a.description',
+  'a.labels',
+  'a.incarnation',
+  'a.dead_through',
+  'a.created_at as a_created_at',
+  'a.updated_at as a_updated_at',
+] as const
+
+export interface AgentRow {
+  tenant: string
+  agent: string
+  spiffe_id: string
+  tier: string
+  lifecycle: string
+  provenance: string
+  owner: string
+  description: string
+  labels: string
+  incarnation: number
+  dead_through: number
+  a_created_at: number
+  a_updated_at: number
+}
+
+export const agentOf = (row: AgentRow): AgentState => ({
+  tenant: row.tenant,
+  agent: row.agent,
+  spiffeId: row.spiffe_id,
+  tier: row.tier as Tier,
+  lifecycle: row.lifecycle as Lifecycle,
+  provenance: row.provenance,
+  owner: row.owner,
+  description: row.description,
+  labels: JSON.parse(row.labels) as Record<string, string>,
+  incarnation: row.incarnation,
+  deadThrough: row.dead_through,
+  createdAt: row.a_created_at,
+  updatedAt: row.a_updated_at,
+})
+
+type Written = Omit<AgentState, 'labels'> & { readonly labels: string }
+
+const writtenOf = (agent: AgentState): Written => ({ ...agent, labels: JSON.stringify(agent.labels) })
+
+export function agentRows({ statements }: RowContext): AgentRows {
+  const db = statements.kysely
+  const from = db.selectFrom('agents as a').innerJoin('tenants as t', 't.id', 'a.tenant_id')
+  const tenantId = (tenant: string) => db.selectFrom('tenants').select('id').where('tenant', '=', tenant)
+
+  const find = statements.prepareRows((a: AgentKey) =>
+    from.select(AGENT_COLUMNS).where('t.tenant', '=', a.tenant).where('a.agent', '=', a.agent),
+  )
+  const insert = statements.prepareChange((a: Written) =>
+    db.insertInto('agents').values({
+      tenant_id: tenantId(a.tenant),
+      agent: a.agent,
+      spiffe_id: a.spiffeId,
+      tier: a.tier,
+      lifecycle: a.lifecycle,
+      provenance: a.provenance,
+      owner: a.owner,
+      description: a.description,
+      labels: a.labels,
+      incarnation: a.incarnation,
+      dead_through: a.deadThrough,
+      created_at: a.createdAt,
+      updated_at: a.updatedAt,
+    }),
+  )
+  const update = statements.prepareChange((a: Written) =>
+    db
+      .updateTable('agents')
+      .set({
+        tier: a.tier,
+        lifecycle: a.lifecycle,
+        owner: a.owner,
+        description: a.description,
+        labels: a.labels,
+        incarnation: a.incarnation,
+        dead_through: a.deadThrough,
+        updated_at: a.updatedAt,
+      })
+      .where('tenant_id', '=', tenantId(a.tenant))
+      .where('agent', '=', a.agent),
+  )
+
+  return {
+    *find({ tenant, agent }) {
+      const [row] = yield* find({ tenant, agent })
+      return row && agentOf(row)
+    },
+    *insert(agent) {
+      requireOne(yield* insert(writtenOf(agent)), 'agent')
+    },
+    *update(agent) {
+      requireOne(yield* update(writtenOf(agent)), 'agent')
+    },
+    *list(filter, page) {
+      const rows = yield* statements.query(
+        filtered(filter)
+          .$if(page.after !== null, q => {
+            const after = keyOfCursor(page.after!)
+            return q.where(eb => eb(eb.refTuple('t.tenant', 'a.agent'), '>', eb.tuple(after.tenant, after.agent)))
+          })
+          .select(AGENT_COLUMNS)
+          .orderBy('t.tenant')
+          .orderBy('a.agent')
+          .limit(page.limit + 1),
+      )
+      return pageOf(rows.map(agentOf), page, ({ tenant, agent }) => `${tenant}/${agent}`)
+    },
+  }
+
+  function filtered(filter: AgentFilter) {
+    return from
+      .$if(filter.tenant !== undefined, q => q.where('t.tenant', '=', filter.tenant!))
+      .$if(filter.lifecycle !== undefined, q => q.where('a.lifecycle', '=', filter.lifecycle!))
+      .$if(filter.tier !== undefined, q => q.where('a.tier', '=', filter.tier!))
+      .$if(filter.provenance !== undefined, q => q.where('a.provenance', '=', filter.provenance!))
+  }
+}
+
+// No name holds a slash.
+function keyOfCursor(after: string): AgentKey {
+  const [tenant, agent, ...rest] = after.split('/')
+  if (!tenant || !agent || rest.length > 0) throw cursorInvalid()
+  return { tenant, agent }
+}

@@ -1,0 +1,81 @@
+import type { KeyRole } from '@lanyard/api'
+import type { ApiKeyRows, ApiKeyState } from '@lanyard/authority'
+import { cursorInvalid } from '../encoding.ts'
+import type { ApiKeyTable } from '../schema.ts'
+import type { RowContext } from './context.ts'
+import { pageOf, requireOne } from './page.ts'
+
+const apiKeyOf = (row: ApiKeyTable): ApiKeyState => ({
+  id: row.id,
+  name: row.name,
+  role: row.role as KeyRole,
+  tenant: row.tenant,
+  agents: row.agents,
+  hash: row.hash,
+  createdBy: row.created_by,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+  rateLimit: row.rate_limit,
+  revokedAt: row.revoked_at,
+})
+
+export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
+  const db = statements.kysely
+  const find = statements.prepareRows((a: { id: string }) =>
+    db.selectFrom('api_keys').selectAll().where('id', '=', a.id),
+  )
+  const insert = statements.prepareChange((a: ApiKeyState) =>
+    db.insertInto('api_keys').values({
+      id: a.id,
+      name: a.name,
+      role: a.role,
+      tenant: a.tenant,
+      agents: a.agents,
+      hash: a.hash,
+      created_by: a.createdBy,
+      created_at: a.createdAt,
+      expires_at: a.expiresAt,
+      rate_limit: a.rateLimit,
+      revoked_at: a.revokedAt,
+    }),
+  )
+  const revoke = statements.prepareChange((a: { id: string; at: number }) =>
+    db.updateTable('api_keys').set({ revoked_at: a.at }).where('id', '=', a.id).where('revoked_at', 'is', null),
+  )
+
+  return {
+    *find(id) {
+      const [row] = yield* find({ id })
+      return row && apiKeyOf(row)
+    },
+    *insert(key) {
+      requireOne(yield* insert(key), 'API key')
+    },
+    *revoke(id, at) {
+      yield* revoke({ id, at })
+    },
+    *list({ tenant }, page) {
+      const rows = yield* statements.query(
+        db
+          .selectFrom('api_keys')
+          .selectAll()
+          .where('revoked_at', 'is', null)
+          .$if(tenant !== undefined, q => q.where('tenant', '=', tenant!))
+          .$if(page.after !== null, q => {
+            const { createdAt, id } = placeOfCursor(page.after!)
+            return q.where(eb => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(createdAt, id)))
+          })
+          .orderBy('created_at', 'desc')
+          .orderBy('id', 'desc')
+          .limit(page.limit + 1),
+      )
+      return pageOf(rows.map(apiKeyOf), page, key => `${key.createdAt}.${key.id}`)
+    },
+  }
+}
+
+function placeOfCursor(after: string): { createdAt: number; id: string } {
+  const match = /^(\d{1,16})\.(.+)$/.exec(after)
+  if (!match) throw cursorInvalid()
+  return { createdAt: Number(match[1]), id: match[2]! }
+}

@@ -1,0 +1,125 @@
+import type { AgentKey, LineageRows, LineageStanding, LineageState, Subject } from '@lanyard/authority'
+import { bytesOfHex, bytesOfThumbprint, hexOf, thumbprintOf } from '../encoding.ts'
+import { AGENT_COLUMNS, type AgentRow, agentOf } from './agents.ts'
+import type { RowContext } from './context.ts'
+import { requireOne } from './page.ts'
+import { TENANT_COLUMNS, type TenantRow, tenantOf } from './tenants.ts'
+
+/** Of `lineages as l`. */
+const LINEAGE_COLUMNS = [
+  'l.id as l_id',
+  'l.incarnation as l_incarnation',
+  'l.opened_at',
+  'l.ends_at',
+  'l.minted_by',
+  'l.jti',
+  'l.jkt',
+  'l.standing',
+  'l.generation',
+  'l.newest_key',
+] as const
+
+interface LineageRow {
+  l_id: Uint8Array
+  l_incarnation: number
+  opened_at: number
+  ends_at: number
+  minted_by: string
+  jti: string
+  jkt: string | null
+  standing: string
+  generation: number
+  newest_key: Uint8Array | null
+}
+
+const lineageOf = (row: LineageRow & AgentRow): LineageState => ({
+  id: hexOf(row.l_id),
+  tenant: row.tenant,
+  agent: row.agent,
+  incarnation: row.l_incarnation,
+  openedAt: row.opened_at,
+  endsAt: row.ends_at,
+  mintedBy: row.minted_by,
+  jti: row.jti,
+  jkt: row.jkt,
+  standing: row.standing as LineageStanding,
+  generation: row.generation,
+  newestKey: row.newest_key && thumbprintOf(row.newest_key),
+})
+
+const subjectOf = (row: LineageRow & AgentRow & TenantRow): Subject => ({
+  tenant: tenantOf(row),
+  agent: agentOf(row),
+  lineage: lineageOf(row),
+})
+
+type Written = Omit<LineageState, 'id' | 'newestKey'> & { id: Uint8Array; newestKey: Uint8Array | null }
+
+const keyBytes = (thumbprint: string | null) => (thumbprint === null ? null : bytesOfThumbprint(thumbprint))
+
+export function lineageRows({ statements }: RowContext): LineageRows {
+  const db = statements.kysely
+  const agentOfKey = (key: AgentKey) =>
+    db
+      .selectFrom('agents as a')
+      .innerJoin('tenants as t', 't.id', 'a.tenant_id')
+      .where('t.tenant', '=', key.tenant)
+      .where('a.agent', '=', key.agent)
+
+  const subject = statements.prepareRows((a: { id: Uint8Array }) =>
+    db
+      .selectFrom('lineages as l')
+      .innerJoin('agents as a', 'a.id', 'l.agent_id')
+      .innerJoin('tenants as t', 't.id', 'a.tenant_id')
+      .select([...LINEAGE_COLUMNS, ...AGENT_COLUMNS, ...TENANT_COLUMNS])
+      .where('l.id', '=', a.id),
+  )
+  const insert = statements.prepareChange((a: Written) =>
+    db.insertInto('lineages').values({
+      id: a.id,
+      tenant_id: agentOfKey(a).select('t.id'),
+      agent_id: agentOfKey(a).select('a.id'),
+      incarnation: a.incarnation,
+      opened_at: a.openedAt,
+      ends_at: a.endsAt,
+      minted_by: a.mintedBy,
+      jti: a.jti,
+      jkt: a.jkt,
+      standing: a.standing,
+      generation: a.generation,
+      newest_key: a.newestKey,
+    }),
+  )
+  const change = statements.prepareChange((a: Pick<Written, 'id' | 'standing' | 'generation' | 'newestKey'>) =>
+    db
+      .updateTable('lineages')
+      .set({ standing: a.standing, generation: a.generation, newest_key: a.newestKey })
+      .where('id', '=', a.id),
+  )
+  const endAll = statements.prepareChange((a: AgentKey) =>
+    db
+      .updateTable('lineages')
+      .set({ standing: 'ended' })
+      .where('tenant_id', '=', agentOfKey(a).select('t.id'))
+      .where('agent_id', '=', agentOfKey(a).select('a.id'))
+      .where('standing', '!=', 'ended'),
+  )
+
+  return {
+    *subject(lineage) {
+      const [row] = yield* subject({ id: bytesOfHex(lineage) })
+      return row && subjectOf(row)
+    },
+    *insert(lineage) {
+      const written = { ...lineage, id: bytesOfHex(lineage.id), newestKey: keyBytes(lineage.newestKey) }
+      requireOne(yield* insert(written), 'lineage')
+    },
+    *change(id, { standing, generation, newestKey }) {
+      const written = { id: bytesOfHex(id), standing, generation, newestKey: keyBytes(newestKey) }
+      requireOne(yield* change(written), 'lineage')
+    },
+    *endAll({ tenant, agent }) {
+      yield* endAll({ tenant, agent })
+    },
+  }
+}
