@@ -1,0 +1,60 @@
+import type { BenchKey } from '../keys.ts'
+
+/** What a load process is told to do. */
+export type Job =
+  | FleetJob
+  | {
+      readonly kind: 'tokens'
+      readonly url: string
+      readonly rootPem: string
+      readonly inFlight: number
+      /** One certificate each. */
+      readonly tokens: readonly string[]
+      readonly csrs: readonly string[]
+      /** Counted from here on; the first ones warm up. */
+      readonly warmUp: number
+    }
+  | {
+      readonly kind: 'renewals'
+      readonly url: string
+      readonly rootPem: string
+      readonly inFlight: number
+      readonly tokens: readonly string[]
+      readonly key: BenchKey
+      readonly seconds: number
+    }
+  | {
+      readonly kind: 'bare'
+      readonly url: string
+      readonly rootPem: string
+      readonly inFlight: number
+      readonly body: string
+      readonly seconds: number
+    }
+
+/** Agents that renew once each, at their own moments whatever the server does: `ratePerSec` apart, or all at once. */
+export interface FleetJob {
+  readonly kind: 'fleet'
+  readonly url: string
+  readonly rootPem: string
+  readonly tokens: readonly string[]
+  readonly key: BenchKey
+  /** Infinity: all at once. */
+  readonly ratePerSec: number
+}
+
+/** What it saw. */
+export interface Outcome {
+  readonly done: number
+  readonly refused: number
+  readonly seconds: number
+  /** Accepted later than a second after they were due. */
+  readonly late: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Refusals by code. */
+  readonly codes: Readonly<Record<string, number>>
+}
+
+/** Messages from a load process: counting begins now, or all is done. */
+export type Word = { readonly word: 'counting' } | { readonly word: 'done'; readonly outcome: Outcome }
