@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { LanyardError } from '@lanyard/api'
 import { serverConfig } from './config.ts'
+import { configText } from './config-text.ts'
 import { type ConfigSources, loadConfig } from './load-config.ts'
 import { SETTINGS } from './settings.ts'
 
@@ -131,6 +132,26 @@ test('variables that Kubernetes makes for a service called lanyard are no settin
     LANYARD_SERVICE_PORT_HTTPS: '8443',
   }
   assert.deepEqual(load({ env }), load({}))
+})
+
+test('a name with nothing behind it says nothing', () => {
+  assert.deepEqual(load({ file: fileOf('log:\n  # level: debug\nlisten:\nlimits:\n  connections:\n') }), load({}))
+  assert.deepEqual(load({ file: fileOf('# nothing but a comment\n') }), load({}))
+})
+
+test('what a caller prefers gives way to everything that was written', () => {
+  const otherwise = { 'log-format': 'text' }
+  assert.equal(load({ otherwise }).log.format, 'text')
+  assert.equal(load({ otherwise, env: { LANYARD_LOG_FORMAT: 'json' } }).log.format, 'json')
+  assert.equal(load({ otherwise, file: fileOf('log:\n  format: json\n') }).log.format, 'json')
+})
+
+test('settings written as a file are read as they were', () => {
+  for (const { flag, key, usual } of SETTINGS) {
+    const flags = { [flag]: OTHER[key] ?? String(Number(usual) + 1) }
+    assert.deepEqual(load({ file: fileOf(configText(flags)) }), load({ flags }), key)
+  }
+  assert.equal(configText({}), '')
 })
 
 test('no two settings share a flag or a variable', () => {

@@ -4,7 +4,7 @@ import { LanyardError, nearest } from '@lanyard/api'
 import { parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { ServerConfig } from './config.ts'
-import { SETTINGS, type Setting } from './settings.ts'
+import { isSet, isTree, putSetting, readSetting, SETTINGS, type SettingsTree } from './settings.ts'
 
 /** Read from the folder where the server starts, if it is there and no other file is named. */
 export const CONFIG_FILE = 'lanyard.yaml'
@@ -16,6 +16,8 @@ export interface ConfigSources {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** The file to read; none: `lanyard.yaml` in `cwd`, if it exists. */
   readonly file?: string | undefined
+  /** By flag: what holds where none of the others says anything, other than the usual values. */
+  readonly otherwise?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
@@ -40,8 +42,6 @@ const OTHER_VARIABLES = [
 /** Kubernetes puts these into every pod beside a service called `lanyard`. */
 const SERVICE_LINK = /^LANYARD_(SERVICE_(HOST|PORT)|PORT)(_|$)/
 
-type Tree = Record<string, unknown>
-
 /**
  * The settings of a server from flags, environment and file, in this order of precedence. What is not a setting is
  * refused, since a misspelt limit that silently does not hold is worse than a server that does not start.
@@ -60,7 +60,8 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   refuseUnknownVariables(env)
   for (const setting of SETTINGS) {
     const written = sources.flags?.[setting.flag] ?? env[setting.variable]
-    if (written !== undefined) put(tree, setting, read(setting, written))
+    const value = written ?? (isSet(tree, setting) ? undefined : sources.otherwise?.[setting.flag])
+    if (value !== undefined) putSetting(tree, setting, readSetting(setting, value))
   }
   const config = validate(tree)
   return { config: { ...config, data: resolve(cwd, config.data) }, file: text === null ? null : file }
@@ -76,19 +77,18 @@ function readConfigFile(file: string, required: boolean): string | null {
   }
 }
 
-function parseFile(file: string, text: string): Tree {
+function parseFile(file: string, text: string): SettingsTree {
   const document = parseDocument(text, { uniqueKeys: true, stringKeys: true })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault) throw refusal(`${file}: ${fault.message.split('\n')[0]}`)
-  const tree: unknown = document.toJS() ?? {}
+  // A name with nothing behind it, its values perhaps commented out, says nothing.
+  const tree: unknown = document.toJS({ reviver: (_, value) => value ?? undefined }) ?? {}
   if (!isTree(tree)) throw refusal(`${file}: expected settings, one "name: value" to a line`)
   refuseUnknownKeys(file, tree)
   return tree
 }
 
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function refuseUnknownKeys(file: string, tree: Tree): void {
+function refuseUnknownKeys(file: string, tree: SettingsTree): void {
   const keys = SETTINGS.map(setting => setting.key)
   for (const key of writtenKeys(tree, keys)) {
     if (!keys.includes(key)) throw refusal(`${file}: ${key} is not a setting; the nearest is ${nearest(key, keys)}`)
@@ -96,7 +96,7 @@ function refuseUnknownKeys(file: string, tree: Tree): void {
 }
 
 /** Keys with their folder; a folder is what holds settings, so that `log: 3` is a wrong value and not a new name. */
-function writtenKeys(tree: Tree, known: readonly string[]): string[] {
+function writtenKeys(tree: SettingsTree, known: readonly string[]): string[] {
   return Object.entries(tree).flatMap(([name, value]) => {
     if (!known.some(key => key.startsWith(`${name}.`))) return [name]
     return isTree(value) ? Object.keys(value).map(inner => `${name}.${inner}`) : []
@@ -111,39 +111,17 @@ function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>
   }
 }
 
-function read(setting: Setting, written: string | readonly string[]): unknown {
-  const texts = typeof written === 'string' ? [written] : written
-  const last = texts.at(-1) ?? ''
-  switch (setting.kind) {
-    case 'text':
-      return last
-    case 'number':
-      // What is not a number stays a text, which the schema refuses with its name.
-      return /^-?\d+$/.test(last) ? Number(last) : last
-    case 'list':
-      return texts.flatMap(text => text.split(',')).flatMap(item => item.trim() || [])
-    default:
-      throw new TypeError(`unknown kind ${setting.kind satisfies never}`)
-  }
-}
-
-function put(tree: Tree, setting: Setting, value: unknown): void {
-  const [first, second] = setting.key.split('.') as [string, string?]
-  if (second === undefined) tree[first] = value
-  else tree[first] = { ...(isTree(tree[first]) ? tree[first] : {}), [second]: value }
-}
-
-function validate(tree: Tree): ServerConfig {
+function validate(tree: SettingsTree): ServerConfig {
   const result = ServerConfig.safeParse(tree)
   if (result.success) return result.data
   throw refusal(result.error.issues.map(issue => describe(issue, tree)).join('; '))
 }
 
-function describe(issue: z.core.$ZodIssue, tree: Tree): string {
+function describe(issue: z.core.$ZodIssue, tree: SettingsTree): string {
   const key = issue.path.filter(step => typeof step === 'string').join('.')
   const setting = SETTINGS.find(one => one.key === key)
   const names = setting ? `${key} (--${setting.flag}, ${setting.variable})` : key
-  const got = issue.path.reduce<unknown>((value, step) => (value as Tree)[String(step)], tree)
+  const got = issue.path.reduce<unknown>((value, step) => (value as SettingsTree)[String(step)], tree)
   return `${names}: ${issue.message}, got ${JSON.stringify(got)}`
 }
 

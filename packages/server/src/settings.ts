@@ -55,3 +55,38 @@ function formOf(field: Schema): string {
   if (field.type === 'integer') return `${field.minimum} to ${field.maximum}`
   return field.type === 'array' ? 'list' : 'text'
 }
+
+export type SettingsTree = Record<string, unknown>
+
+/** What was written on a command line or in the environment, as a value of the setting's kind. */
+export function readSetting({ kind }: Setting, written: string | readonly string[]): unknown {
+  const texts = typeof written === 'string' ? [written] : written
+  const last = texts.at(-1) ?? ''
+  switch (kind) {
+    case 'text':
+      return last
+    case 'number':
+      // What is not a number stays a text, which the schema refuses with its name.
+      return /^-?\d+$/.test(last) ? Number(last) : last
+    case 'list':
+      return texts.flatMap(text => text.split(',')).flatMap(item => item.trim() || [])
+    default:
+      throw new TypeError(`unknown kind ${kind satisfies never}`)
+  }
+}
+
+/** Puts a value where `lanyard.yaml` has it. */
+export function putSetting(tree: SettingsTree, { key }: Setting, value: unknown): void {
+  const [first, second] = key.split('.') as [string, string?]
+  if (second === undefined) tree[first] = value
+  else tree[first] = { ...(isTree(tree[first]) ? tree[first] : {}), [second]: value }
+}
+
+export function isSet(tree: SettingsTree, { key }: Setting): boolean {
+  const [first, second] = key.split('.') as [string, string?]
+  const value = tree[first]
+  return (second === undefined ? value : isTree(value) ? value[second] : undefined) !== undefined
+}
+
+export const isTree = (value: unknown): value is SettingsTree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
