@@ -3,14 +3,14 @@ import { TAG } from './tags.ts'
 
 const DAYS_BEFORE_MONTH = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
 const DAY = 86_400
-/** 2050-01-01T00:00:00Z: from here on UTCTime cannot say the year (RFC 5280, 4.1.2.5). */
-const UTC_TIME_END = 2_524_608_000
+const YEAR_0 = -62_167_219_200
 const YEAR_1950 = -631_152_000
-const END_OF_YEAR_9999 = 253_402_300_799
+const YEAR_2050 = 2_524_608_000
+const YEAR_10000 = 253_402_300_800
 
 /**
  * The Unix seconds of a UTCTime or GeneralizedTime: always with seconds, in UTC, never with a fraction (X.690, 11.7 and
- * 11.8), and in the one of the two forms that RFC 5280, 4.1.2.5 prescribes. Throws `der_time_invalid`.
+ * 11.8). Throws `der_time_invalid`.
  */
 export function decodeTime(tag: number, content: Uint8Array): number {
   const yearDigits = tag === TAG.utcTime ? 2 : 4
@@ -21,10 +21,7 @@ export function decodeTime(tag: number, content: Uint8Array): number {
     )
   const year = yearDigits === 2 ? fullYear(digits(content, 0, 2)) : digits(content, 0, 4)
   const field = (index: number) => digits(content, yearDigits + 2 * index, 2)
-  const time = toUnixSeconds(year, field(0), field(1), field(2), field(3), field(4))
-  if (yearDigits === 4 && time < UTC_TIME_END)
-    throw new ProtocolError('der_time_invalid', 'expected a UTCTime for a date before 2050')
-  return time
+  return toUnixSeconds(year, field(0), field(1), field(2), field(3), field(4))
 }
 
 // RFC 5280, 4.1.2.5.1
@@ -62,30 +59,26 @@ function daysBefore(year: number, month: number, day: number): number {
   return (year - 1970) * 365 + leapDays + inYear
 }
 
-/** The tag and content octets of a moment in Unix seconds: UTCTime through 2049, then GeneralizedTime. */
-export function encodeTime(time: number): { tag: number; content: Uint8Array } {
-  if (!Number.isInteger(time) || time < YEAR_1950 || time > END_OF_YEAR_9999)
-    throw new ProtocolError('der_time_invalid', 'expected whole Unix seconds from 1950 to 9999')
+/** The form that a certificate has to use for a moment: UTCTime through 2049, then GeneralizedTime (RFC 5280, 4.1.2.5). */
+export const timeTag = (time: number): number => (time < YEAR_2050 ? TAG.utcTime : TAG.generalizedTime)
+
+/** The content octets of a moment in Unix seconds. Throws `der_time_invalid` for one that the form cannot say. */
+export function encodeTime(tag: number, time: number): Uint8Array {
+  const [from, to] = tag === TAG.utcTime ? [YEAR_1950, YEAR_2050] : [YEAR_0, YEAR_10000]
+  if (!Number.isInteger(time) || time < from || time >= to)
+    throw new ProtocolError('der_time_invalid', `expected whole Unix seconds from ${from} and below ${to}`)
   const days = Math.floor(time / DAY)
   const { year, month, day } = civil(days)
   const second = time - days * DAY
-  const short = time < UTC_TIME_END
-  const fields = [month, day, Math.floor(second / 3600), Math.floor(second / 60) % 60, second % 60]
-  const content = new Uint8Array(short ? 13 : 15)
-  const at = short
-    ? writePair(content, 0, year % 100)
-    : writePair(content, writePair(content, 0, Math.floor(year / 100)), year % 100)
-  fields.forEach((value, index) => {
-    writePair(content, at + 2 * index, value)
-  })
+  const pairs = [year % 100, month, day, Math.floor(second / 3600), Math.floor(second / 60) % 60, second % 60]
+  if (tag !== TAG.utcTime) pairs.unshift(Math.floor(year / 100))
+  const content = new Uint8Array(2 * pairs.length + 1)
+  for (let i = 0; i < pairs.length; i++) {
+    content[2 * i] = 0x30 + Math.floor(pairs[i]! / 10)
+    content[2 * i + 1] = 0x30 + (pairs[i]! % 10)
+  }
   content[content.length - 1] = 0x5a
-  return { tag: short ? TAG.utcTime : TAG.generalizedTime, content }
-}
-
-function writePair(content: Uint8Array, at: number, value: number): number {
-  content[at] = 0x30 + Math.floor(value / 10)
-  content[at + 1] = 0x30 + (value % 10)
-  return at + 2
+  return content
 }
 
 /** The calendar date of a day counted from 1970-01-01. */

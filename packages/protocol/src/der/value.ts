@@ -84,7 +84,7 @@ function encodePrimitive(tag: number, value: DerPrimitive): Uint8Array {
     case 'bigint':
       return encodeInteger(value)
     case 'number':
-      return encodeTime(value).content
+      return encodeTime(tag, value)
     case 'string':
       return tag === TAG.oid ? encodeOid(value) : encodeString(tag, value)
     case 'object':

@@ -3,7 +3,7 @@ import { type BitString, encodeBitString, encodeInteger } from './primitives.ts'
 import { compareEncodings } from './reader.ts'
 import { encodeIa5, encodeString } from './strings.ts'
 import { TAG } from './tags.ts'
-import { encodeTime } from './time.ts'
+import { encodeTime, timeTag } from './time.ts'
 
 /** One value: a tag, and the content in parts. */
 export function element(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -60,8 +60,8 @@ export const string = (tag: number, text: string): Uint8Array => element(tag, en
 /** An IA5String under an implicit tag. */
 export const ia5String = (text: string, tag: number = TAG.ia5String): Uint8Array => element(tag, encodeIa5(text))
 
-/** UTCTime or GeneralizedTime of Unix seconds. */
+/** UTCTime or GeneralizedTime of Unix seconds, whichever RFC 5280, 4.1.2.5 prescribes. */
 export function time(seconds: number): Uint8Array {
-  const { tag, content } = encodeTime(seconds)
-  return element(tag, content)
+  const tag = timeTag(seconds)
+  return element(tag, encodeTime(tag, seconds))
 }

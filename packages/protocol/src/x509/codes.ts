@@ -1,5 +1,65 @@
 /** Refusals of this folder: code → title and remedy. Tests assert the code; texts may improve. */
 export const X509_CODES = {
+  // Certificates and keys (RFC 5280, 4)
+  certificate_malformed: {
+    title: 'The certificate has a field that its version does not allow',
+    remedy: 'Issue X.509 version 3 certificates.',
+  },
+  signature_algorithm_mismatch: {
+    title: 'The certificate names two signature algorithms',
+    remedy: 'Issue it with the same algorithm inside and outside of the signed part.',
+  },
+  name_malformed: {
+    title: 'A distinguished name is malformed',
+    remedy: 'Write at least one attribute in each relative distinguished name.',
+  },
+  general_name_malformed: {
+    title: 'An alternative name is malformed',
+    remedy: 'Write at least one name, in ASCII and without control characters, URIs and international names encoded.',
+  },
+  extension_malformed: {
+    title: 'An extension is malformed',
+    remedy: 'Encode the extension as RFC 5280, 4.2 describes it, with at least one element.',
+  },
+  extension_duplicate: {
+    title: 'The certificate has an extension twice',
+    remedy: 'Issue it with each extension once.',
+  },
+  public_key_malformed: {
+    title: 'A public key is malformed',
+    remedy: 'Encode it as RFC 3279, RFC 5480 or RFC 8410 describes it; points of curves without compression.',
+  },
+  public_key_curve_explicit: {
+    title: 'An elliptic curve key brings its own curve',
+    remedy: 'Make the key on a named curve: P-256, P-384 or P-521.',
+  },
+  key_type_forbidden: {
+    title: 'Keys of this type are not allowed',
+    remedy: 'Use RSA, P-256, P-384, P-521 or Ed25519.',
+  },
+  key_too_small: {
+    title: 'The RSA key is too small',
+    remedy: 'Make an RSA key of 2048 to 4096 bits.',
+  },
+  key_too_large: {
+    title: 'The RSA key is too large',
+    remedy: 'Make an RSA key of 2048 to 4096 bits.',
+  },
+  key_exponent_forbidden: {
+    title: 'The RSA public exponent is not allowed',
+    remedy: 'Make the key with public exponent 65537, the default of every tool.',
+  },
+
+  // Certificate requests (RFC 2986)
+  csr_invalid: {
+    title: 'The CSR cannot be read',
+    remedy: 'Send one PKCS#10 request in DER, made by a current tool.',
+  },
+  csr_signature_invalid: {
+    title: 'The CSR is not signed by the key that it carries',
+    remedy: 'Make the CSR again with the private key that belongs to its public key.',
+  },
+
   // Chains (RFC 5280, 6)
   chain_untrusted: {
     title: 'No chain leads to a trusted root',
