@@ -86,9 +86,9 @@ export class DerReader {
   }
 
   /** As {@link each} for a SET OF, whose elements stand in the order of their encodings (X.690, 11.6). */
-  eachInSet<T>(read: (inner: DerReader) => T): T[] {
+  eachInSet<T>(read: (inner: DerReader) => T, tag: number = TAG.set): T[] {
     let previous: Uint8Array | null = null
-    return this.each(TAG.set, inner => {
+    return this.each(tag, inner => {
       const start = inner.#at
       const value = read(inner)
       const element = inner.#bytes.subarray(start, inner.#at)

@@ -1,1 +1,3 @@
-export {}
+export { nodeCrypto, nodeSigner, spkiOf } from './crypto.ts'
+export { generateKey, generateKeyNow } from './generate.ts'
+export { keyTypeOf } from './key-cache.ts'
