@@ -101,19 +101,28 @@ function readPoint(bytes: Uint8Array, at: number, tails: number): number {
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-const URL_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const VALUES = tableOf(ALPHABET)
-const URL_VALUES = tableOf(URL_ALPHABET)
+const STANDARD = tablesOf(ALPHABET)
+const URL_SAFE = tablesOf(ALPHABET.replace('+/', '-_'))
 
-function tableOf(alphabet: string): Int8Array {
-  const table = new Int8Array(128).fill(-1)
-  for (let i = 0; i < 64; i++) table[alphabet.charCodeAt(i)] = i
-  return table
+interface Base64Tables {
+  /** Character code by value. */
+  readonly codes: Uint8Array
+  /** Value by character code, or -1. */
+  readonly values: Int8Array
+}
+
+function tablesOf(alphabet: string): Base64Tables {
+  const codes = Uint8Array.from(alphabet, character => character.charCodeAt(0))
+  const values = new Int8Array(128).fill(-1)
+  codes.forEach((code, value) => {
+    values[code] = value
+  })
+  return { codes, values }
 }
 
 /** Base64 with padding (RFC 4648, 4). */
 export function encodeBase64(bytes: Uint8Array): string {
-  const text = encodeSextets(bytes, ALPHABET)
+  const text = encodeSextets(bytes, STANDARD.codes)
   return text + '='.repeat((4 - (text.length % 4)) % 4)
 }
 
@@ -121,47 +130,73 @@ export function encodeBase64(bytes: Uint8Array): string {
 export function decodeBase64(text: string): Uint8Array {
   if (text.length % 4 !== 0) throw invalidBase64(`expected whole groups of four, got ${text.length} characters`)
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  return decodeSextets(text, text.length - padding, VALUES)
+  return decodeSextets(text, text.length - padding, STANDARD.values)
 }
 
 /** Base64url without padding (RFC 4648, 5; RFC 7515, 2). */
-export const encodeBase64Url = (bytes: Uint8Array): string => encodeSextets(bytes, URL_ALPHABET)
+export const encodeBase64Url = (bytes: Uint8Array): string => encodeSextets(bytes, URL_SAFE.codes)
 
 /** Bytes of base64url without padding; throws `base64_invalid`, also for spare bits that are not zero. */
-export const decodeBase64Url = (text: string): Uint8Array => decodeSextets(text, text.length, URL_VALUES)
+export const decodeBase64Url = (text: string): Uint8Array => decodeSextets(text, text.length, URL_SAFE.values)
 
-function encodeSextets(bytes: Uint8Array, alphabet: string): string {
-  let text = ''
-  for (let at = 0; at < bytes.length; at += 3) {
-    const left = bytes.length - at
-    const group = (bytes[at]! << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
-    text += alphabet[group >> 18]! + alphabet[(group >> 12) & 63]!
-    if (left > 1) text += alphabet[(group >> 6) & 63]!
-    if (left > 2) text += alphabet[group & 63]!
+function encodeSextets(bytes: Uint8Array, codes: Uint8Array): string {
+  const characters = new Uint8Array(Math.ceil((bytes.length * 4) / 3))
+  const whole = bytes.length - (bytes.length % 3)
+  let at = 0
+  for (let i = 0; i < whole; i += 3) {
+    const group = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!
+    characters[at++] = codes[group >> 18]!
+    characters[at++] = codes[(group >> 12) & 63]!
+    characters[at++] = codes[(group >> 6) & 63]!
+    characters[at++] = codes[group & 63]!
   }
+  if (whole < bytes.length) {
+    const group = (bytes[whole]! << 8) | (bytes[whole + 1] ?? 0)
+    characters[at++] = codes[group >> 10]!
+    characters[at++] = codes[(group >> 4) & 63]!
+    // A third character only for a second byte; beyond the end of the array nothing is written.
+    characters[at] = codes[(group << 2) & 63]!
+  }
+  return asciiText(characters)
+}
+
+// In pieces, since every code becomes an argument on the stack.
+function asciiText(codes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < codes.length; at += 4096)
+    text += String.fromCharCode.apply(null, codes.subarray(at, at + 4096) as unknown as number[])
   return text
 }
 
 function decodeSextets(text: string, length: number, values: Int8Array): Uint8Array {
   if (length % 4 === 1) throw invalidBase64('a single character is left over')
   const bytes = new Uint8Array((length * 3) >> 2)
-  let bits = 0
-  let held = 0
-  let at = 0
-  for (let i = 0; i < length; i++) {
+  const whole = length - (length % 4)
+  // A value of -1 makes its whole group negative.
+  const value = (i: number) => {
     const code = text.charCodeAt(i)
-    const value = code < 128 ? values[code]! : -1
-    if (value < 0) throw invalidBase64(`character ${i} is not in the alphabet`)
-    held = ((held << 6) | value) & 0xffff
-    bits += 6
-    if (bits >= 8) {
-      bits -= 8
-      bytes[at++] = (held >> bits) & 0xff
-    }
+    return code < 128 ? values[code]! : -1
   }
-  // Two texts must never mean one value: spare bits are zero (RFC 4648, 3.5).
-  if ((held & ((1 << bits) - 1)) !== 0) throw invalidBase64('the spare bits are not zero')
+  let at = 0
+  for (let i = 0; i < whole; i += 4) {
+    const group = (value(i) << 18) | (value(i + 1) << 12) | (value(i + 2) << 6) | value(i + 3)
+    if (group < 0) throw invalidBase64(`one of characters ${i} to ${i + 3} is not in the alphabet`)
+    bytes[at++] = group >> 16
+    bytes[at++] = group >> 8
+    bytes[at++] = group
+  }
+  if (whole < length) decodeTail(bytes, at, value(whole), value(whole + 1), length - whole > 2 ? value(whole + 2) : 0)
   return bytes
+}
+
+function decodeTail(bytes: Uint8Array, at: number, first: number, second: number, third: number): void {
+  const group = (first << 12) | (second << 6) | third
+  if (group < 0) throw invalidBase64('one of the last characters is not in the alphabet')
+  const spare = bytes.length - at === 1 ? group & 0x3ff : group & 3
+  // Two texts must never mean one value: spare bits are zero (RFC 4648, 3.5).
+  if (spare !== 0) throw invalidBase64('the spare bits are not zero')
+  bytes[at] = group >> 10
+  if (at + 1 < bytes.length) bytes[at + 1] = group >> 2
 }
 
 const invalidBase64 = (detail: string) => new ProtocolError('base64_invalid', detail)

@@ -58,11 +58,13 @@ export const EXTENSIONS = {
   lanyardIdentity: `${LANYARD}.1`,
 } as const
 
-/** What extendedKeyUsage can name (RFC 5280, 4.2.1.12). */
+/** What extendedKeyUsage can name (RFC 5280, 4.2.1.12), and ours for the keys that sign heads of the event chain. */
 export const EXTENDED_KEY_USAGES = {
   any: '2.5.29.37.0',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  /** Ours: signs the heads of event chains, and nothing that TLS would accept. */
+  lanyardEvents: `${LANYARD}.2`,
 } as const
 
 /** What authorityInfoAccess can point to (RFC 5280, 4.2.2.1). */
@@ -82,3 +84,6 @@ export const NAME_ATTRIBUTES = {
   OU: '2.5.4.11',
   DC: '0.9.2342.19200300.100.1.25',
 } as const
+
+/** A mailbox in a distinguished name (RFC 5280, 4.1.2.6): old, read only, and under the constraints of mailboxes. */
+export const EMAIL_ADDRESS = '1.2.840.113549.1.9.1'

@@ -80,10 +80,14 @@ function oneOctet(name: string, allowed: Uint8Array): StringType {
       }
       return text
     },
-    encode: text =>
-      Uint8Array.from(text, (unit, i) =>
-        allowed[unit.charCodeAt(0)] === 1 && unit.length === 1 ? unit.charCodeAt(0) : refuse(i),
-      ),
+    encode(text) {
+      const content = new Uint8Array(text.length)
+      for (let i = 0; i < text.length; i++) {
+        const unit = text.charCodeAt(i)
+        content[i] = unit < 0x100 && allowed[unit] === 1 ? unit : refuse(i)
+      }
+      return content
+    },
   }
 }
 
