@@ -113,6 +113,10 @@ export const X509_CODES = {
     title: 'A critical extension is not understood',
     remedy: 'Use a certificate without the extension that the message names.',
   },
+  key_identifier_mismatch: {
+    title: 'The key identifiers of a root contradict each other',
+    remedy: 'Use a root whose authorityKeyIdentifier, if any, equals its subjectKeyIdentifier.',
+  },
   not_a_ca: {
     title: 'The issuer is not a certificate authority',
     remedy: 'Sign with a certificate whose basicConstraints say that it is a CA.',

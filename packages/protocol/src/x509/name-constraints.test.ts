@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { readDer } from '../der/reader.ts'
 import { ProtocolError } from '../errors.ts'
 import { CHAIN_WORK, ChainWork } from './chain-work.ts'
+import { encodeName, readName } from './name.ts'
 import { checkNameConstraints, type NamesByForm } from './name-constraints.ts'
 
 type Names = Partial<NamesByForm>
 type Verdict = 'holds' | 'name_constraint_violated' | 'name_constraints_invalid' | 'chain_work_exceeded'
 
 const NONE: NamesByForm = { dns: [], ip: [], email: [], uri: [], directoryName: [], other: [] }
+const dn = (...names: Parameters<typeof encodeName>[0]) => readDer(encodeName(names), readName)
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
 
 function judge(permitted: Names, excluded: Names, names: Names): Verdict {
@@ -24,6 +27,8 @@ function judge(permitted: Names, excluded: Names, names: Names): Verdict {
 
 const violated = 'name_constraint_violated'
 const invalid = 'name_constraints_invalid'
+
+const acme = dn(['O', 'Acme'])
 
 const CASES: readonly [why: string, permitted: Names, excluded: Names, names: Names, verdict: Verdict][] = [
   // dNSName
@@ -110,17 +115,26 @@ const CASES: readonly [why: string, permitted: Names, excluded: Names, names: Na
   ['a whole URI as subtree', { uri: ['https://acme.example'] }, {}, {}, invalid],
 
   // directoryName
-  ['a name within', { directoryName: [bytes('3100')] }, {}, { directoryName: [bytes('31003101ff')] }, 'holds'],
-  ['the same name', { directoryName: [bytes('3100')] }, {}, { directoryName: [bytes('3100')] }, 'holds'],
-  ['a shorter name', { directoryName: [bytes('3101ff')] }, {}, { directoryName: [bytes('3100')] }, violated],
-  ['another name', { directoryName: [bytes('3101aa')] }, {}, { directoryName: [bytes('3101ab')] }, violated],
-  ['an excluded name', {}, { directoryName: [bytes('3100')] }, { directoryName: [bytes('31003100')] }, violated],
-  ['every name excluded', {}, { directoryName: [bytes('')] }, { directoryName: [bytes('3100')] }, violated],
+  ['a name below', { directoryName: [acme] }, {}, { directoryName: [dn(['O', 'Acme'], ['CN', 'a'])] }, 'holds'],
+  ['the same name', { directoryName: [acme] }, {}, { directoryName: [acme] }, 'holds'],
+  [
+    'a name that begins later',
+    { directoryName: [acme] },
+    {},
+    { directoryName: [dn(['C', 'DE'], ['O', 'Acme'])] },
+    violated,
+  ],
+  ['a shorter name', { directoryName: [dn(['O', 'Acme'], ['CN', 'a'])] }, {}, { directoryName: [acme] }, violated],
+  ['a longer value', { directoryName: [acme] }, {}, { directoryName: [dn(['O', 'Acme Inc'])] }, violated],
+  ['another attribute', { directoryName: [acme] }, {}, { directoryName: [dn(['OU', 'Acme'])] }, violated],
+  ['an excluded name', {}, { directoryName: [acme] }, { directoryName: [dn(['O', 'Acme'], ['CN', 'a'])] }, violated],
+  ['an excluded name in other case', {}, { directoryName: [acme] }, { directoryName: [dn(['O', ' aCME '])] }, violated],
+  ['every name excluded', {}, { directoryName: [dn()] }, { directoryName: [acme] }, violated],
 
   // forms that are not read
-  ['an otherName under a constraint', {}, { other: [0] }, { other: [0] }, violated],
-  ['a permitted otherName', { other: [0] }, {}, { other: [8, 0] }, violated],
-  ['a constraint that no name meets', {}, { other: [0] }, { dns: ['a.test'], other: [8] }, 'holds'],
+  ['an otherName under a constraint', {}, { other: [{ tag: 0 }] }, { other: [{ tag: 0 }] }, violated],
+  ['a permitted otherName', { other: [{ tag: 0 }] }, {}, { other: [{ tag: 8 }, { tag: 0 }] }, violated],
+  ['a constraint that no name meets', {}, { other: [{ tag: 0 }] }, { dns: ['a.test'], other: [{ tag: 8 }] }, 'holds'],
 ]
 
 describe('checkNameConstraints', () => {

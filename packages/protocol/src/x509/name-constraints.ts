@@ -1,16 +1,17 @@
 import { ProtocolError } from '../errors.ts'
 import type { ChainWork } from './chain-work.ts'
+import type { Name } from './name.ts'
 import { DIRECTORY_FORM, DNS_FORM, EMAIL_FORM, IP_FORM, type NameForm, URI_FORM } from './subtrees.ts'
 
-/** Names, or subtrees, by their form; directory names as the content octets of their canonical encoding. */
+/** Names, or subtrees, by their form. */
 export interface NamesByForm {
   readonly dns: readonly string[]
   readonly ip: readonly Uint8Array[]
   readonly email: readonly string[]
   readonly uri: readonly string[]
-  readonly directoryName: readonly Uint8Array[]
-  /** Context tags of the forms that are not read: otherName, x400Address, ediPartyName, registeredID. */
-  readonly other: readonly number[]
+  readonly directoryName: readonly Name[]
+  /** The forms that are not read: otherName, x400Address, ediPartyName, registeredID. */
+  readonly other: readonly { readonly tag: number }[]
 }
 
 export interface NameConstraints {
@@ -62,10 +63,14 @@ function checkForm<Presented, Name, Subtree>(
 }
 
 // RFC 5280, 4.2.1.10: process the constraint or reject the certificate, once a name of that form appears.
-function checkOtherForms(constrained: readonly number[], presented: readonly number[]): void {
-  const tag = presented.find(candidate => constrained.includes(candidate))
-  if (tag !== undefined)
-    fail('name_constraint_violated', `a constraint on names of the form [${tag}] cannot be judged, and one appears`)
+function checkOtherForms(constrained: NamesByForm['other'], presented: NamesByForm['other']): void {
+  const tags = new Set(constrained.map(subtree => subtree.tag))
+  const name = presented.find(({ tag }) => tags.has(tag))
+  if (name !== undefined)
+    fail(
+      'name_constraint_violated',
+      `a constraint on names of the form [${name.tag}] cannot be judged, and one appears`,
+    )
 }
 
 function fail(code: 'name_constraint_violated' | 'name_constraints_invalid', detail: string): never {

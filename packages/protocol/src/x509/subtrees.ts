@@ -1,5 +1,7 @@
 import { lowerAscii, parentDomain, parseDnsName, parseDnsPattern } from './dns-name.ts'
 import { parseIpAddress } from './ip-address.ts'
+import type { Name } from './name.ts'
+import { comparableName } from './name-comparison.ts'
 
 /**
  * How a name lies to a subtree of RFC 5280, 4.2.1.10. A wildcard can stand for names on both sides: it `overlaps`.
@@ -63,13 +65,12 @@ export const URI_FORM: NameForm<string, string, HostTree> = {
   relate: relateHost,
 }
 
-/** Names as the content octets of their canonical encoding: whole RDNs, so that a prefix in bytes is a prefix in RDNs. */
-export const DIRECTORY_FORM: NameForm<Uint8Array, Uint8Array, Uint8Array> = {
+/** Names as their RDNs: a subtree is where names begin alike. */
+export const DIRECTORY_FORM: NameForm<Name, readonly string[], readonly string[]> = {
   label: 'directoryName',
-  readName: content => content,
-  readSubtree: content => content,
-  relate: (name, base) =>
-    name.length >= base.length && base.every((octet, index) => octet === name[index]) ? 'inside' : 'outside',
+  readName: comparableName,
+  readSubtree: comparableName,
+  relate: (name, base) => (base.every((rdn, index) => rdn === name[index]) ? 'inside' : 'outside'),
 }
 
 function hostTree(
