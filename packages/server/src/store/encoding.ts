@@ -29,8 +29,7 @@ const TIER_OF = new Map<number, Tier>(Object.entries(TIER_NUMBER).map(([tier, nu
 
 export function tierOf(number: number): Tier {
   const tier = TIER_OF.get(number)
-  if (!tier)
-    throw new LanyardError('store_damaged', `expected the number of a tier in a certificate row, got ${number}`)
+  if (!tier) throw new Error(`expected the number of a tier in a certificate row, got ${number}`)
   return tier
 }
 

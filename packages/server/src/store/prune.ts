@@ -1,7 +1,7 @@
 import type { Step, Store } from '@lanyard/authority'
 import { CHAIN_NUMBER } from './chains.ts'
 import { seqOf, spanOf } from './place.ts'
-import type { ChainName, Pruned, Retention } from './ports.ts'
+import type { ChainName, OpenStore } from './ports.ts'
 import type { RowContext } from './rows/context.ts'
 
 /** Rows that one group removes at most: a few milliseconds, in which nothing else is answered. */
@@ -11,20 +11,21 @@ const BATCH = 500
 const LINEAGE_MS = 86_400_000
 
 /**
- * Removes what is past its time. Rows of a chain leave only from its front, and the hash of the last one that left
- * stays as the anchor that the next one follows; a row that must stay keeps those behind it.
+ * Makes `prune`. Rows of a chain leave only from its front, and the hash of the last one that left stays as the anchor that
+ * the next one follows; a row that must stay keeps those behind it.
  */
-export async function prune(store: Store, context: RowContext, now: number, retention: Retention): Promise<Pruned> {
-  const steps = removals(context)
-  const eventsBefore = now - retention.eventsMs
-  const certificatesBefore = Math.floor((now - retention.certificatesMs) / 1000)
-  const lineagesBefore = now - retention.certificatesMs - LINEAGE_MS
-  return {
-    certificates: await drained(store, () => steps.certificates(certificatesBefore)),
-    events: await drained(store, () => steps.events(eventsBefore)),
-    heads: await drained(store, () => steps.heads(eventsBefore)),
-    lineages: await drained(store, () => steps.lineages(lineagesBefore)),
-  }
+export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
+  const certificates = frontRemoval(context, 'issuance')
+  const events = frontRemoval(context, 'audit')
+  const heads = headRemoval(context)
+  const lineages = lineageRemoval(context)
+
+  return async (now, { certificatesMs, eventsMs }) => ({
+    certificates: await drained(store, () => certificates(Math.floor((now - certificatesMs) / 1000))),
+    events: await drained(store, () => events(now - eventsMs)),
+    heads: await drained(store, () => heads({ before: now - eventsMs })),
+    lineages: await drained(store, () => lineages({ before: now - certificatesMs - LINEAGE_MS })),
+  })
 }
 
 async function drained(store: Store, step: () => Step<number>): Promise<number> {
@@ -36,52 +37,99 @@ async function drained(store: Store, step: () => Step<number>): Promise<number> 
   }
 }
 
-interface Front {
-  place: number
-  hash: Uint8Array
-  /** When the row could leave: its end or its time. */
-  until: number
+interface Range {
+  readonly first: number
+  readonly last: number
 }
 
-function removals(context: RowContext) {
+/** A row at the front of a chain; it may leave when `until` has passed. */
+interface Front {
+  readonly place: number
+  readonly hash: Uint8Array
+  readonly until: number
+}
+
+function frontRemoval(context: RowContext, chain: ChainName): (before: number) => Step<number> {
   const { statements } = context
   const db = statements.kysely
   const instances = statements.prepareRows(() => db.selectFrom('instances').select('id').orderBy('id'))
-  const certificateFront = statements.prepareRows((a: { first: number; last: number }) =>
-    db
-      .selectFrom('certificates')
-      .select(['place', 'hash', 'not_after as until'])
-      .where('place', '>=', a.first)
-      .where('place', '<=', a.last)
-      .orderBy('place')
-      .limit(BATCH),
-  )
-  const eventFront = statements.prepareRows((a: { first: number; last: number }) =>
-    db
-      .selectFrom('events')
-      .select(['place', 'hash', 'at as until'])
-      .where('place', '>=', a.first)
-      .where('place', '<=', a.last)
-      .orderBy('place')
-      .limit(BATCH),
-  )
-  const dropCertificates = statements.prepareChange((a: { first: number; last: number }) =>
-    db.deleteFrom('certificates').where('place', '>=', a.first).where('place', '<=', a.last),
-  )
-  const dropEvents = statements.prepareChange((a: { first: number; last: number }) =>
-    db.deleteFrom('events').where('place', '>=', a.first).where('place', '<=', a.last),
-  )
-  const setAnchor = statements.prepareChange((a: { instance: number; chain: number; seq: number; hash: Uint8Array }) =>
-    db
+  const { front, drop } = chain === 'audit' ? eventTable(context) : certificateTable(context)
+  const setAnchor = anchoring(context)
+
+  return function* (before) {
+    let removed = 0
+    for (const { id } of yield* instances({})) {
+      const rows = yield* front(spanOf(id))
+      const stays = rows.findIndex(({ until }) => until >= before)
+      const last = rows[(stays === -1 ? rows.length : stays) - 1]
+      if (!last) continue
+      yield* setAnchor({ instance: id, chain: CHAIN_NUMBER[chain], seq: seqOf(last.place), hash: last.hash })
+      removed += yield* drop({ first: rows[0]!.place, last: last.place })
+    }
+    return removed
+  }
+}
+
+interface Table {
+  front(range: Range): Step<readonly Front[]>
+  drop(range: Range): Step<number>
+}
+
+function certificateTable({ statements }: RowContext): Table {
+  const db = statements.kysely
+  return {
+    front: statements.prepareRows((a: Range) =>
+      db
+        .selectFrom('certificates')
+        .select(['place', 'hash', 'not_after as until'])
+        .where('place', '>=', a.first)
+        .where('place', '<=', a.last)
+        .orderBy('place')
+        .limit(BATCH),
+    ),
+    drop: statements.prepareChange((a: Range) =>
+      db.deleteFrom('certificates').where('place', '>=', a.first).where('place', '<=', a.last),
+    ),
+  }
+}
+
+function eventTable({ statements }: RowContext): Table {
+  const db = statements.kysely
+  return {
+    front: statements.prepareRows((a: Range) =>
+      db
+        .selectFrom('events')
+        .select(['place', 'hash', 'at as until'])
+        .where('place', '>=', a.first)
+        .where('place', '<=', a.last)
+        .orderBy('place')
+        .limit(BATCH),
+    ),
+    drop: statements.prepareChange((a: Range) =>
+      db.deleteFrom('events').where('place', '>=', a.first).where('place', '<=', a.last),
+    ),
+  }
+}
+
+function anchoring({ statements }: RowContext) {
+  return statements.prepareChange((a: { instance: number; chain: number; seq: number; hash: Uint8Array }) =>
+    statements.kysely
       .insertInto('chain_anchors')
       .values({ instance: a.instance, chain: a.chain, seq: a.seq, hash: a.hash })
       .onConflict(conflict => conflict.columns(['instance', 'chain']).doUpdateSet({ seq: a.seq, hash: a.hash })),
   )
-  const dropHeads = statements.prepareChange((a: { before: number }) =>
-    db.deleteFrom('chain_heads').where('at', '<', a.before),
+}
+
+function headRemoval({ statements }: RowContext) {
+  return statements.prepareChange((a: { before: number }) =>
+    statements.kysely.deleteFrom('chain_heads').where('at', '<', a.before),
   )
-  const dropLineages = statements.prepareChange((a: { before: number }) =>
-    db.deleteFrom('lineages').where('no', 'in', eb =>
+}
+
+// A certificate's row gets its names through its lineage, so a lineage never leaves before its certificates.
+function lineageRemoval({ statements }: RowContext) {
+  return statements.prepareChange((a: { before: number }) =>
+    statements.kysely.deleteFrom('lineages').where('no', 'in', eb =>
       eb
         .selectFrom('lineages as l')
         .select('l.no')
@@ -100,29 +148,4 @@ function removals(context: RowContext) {
         .limit(BATCH),
     ),
   )
-
-  function* removeFront(
-    chain: ChainName,
-    front: typeof certificateFront,
-    drop: typeof dropCertificates,
-    before: number,
-  ): Step<number> {
-    let removed = 0
-    for (const { id } of yield* instances({})) {
-      const rows: readonly Front[] = yield* front(spanOf(id))
-      const stays = rows.findIndex(row => row.until >= before)
-      const last = rows[(stays === -1 ? rows.length : stays) - 1]
-      if (!last) continue
-      yield* setAnchor({ instance: id, chain: CHAIN_NUMBER[chain], seq: seqOf(last.place), hash: last.hash })
-      removed += yield* drop({ first: rows[0]!.place, last: last.place })
-    }
-    return removed
-  }
-
-  return {
-    certificates: (before: number) => removeFront('issuance', certificateFront, dropCertificates, before),
-    events: (before: number) => removeFront('audit', eventFront, dropEvents, before),
-    heads: (before: number) => dropHeads({ before }),
-    lineages: (before: number) => dropLineages({ before }),
-  }
 }

@@ -3,12 +3,14 @@ import type { NewEvent, Step, Store } from '@lanyard/authority'
 import { type Fields, linkHash } from './chains.ts'
 import { hexOf } from './encoding.ts'
 import { placeOf, seqOf, spanOf } from './place.ts'
-import type { ChainHead, ChainName, SignedHead, VerifiedChain } from './ports.ts'
+import type { ChainHead, ChainName, OpenStore, SignedHead } from './ports.ts'
 import { certificateOf, certificatesOf, chainedCertificate } from './rows/certificate-row.ts'
+import { type ChainEnds, chainEnds } from './rows/chain-ends.ts'
 import type { RowContext } from './rows/context.ts'
 import { chainedEvent } from './rows/events.ts'
-import { chainEnds, headRows } from './rows/heads.ts'
+import { headRows } from './rows/heads.ts'
 
+/** Rows that one read takes at most. */
 const BATCH = 500
 
 interface Link {
@@ -18,39 +20,34 @@ interface Link {
 }
 
 /**
- * Computes every hash of a chain again, in batches that let other work pass. It finds rows that were changed, removed
- * from the middle or put in, and rows missing at the end where a signed head knew them. Throws `store_damaged`.
+ * Makes `verifyChain`, which computes every hash of a chain again, in batches that let other work pass. It finds rows
+ * that were changed, put in or removed from the middle, and rows missing at the end where a signed head knew them.
  */
-export async function verifyChain(
-  store: Store,
-  context: RowContext,
-  instance: string,
-  chain: ChainName,
-): Promise<VerifiedChain> {
+export function chainVerifier(store: Store, context: RowContext): OpenStore['verifyChain'] {
   const ends = chainEnds(context)
-  const signed = await signedHeads(store, context, instance, chain)
-  const start = await store.read(() => ends.anchor(instance, chain))
-  let head = start
-  for (;;) {
-    const batch = await store.read(() => nextLinks(context, head))
-    // Retention may have passed us meanwhile: go on from what it left.
-    if (batch.anchor.seq > head.seq) head = batch.anchor
-    if (batch.links.length === 0) break
-    for (const link of batch.links) head = follow(head, link, signed)
+  return async (instance, chain) => {
+    const signed = await signedHeads(store, context, instance, chain)
+    const start = await store.read(() => ends.anchor(instance, chain))
+    let head = start
+    for (;;) {
+      const batch = await store.read(() => nextLinks(context, ends, head))
+      if (batch.links.length === 0) break
+      head = batch.links.reduce((from, link) => follow(from, link, signed), batch.head)
+    }
+    const missing = [...signed.values()].find(({ seq }) => seq > head.seq)
+    if (missing) throw damaged(chain, head.seq + 1, `it is missing; a head was signed at ${missing.seq}`)
+    const heads = [...signed.values()].filter(({ seq }) => seq > start.seq)
+    return { instance, chain, from: start.seq + 1, to: head.seq, heads }
   }
-  const unseen = [...signed.values()].find(({ seq }) => seq > head.seq)
-  if (unseen) throw damaged(chain, head.seq + 1, 'a signed head knows it, but it is missing')
-  const heads = [...signed.values()].filter(({ seq }) => seq > start.seq)
-  return { instance, chain, from: start.seq + 1, to: head.seq, heads }
 }
 
 function follow(head: ChainHead, link: Link, signed: ReadonlyMap<number, SignedHead>): ChainHead {
   const seq = head.seq + 1
   if (link.seq !== seq) throw damaged(head.chain, seq, `it is missing; the next is ${link.seq}`)
   const hash = hexOf(linkHash(head, seq, link.fields))
-  if (hash !== link.hash) throw damaged(head.chain, seq, 'it or its predecessor was changed')
+  if (hash !== link.hash) throw damaged(head.chain, seq, 'its hash does not follow from it and the row before')
   const known = signed.get(seq)
-  if (known && known.hash !== hash) throw damaged(head.chain, seq, 'its signed head has another hash')
+  if (known && known.hash !== hash) throw damaged(head.chain, seq, 'a head was signed with another hash')
   return { ...head, seq, hash }
 }
 
@@ -71,21 +68,24 @@ async function signedHeads(store: Store, context: RowContext, instance: string, 
   return heads
 }
 
-// Rows that follow `head`, and the anchor at the same moment.
-function* nextLinks(context: RowContext, head: ChainHead): Step<{ anchor: ChainHead; links: Link[] }> {
-  const ends = chainEnds(context)
+// The rows that follow `head`, or what retention has left if it has passed `head` meanwhile.
+function* nextLinks(
+  context: RowContext,
+  ends: ChainEnds,
+  head: ChainHead,
+): Step<{ head: ChainHead; links: readonly Link[] }> {
   const anchor = yield* ends.anchor(head.instance, head.chain)
-  const [instance] = yield* ends.number({ uuid: head.instance })
-  if (!instance) throw new Error(`expected a known instance, got ${head.instance}`)
-  const range = {
-    first: placeOf(instance.id, Math.max(head.seq, anchor.seq) + 1),
-    last: spanOf(instance.id).last,
-  }
+  const from = anchor.seq > head.seq ? anchor : head
+  const number = yield* ends.number(head.instance)
+  const range = { first: placeOf(number, from.seq + 1), last: spanOf(number).last }
   const links = yield* head.chain === 'audit' ? auditLinks(context, range) : issuanceLinks(context, range)
-  return { anchor, links }
+  return { head: from, links }
 }
 
-type Range = { first: number; last: number }
+interface Range {
+  readonly first: number
+  readonly last: number
+}
 
 function* auditLinks({ statements }: RowContext, { first, last }: Range): Step<Link[]> {
   const rows = yield* statements.query(

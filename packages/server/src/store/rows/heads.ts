@@ -1,56 +1,9 @@
-import type { Step } from '@lanyard/authority'
-import { CHAIN_NUMBER, CHAINS, GENESIS } from '../chains.ts'
+import { CHAIN_NUMBER, CHAINS } from '../chains.ts'
 import { bytesOfHex, hexOf, numbersOfCursor } from '../encoding.ts'
-import { seqOf, spanOf } from '../place.ts'
-import type { ChainHead, ChainName, HeadRows, SignedHead } from '../ports.ts'
+import type { ChainHead, HeadRows, SignedHead } from '../ports.ts'
+import { chainEnds } from './chain-ends.ts'
 import type { RowContext } from './context.ts'
 import { pageOf, requireOne } from './page.ts'
-
-type Tail = (args: { first: number; last: number }) => Step<readonly { place: number; hash: Uint8Array }[]>
-
-/** Reads where the chains of an instance stand, and where their oldest rows follow on. */
-export function chainEnds({ statements }: Pick<RowContext, 'statements'>) {
-  const db = statements.kysely
-  const tailOf = (table: 'events' | 'certificates'): Tail =>
-    statements.prepareRows((a: { first: number; last: number }) =>
-      db
-        .selectFrom(table)
-        .select(['place', 'hash'])
-        .where('place', '>=', a.first)
-        .where('place', '<=', a.last)
-        .orderBy('place', 'desc')
-        .limit(1),
-    )
-  const tails: Record<ChainName, Tail> = { audit: tailOf('events'), issuance: tailOf('certificates') }
-  const anchorRow = statements.prepareRows((a: { uuid: string; chain: number }) =>
-    db
-      .selectFrom('chain_anchors as n')
-      .innerJoin('instances as i', 'i.id', 'n.instance')
-      .select(['n.seq', 'n.hash'])
-      .where('i.uuid', '=', a.uuid)
-      .where('n.chain', '=', a.chain),
-  )
-  const number = statements.prepareRows((a: { uuid: string }) =>
-    db.selectFrom('instances').select('id').where('uuid', '=', a.uuid),
-  )
-
-  /** The last row that retention removed: what the oldest one left follows. */
-  function* anchor(instance: string, chain: ChainName): Step<ChainHead> {
-    const [row] = yield* anchorRow({ uuid: instance, chain: CHAIN_NUMBER[chain] })
-    return { instance, chain, seq: row?.seq ?? 0, hash: row ? hexOf(row.hash) : GENESIS }
-  }
-
-  /** The newest row, or what the first would follow. */
-  function* head(instance: string, chain: ChainName): Step<ChainHead> {
-    const [known] = yield* number({ uuid: instance })
-    if (!known) throw new Error(`expected a known instance, got ${instance}`)
-    const [row] = yield* tails[chain](spanOf(known.id))
-    if (!row) return yield* anchor(instance, chain)
-    return { instance, chain, seq: seqOf(row.place), hash: hexOf(row.hash) }
-  }
-
-  return { anchor, head, number }
-}
 
 export function headRows(context: RowContext): HeadRows {
   const { statements } = context

@@ -108,7 +108,7 @@ export class SqliteEngine implements Engine {
   }
 
   #transaction<T>(body: () => T): T {
-    this.#run('begin immediate')
+    this.#begin()
     this.#heads.mark()
     try {
       const value = body()
@@ -120,6 +120,12 @@ export class SqliteEngine implements Engine {
       if (this.#db.isTransaction) this.#run('rollback')
       throw error
     }
+  }
+
+  #begin(): void {
+    // Only after a rollback that failed; nothing of that transaction may get into this one.
+    if (this.#db.isTransaction) this.#run('rollback')
+    this.#run('begin immediate')
   }
 
   readonly #answerRead = (statement: Runnable): unknown => {

@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { LanyardError } from '@lanyard/api'
-import type { Clock, Step } from '@lanyard/authority'
+import type { Clock } from '@lanyard/authority'
 import { ChainHeads } from '../chains.ts'
 import { sqliteDialect } from '../dialect.ts'
-import { runStep } from '../engine.ts'
-import type { OpenStore } from '../ports.ts'
-import { prune } from '../prune.ts'
-import { chainEnds } from '../rows/heads.ts'
+import { runStep, StatementFailed } from '../engine.ts'
+import type { ChainName, OpenStore } from '../ports.ts'
+import { pruner } from '../prune.ts'
+import { chainEnds } from '../rows/chain-ends.ts'
 import { storeRows } from '../rows/index.ts'
 import { Statements } from '../statement.ts'
-import { verifyChain } from '../verify-chain.ts'
+import { chainVerifier } from '../verify-chain.ts'
 import { SqliteEngine } from './engine.ts'
 import { sqliteCode } from './failure.ts'
 import { answerOn, migrate } from './migrate.ts'
+import { makeDurable, takeFile } from './pragmas.ts'
 
 export interface SqliteOptions {
   /** The database file, made when absent, readable by its owner alone; or `:memory:`. */
@@ -22,53 +23,61 @@ export interface SqliteOptions {
   /** Name of the trust domain; the store is of this one for ever. */
   readonly trustDomain: string
   readonly clock: Clock
+  /** What the file may grow to; beyond that, writes are refused with `store_unavailable` until rows leave. */
+  readonly maxBytes?: number | undefined
 }
 
 /**
  * Opens or makes a store in one file, for this process alone. Throws, having changed nothing: `data_in_use`,
- * `store_damaged`, `store_newer`, `store_foreign`.
+ * `store_damaged`, `store_newer`, `store_foreign`, `store_unavailable`.
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<OpenStore> {
-  const db = openDatabase(options.path)
+  const { path, trustDomain, clock } = options
   try {
-    return await assemble(db, options)
+    if (path !== ':memory:') makePrivate(path)
+    // Long enough for a process that is just ending.
+    const db = new DatabaseSync(path, { timeout: 250, defensive: true, enableForeignKeyConstraints: true })
+    return await closingOnFailure(db, () => {
+      takeFile(db)
+      const trustDomainId = migrate(db, { trustDomain, at: clock.now() })
+      makeDurable(db, options)
+      return assemble(db, options, trustDomainId)
+    })
   } catch (error) {
-    db.close()
-    throw refusalOf(error, options.path)
+    throw refusalOf(error, path)
   }
 }
 
-function openDatabase(path: string): DatabaseSync {
-  // SQLite would make it readable by others, and gives its journal the permissions of the file.
-  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
-  return new DatabaseSync(path, { timeout: 250, defensive: true, enableForeignKeyConstraints: true })
+async function closingOnFailure<T>(db: DatabaseSync, body: () => T): Promise<T> {
+  try {
+    return body()
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
-async function assemble(db: DatabaseSync, { trustDomain, clock }: SqliteOptions): Promise<OpenStore> {
-  // The lock of the file is taken with the first read and kept: no other process can serve the same data.
-  db.exec('pragma locking_mode = exclusive')
-  const at = clock.now()
-  const trustDomainId = migrate(db, { trustDomain, at })
-  db.exec('pragma journal_mode = wal')
-  db.exec('pragma synchronous = full')
+// SQLite would let others read it; its journal gets the permissions of the file. An existing file is not opened here:
+// closing it again would let go of the locks that this process may hold on it (POSIX fcntl locks).
+function makePrivate(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
+}
 
+function assemble(db: DatabaseSync, { trustDomain, clock }: SqliteOptions, trustDomainId: number): OpenStore {
   const statements = new Statements(sqliteDialect)
-  const read = <T>(step: Step<T>): T => runStep(() => step, answerOn(db))
-  const instance = ownInstance(db, at)
+  const { id, uuid } = ownInstance(db, clock.now())
   const ends = chainEnds({ statements })
-  const heads = new ChainHeads(instance.uuid, instance.id, {
-    audit: read(ends.head(instance.uuid, 'audit')),
-    issuance: read(ends.head(instance.uuid, 'issuance')),
-  })
+  const standing = (chain: ChainName) => runStep(() => ends.head(uuid, chain), answerOn(db))
+  const heads = new ChainHeads(uuid, id, { audit: standing('audit'), issuance: standing('issuance') })
   const context = { statements, heads, trustDomain: trustDomainId }
   const engine = new SqliteEngine(db, heads)
   return {
     store: engine,
     rows: storeRows(context),
     trustDomain,
-    instance: instance.uuid,
-    prune: (now, retention) => prune(engine, context, now, retention),
-    verifyChain: (uuid, chain) => verifyChain(engine, context, uuid, chain),
+    instance: uuid,
+    prune: pruner(engine, context),
+    verifyChain: chainVerifier(engine, context),
     close: () => engine.close(),
   }
 }
@@ -85,17 +94,18 @@ function ownInstance(db: DatabaseSync, at: number): { id: number; uuid: string }
 
 function refusalOf(error: unknown, path: string): unknown {
   if (error instanceof LanyardError) return error
-  const cause = error instanceof Error && error.cause ? error.cause : error
+  const cause = error instanceof StatementFailed ? error.cause : error
   switch (sqliteCode(cause)) {
-    case 5:
-    case 6:
+    case 5: // BUSY
+    case 6: // LOCKED
       return new LanyardError('data_in_use', `another process holds ${path}`, {}, { cause })
-    case 11:
-    case 26:
-      return new LanyardError('store_damaged', `${path} is not a database that SQLite can read`, {}, { cause })
-    case undefined:
-      return error
+    case 1: // ERROR: a table or column that should be there is not
+    case 11: // CORRUPT
+    case 26: // NOTADB
+      return new LanyardError('store_damaged', `${path} is not a database as Lanyard writes them`, {}, { cause })
     default:
-      return new LanyardError('store_unavailable', `SQLite cannot use ${path}`, {}, { cause })
+      return new LanyardError('store_unavailable', `${path} cannot be used: ${messageOf(cause)}`, {}, { cause })
   }
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
