@@ -22,9 +22,20 @@ export * from './errors.ts'
 export { ACCESS_METHODS, EXTENDED_KEY_USAGES, EXTENSIONS, KEY_OIDS } from './oids.ts'
 export { decodePem, encodePem, type PemBlock, type PemLimits } from './pem.ts'
 export type { Crypto, SignatureFormat, Signer } from './ports.ts'
+export { MAX_SPIFFE_ID_BYTES, MAX_TRUST_DOMAIN_BYTES, SpiffeId, TrustDomain } from './spiffe/id.ts'
+export {
+  DEFAULT_ID_TEMPLATE,
+  IdTemplate,
+  MAX_NAME_BYTES,
+  parseName,
+  RESERVED_FIRST_SEGMENTS,
+} from './spiffe/id-template.ts'
+export { anyId, exactId, memberOf, oneOfIds, pathPrefix, type SpiffeIdMatcher } from './spiffe/matcher.ts'
 export { assembleCertificate, type CertificateInput, encodeTbs, signCertificate } from './x509/build.ts'
 export { Certificate, type Irregularity } from './x509/certificate.ts'
+export { type ChainPurpose, type ChainRequest, type ReferenceName, verifyChain } from './x509/chain.ts'
 export { buildCsr, MAX_CSR_BYTES, parseCsr, type UnverifiedCsr, verifyCsr } from './x509/csr.ts'
+export { parseDnsName } from './x509/dns-name.ts'
 export {
   authorityInfoAccess,
   authorityKeyId,
@@ -39,6 +50,7 @@ export {
 } from './x509/extension-encoders.ts'
 export { type Extension, KEY_USAGES, type KeyUsage, type LanyardIdentity } from './x509/extensions.ts'
 export type { GeneralNames, GeneralNamesInput } from './x509/general-names.ts'
+export { formatIpAddress, parseIpAddress } from './x509/ip-address.ts'
 export { RSA_LIMITS, type RsaLimits, requireKeyLimits } from './x509/key-limits.ts'
 export { EMPTY_NAME, encodeName, formatName, type Name, type NameAttribute } from './x509/name.ts'
 export { keyIdentifier, type PublicKeyInfo, parsePublicKey } from './x509/public-key.ts'
