@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeKey } from './keys.ts'
+import { agentKey } from '../test/support/agent-key.ts'
 import { drive } from './load/run.ts'
 import { startOn } from './pinned.ts'
 import type { Row } from './report.ts'
@@ -15,7 +15,7 @@ const REPLY_BYTES = 2700
 /** Calls per second of a bare HTTPS server, with a body of the same size as a CSR's. */
 export async function bareReply(seconds: number): Promise<Row[]> {
   const tls = selfSigned()
-  const body = JSON.stringify({ csr: (await makeKey('RSA-2048')).csrPem })
+  const body = JSON.stringify({ csr: (await agentKey('RSA-2048')).csrPem })
   const rows: Row[] = []
   for (const inFlight of [16, 64]) {
     const server = startOn(0, SERVER, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })

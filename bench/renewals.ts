@@ -1,6 +1,6 @@
+import type { AgentKeyType } from '../test/support/agent-key.ts'
 import { startAuthority } from './authority.ts'
 import { mintTokens } from './issue.ts'
-import type { BenchKey } from './keys.ts'
 import { drive } from './load/run.ts'
 import type { BenchOptions } from './main.ts'
 import { Reporter, type Row } from './report.ts'
@@ -25,15 +25,15 @@ export async function run({ json, seconds, agents }: BenchOptions): Promise<void
   report.write(json)
 }
 
-async function steadyState(fleet: number, key: BenchKey, seconds: number): Promise<Row> {
+async function steadyState(fleet: number, key: AgentKeyType, seconds: number): Promise<Row> {
   const ratePerSec = fleet / RENEWS_EVERY_SEC
   return await fleetOf(`${fleet} agents, ${key}`, key, Math.ceil(ratePerSec * seconds), ratePerSec)
 }
 
-const storm = (key: BenchKey) =>
+const storm = (key: AgentKeyType) =>
   fleetOf(`${STORM_AGENTS} agents at once, ${key}`, key, STORM_AGENTS, Number.POSITIVE_INFINITY)
 
-async function fleetOf(name: string, key: BenchKey, due: number, ratePerSec: number): Promise<Row> {
+async function fleetOf(name: string, key: AgentKeyType, due: number, ratePerSec: number): Promise<Row> {
   const authority = await startAuthority()
   const tokens = await mintTokens(authority, key === 'P-256' ? 'modern' : 'rsa-only', due)
   const { url, rootPem } = authority

@@ -1,4 +1,4 @@
-import type { BenchKey } from '../keys.ts'
+import type { AgentKeyType } from '../../test/support/agent-key.ts'
 
 /** What a load process is told to do. */
 export type Job =
@@ -20,7 +20,7 @@ export type Job =
       readonly rootPem: string
       readonly inFlight: number
       readonly tokens: readonly string[]
-      readonly key: BenchKey
+      readonly key: AgentKeyType
       readonly seconds: number
     }
   | {
@@ -38,7 +38,7 @@ export interface FleetJob {
   readonly url: string
   readonly rootPem: string
   readonly tokens: readonly string[]
-  readonly key: BenchKey
+  readonly key: AgentKeyType
   /** Infinity: all at once. */
   readonly ratePerSec: number
 }

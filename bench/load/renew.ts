@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { Client } from 'undici'
-import { type BenchKey, type KeyAndCsr, keyPool, makeKey } from '../keys.ts'
+import { type AgentKeyType, agentKey, type KeyAndCsr } from '../../test/support/agent-key.ts'
+import { keyPool } from '../keys.ts'
 import { connect, everyone, post, type Tally } from './client.ts'
 import type { FleetJob, Job } from './job.ts'
 
@@ -98,8 +99,8 @@ function certOf(text: string): string {
 }
 
 /** P-256 keys are made anew each time; RSA ones alternate between three made beforehand, so that each is new to its parent. */
-async function freshKeys(type: BenchKey): Promise<() => Promise<KeyAndCsr>> {
-  if (type === 'P-256') return () => makeKey('P-256')
+async function freshKeys(type: AgentKeyType): Promise<() => Promise<KeyAndCsr>> {
+  if (type === 'P-256') return () => agentKey('P-256')
   const pool = await keyPool(type, 3)
   let at = 0
   return async () => pool[at++ % pool.length]!

@@ -13,6 +13,11 @@ const row = (status: number, title: string, remedy: string): ErrorRow => ({ stat
 const OWN = {
   body_invalid: row(400, 'The request does not have the declared form', 'Correct the fields listed under `errors`.'),
   query_invalid: row(400, 'A query parameter is not as declared', 'Correct the parameters listed under `errors`.'),
+  request_invalid: row(
+    400,
+    'This is not an HTTP request that can be read',
+    'Send HTTP/1.1 or HTTP/2, each header once.',
+  ),
   cursor_invalid: row(400, 'This cursor is not one of ours', 'Start again without `cursor`.'),
   csr_invalid: row(400, 'The CSR cannot be read', 'Send one PKCS#10 request, DER in PEM, made by a current tool.'),
   csr_signature_invalid: row(
@@ -110,7 +115,6 @@ const OWN = {
   ),
   lineage_ended: row(403, 'This lineage has ended', 'Bootstrap the agent again.'),
   certificate_revoked: row(403, 'The certificate is revoked', 'Bootstrap the agent again, if an operator agrees.'),
-  certificate_superseded: row(403, 'A newer certificate of this lineage exists', 'Renew with the newest certificate.'),
   certificate_untrusted: row(
     401,
     'The client certificate is not one of ours',
@@ -131,6 +135,7 @@ const OWN = {
   route_unknown: row(404, 'There is no such route', 'See /openapi.json for all routes.'),
   not_found: row(404, 'There is no such thing', 'Check the identifier.'),
   method_not_allowed: row(405, 'The route does not know this method', 'Use a method listed in the Allow header.'),
+  request_timeout: row(408, 'The request took too long to arrive', 'Send the whole request at once.'),
   agent_exists: row(
     409,
     'An agent of this name exists',
@@ -162,6 +167,11 @@ const OWN = {
     400,
     'The passphrase does not open the keys of this store',
     'Give the passphrase that the store was made with; nothing was changed.',
+  ),
+  passphrase_unexpected: row(
+    400,
+    'The keys in this store are not under a passphrase',
+    'Start without a passphrase, or begin with one on a new data folder.',
   ),
   permissions_too_wide: row(
     400,
@@ -196,6 +206,13 @@ const OWN = {
     'The server shows another root than the one you trust',
     'Compare the fingerprint with the one that `lanyard up` printed; somebody may be in between.',
   ),
+  server_untrusted: row(
+    401,
+    'The server does not prove to be the one you trust',
+    'Compare the URL, the root fingerprint and the clocks; somebody may be in between.',
+  ),
+  file_unwritable: row(400, 'A file cannot be written', 'Check the folder, its permissions and the space on the disk.'),
+  reload_failed: row(400, 'The reload command failed', 'Run it by hand; the new files are in place.'),
   usage_invalid: row(400, 'The command cannot be understood', 'See `lanyard help`.'),
 } as const satisfies Record<string, ErrorRow>
 
@@ -224,6 +241,8 @@ export interface ProblemExtras {
   readonly skew_sec?: number
   /** `rate_limited`: whole seconds to wait, the same as `Retry-After`. */
   readonly retry_after_sec?: number
+  /** `method_not_allowed`: the methods of this path, the same as in `Allow`. */
+  readonly allow?: readonly string[]
   /** `body_too_large`: the limit in bytes. */
   readonly limit_bytes?: number
   /** `key_type_forbidden`, `key_too_small`: what came, what is allowed. */

@@ -1,4 +1,5 @@
 export * from './bootstrap.ts'
+export * from './ca/index.ts'
 export * from './caller.ts'
 export * from './event.ts'
 export type { X509Issuer } from './issue/issuer.ts'

@@ -64,6 +64,7 @@ export const issueCert = route({
     'csr_signature_invalid',
     'key_type_forbidden',
     'key_too_small',
+    'key_too_large',
     'key_exponent_forbidden',
     'key_reused',
     'ttl_out_of_range',
@@ -75,7 +76,6 @@ export const issueCert = route({
     'lineage_forked',
     'lineage_ended',
     'certificate_revoked',
-    'certificate_superseded',
     'store_unavailable',
   ],
 })

@@ -106,8 +106,9 @@ function requireOwn(subject: Subject | undefined, { caller }: IssueRequest): Sub
 
 /** The CSR's key, proved by its self-signature. The key policy is asked first: it costs nothing, a signature does. */
 function provenKey(csr: Uint8Array, subject: Subject, crypto: Crypto): PublicKeyInfo {
-  requireKeyType(subject.tenant.keyPolicy, parseCsr(csr).publicKey)
-  return verifyCsr(csr, crypto)
+  const unverified = parseCsr(csr)
+  requireKeyType(subject.tenant.keyPolicy, unverified.publicKey)
+  return verifyCsr(unverified, crypto)
 }
 
 /** Sixteen random bytes, positive, the first not zero (RFC 5280, 4.1.2.2), as 32 hex digits. */

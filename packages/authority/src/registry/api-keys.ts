@@ -1,5 +1,5 @@
 import { type KeyRole, LanyardError, permissionsOf } from '@lanyard/api'
-import { type Crypto, equalBytes, fromUtf8, toHex } from '@lanyard/protocol'
+import { type Crypto, encodeUtf8, equalSecrets, toHex } from '@lanyard/protocol'
 import { type Act, type ApiKeyCaller, actorOf } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { ApiKeyState, Dice, Rows, Step } from '../ports.ts'
@@ -35,11 +35,11 @@ export function parseApiKey(text: string, crypto: Crypto): { id: string; hash: U
 }
 
 // 256 random bits need no slow hash: there is nothing to guess.
-const hashSecret = (secret: string, crypto: Crypto) => crypto.sha256(fromUtf8(`lanyard-api-key:${secret}`))
+const hashSecret = (secret: string, crypto: Crypto) => crypto.sha256(encodeUtf8(`lanyard-api-key:${secret}`))
 
 /** Who calls, if the stored key is the one that came and still counts at `at`; otherwise `unauthenticated`. */
 export function callerOfApiKey(state: ApiKeyState | undefined, hash: Uint8Array, at: number): ApiKeyCaller {
-  const known = state !== undefined && state.revokedAt === null && equalBytes(state.hash, hash)
+  const known = state !== undefined && state.revokedAt === null && equalSecrets(state.hash, hash)
   if (!known) throw new LanyardError('unauthenticated', 'this API key is not known')
   if (at >= state.expiresAt) throw new LanyardError('unauthenticated', `API key ${state.id} has ended`)
   const { id, name, role, tenant, agents, rateLimit, expiresAt } = state

@@ -1,0 +1,3 @@
+module lanyard/interop/go-verify
+
+go 1.22
