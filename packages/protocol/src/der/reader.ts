@@ -17,12 +17,22 @@ export const MAX_BYTES = 65_536
  * Nothing is parsed by luck: the caller names each type in the order of the schema, and decides when to descend.
  */
 export function readDer<T>(bytes: Uint8Array, read: (reader: DerReader) => T, maxBytes = MAX_BYTES): T {
-  if (bytes.length > maxBytes)
-    throw new ProtocolError('der_too_large', `expected at most ${maxBytes} octets, got ${bytes.length}`)
+  requireSize(bytes, maxBytes)
   const reader = new DerReader(bytes, 0, bytes.length, 0)
   const value = read(reader)
   reader.finish()
   return value
+}
+
+/** {@link readDer} for bytes from outside: reads a copy, so that what was judged cannot change under the value. */
+export function readCopy<T>(bytes: Uint8Array, read: (reader: DerReader) => T, maxBytes = MAX_BYTES): T {
+  requireSize(bytes, maxBytes)
+  return readDer(new Uint8Array(bytes), read, maxBytes)
+}
+
+function requireSize(bytes: Uint8Array, maxBytes: number): void {
+  if (bytes.length > maxBytes)
+    throw new ProtocolError('der_too_large', `expected at most ${maxBytes} octets, got ${bytes.length}`)
 }
 
 /** A place in DER, moving forward over whole values. Contents are views of the bytes that were given, never copies. */
@@ -56,13 +66,6 @@ export class DerReader {
     const end = this.#header(tag)
     this.#at = end
     return this.#bytes.subarray(this.#content, end)
-  }
-
-  /** The next value as a whole, header included; it has this tag. What is inside is not looked at. */
-  whole(tag: number): Uint8Array {
-    const start = this.#at
-    this.#at = this.#header(tag)
-    return this.#bytes.subarray(start, this.#at)
   }
 
   /** Reads inside the next value, which has this tag, up to its last octet. */

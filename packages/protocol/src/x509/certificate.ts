@@ -1,6 +1,6 @@
 import type { SignatureAlgorithm } from '../algorithms.ts'
 import { equalBytes, toHex } from '../bytes.ts'
-import { type DerReader, MAX_BYTES, readDer } from '../der/reader.ts'
+import { type DerReader, readCopy } from '../der/reader.ts'
 import { contextConstructed, contextPrimitive, TAG } from '../der/tags.ts'
 import { timeTag } from '../der/time.ts'
 import { ProtocolError } from '../errors.ts'
@@ -95,10 +95,8 @@ export class Certificate {
    *   `name_malformed`, `general_name_malformed`, `public_key_*`, `extension_malformed`, `extension_duplicate`
    */
   static fromDer(der: Uint8Array): Certificate {
-    if (der.length > MAX_BYTES)
-      throw new ProtocolError('der_too_large', `expected at most ${MAX_BYTES} octets, got ${der.length}`)
-    const own = new Uint8Array(der)
-    return new Certificate(own, readDer(own, readCertificate))
+    const { bytes, value } = readCopy(der, reader => reader.recorded(readCertificate))
+    return new Certificate(bytes, value)
   }
 
   /** Whether both are the same bytes. */

@@ -1,5 +1,5 @@
 import type { SignatureAlgorithm } from '../algorithms.ts'
-import { type DerReader, readDer } from '../der/reader.ts'
+import { type DerReader, readCopy } from '../der/reader.ts'
 import { contextConstructed, TAG } from '../der/tags.ts'
 import { readValue } from '../der/value.ts'
 import { element, integer, sequence } from '../der/writer.ts'
@@ -31,7 +31,7 @@ export interface UnverifiedCsr {
 /** Reads a request (RFC 2986, 4) of at most {@link MAX_CSR_BYTES}. Throws `csr_invalid`, the reason as its cause. */
 export function parseCsr(der: Uint8Array): UnverifiedCsr {
   try {
-    return readDer(new Uint8Array(der), readCsr, MAX_CSR_BYTES)
+    return readCopy(der, readCsr, MAX_CSR_BYTES)
   } catch (cause) {
     if (!(cause instanceof ProtocolError)) throw cause
     throw new ProtocolError('csr_invalid', `${cause.code}: ${cause.message}`, { cause })

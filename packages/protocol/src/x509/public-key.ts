@@ -1,5 +1,5 @@
 import type { KeyType } from '../algorithms.ts'
-import { type DerReader, readDer } from '../der/reader.ts'
+import { type DerReader, readCopy, readDer } from '../der/reader.ts'
 import { TAG } from '../der/tags.ts'
 import { readValue } from '../der/value.ts'
 import { ProtocolError } from '../errors.ts'
@@ -32,7 +32,7 @@ const MAX_SPKI_BYTES = 16_384
  * algorithm with other parameters or key octets than it has; `public_key_curve_explicit` for an EC key that brings its own
  * curve.
  */
-export const parsePublicKey = (spki: Uint8Array): PublicKeyInfo => readDer(spki, readPublicKey, MAX_SPKI_BYTES)
+export const parsePublicKey = (spki: Uint8Array): PublicKeyInfo => readCopy(spki, readPublicKey, MAX_SPKI_BYTES)
 
 /** {@link parsePublicKey} for the next value. */
 export function readPublicKey(reader: DerReader): PublicKeyInfo {
