@@ -14,8 +14,8 @@ export interface ConfigSources {
   readonly flags?: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Wins over the file. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** The file to read; none: `lanyard.yaml` in `cwd`, if it exists. */
-  readonly file?: string | undefined
+  /** The file to read; undefined: `lanyard.yaml` in `cwd`, if it exists; null: none. */
+  readonly file?: string | null | undefined
   /** By flag: what holds where none of the others says anything, other than the usual values. */
   readonly otherwise?: Readonly<Record<string, string>>
   readonly cwd?: string
@@ -38,6 +38,8 @@ const OTHER_VARIABLES = [
   'LANYARD_TOKEN',
   'LANYARD_ROOT_SHA256',
   'LANYARD_PROFILE',
+  'LANYARD_TOKEN_FILE',
+  'LANYARD_SVID_DIR',
 ]
 /** Kubernetes puts these into every pod beside a service called `lanyard`. */
 const SERVICE_LINK = /^LANYARD_(SERVICE_(HOST|PORT)|PORT)(_|$)/
@@ -51,9 +53,9 @@ const SERVICE_LINK = /^LANYARD_(SERVICE_(HOST|PORT)|PORT)(_|$)/
 export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const cwd = sources.cwd ?? process.cwd()
   const env = sources.env ?? {}
-  const named = sources.file ?? env.LANYARD_CONFIG
+  const named = sources.file === undefined ? env.LANYARD_CONFIG : sources.file
   const file = resolve(cwd, named ?? CONFIG_FILE)
-  const text = readConfigFile(file, named !== undefined)
+  const text = named === null ? null : readConfigFile(file, named !== undefined)
   const tree = text === null ? {} : parseFile(file, text)
   // A path means the same wherever the server is started: the file says it from its own folder.
   if (typeof tree.data === 'string') tree.data = resolve(dirname(file), tree.data)
