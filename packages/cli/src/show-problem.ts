@@ -1,0 +1,44 @@
+import { duration, visible } from './layout.ts'
+import type { Paint } from './paint.ts'
+import type { Problem } from './problem.ts'
+
+/** A refusal for a person: what, what came, what to do. `now` (Unix ms) shows how far the clocks are apart. */
+export function showProblem(problem: Problem, paint: Paint, now: number): string {
+  const title = problem.title ?? problem.code
+  const lines = [`${paint.bad('error')} ${paint.strong(visible(problem.code))}: ${visible(title)}`]
+  if (problem.detail !== undefined && problem.detail !== title) lines.push(`  ${visible(problem.detail)}`)
+  for (const [name, value] of notes(problem, now)) lines.push(`  ${paint.faint(name)} ${visible(value)}`)
+  return lines.join('\n')
+}
+
+function notes(problem: Problem, now: number): [string, string][] {
+  const rows: [string, string][] = []
+  for (const error of listOf(problem.errors)) rows.push(['field', `${fieldOf(error)}`])
+  const told = `${problem.title ?? ''} ${problem.detail ?? ''}`
+  if (typeof problem.got === 'string' && !told.includes(problem.got)) rows.push(['got', problem.got])
+  if (Array.isArray(problem.allowed)) rows.push(['allowed', problem.allowed.join(', ')])
+  if (typeof problem.permission === 'string') rows.push(['permission', problem.permission])
+  if (typeof problem.server_time === 'string') rows.push(['clocks', clocksOf(problem.server_time, now)])
+  if (typeof problem.skew_sec === 'number') rows.push(['missed', missedBy(problem.skew_sec)])
+  if (typeof problem.retry_after_sec === 'number') rows.push(['wait', duration(problem.retry_after_sec)])
+  if (problem.remedy !== undefined) rows.push(['do', problem.remedy])
+  if (problem.request_id !== undefined) rows.push(['request', problem.request_id])
+  return rows
+}
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+function fieldOf(error: unknown): string {
+  const { path, message } = error as { path?: unknown; message?: unknown }
+  return `${path === undefined || path === '' ? '(body)' : path}: ${message}`
+}
+
+function clocksOf(serverTime: string, now: number): string {
+  const apart = Math.round((now - Date.parse(serverTime)) / 1000)
+  if (Number.isNaN(apart)) return `server ${serverTime}`
+  if (Math.abs(apart) < 2) return `server ${serverTime}, the same as here`
+  return `server ${serverTime}; the clock here is ${duration(apart)} ${apart > 0 ? 'ahead' : 'behind'}`
+}
+
+const missedBy = (skew: number): string =>
+  skew >= 0 ? `ended ${duration(skew)} before` : `begins only ${duration(skew)} later`
