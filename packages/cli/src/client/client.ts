@@ -1,0 +1,106 @@
+import type { Agent } from 'node:https'
+import type { BodyInput, Params, QueryInput, Reply, Routes } from '@lanyard/api'
+import { type Problem, Refusal, refuse } from '../problem.ts'
+import { agentFor, exchange, type HttpReply, type Trust } from './exchange.ts'
+
+type AnyRoute = Routes[keyof Routes]
+/** A call of the API, as it is declared: `GET /v1/agents/{tenant}/{agent}`. */
+export type Call = AnyRoute['call']
+type RouteOf<C extends Call> = Extract<AnyRoute, { call: C }>
+
+type Part<Name extends string, T> = [T] extends [undefined]
+  ? { readonly [K in Name]?: undefined }
+  : { readonly [K in Name]: T }
+type ParamsPart<C extends Call> = keyof Params<RouteOf<C>> extends never
+  ? { readonly params?: undefined }
+  : { readonly params: Params<RouteOf<C>> }
+type BodyPart<C extends Call> =
+  RouteOf<C> extends { bodyOptional: true }
+    ? { readonly body?: BodyInput<RouteOf<C>> }
+    : Part<'body', BodyInput<RouteOf<C>>>
+type QueryPart<C extends Call> = {
+  readonly query?: { readonly [K in keyof QueryInput<RouteOf<C>>]?: string | number | boolean | undefined }
+}
+/** What a call takes, by its declaration. */
+export type CallInput<C extends Call> = ParamsPart<C> & BodyPart<C> & QueryPart<C>
+/** What it gives back; undefined for a reply without a body. */
+export type CallReply<C extends Call> = Reply<RouteOf<C>>
+
+export interface Endpoint {
+  readonly url: URL
+  readonly trust: Exclude<Trust, 'unproven'>
+  /** An API key or an agent token. */
+  readonly bearer?: string | undefined
+}
+
+/**
+ * The API by the calls that it declares. The declarations are used as types alone: so a command starts without loading
+ * them, and a call that does not exist does not compile.
+ */
+export class ApiClient {
+  readonly #endpoint: Endpoint
+  readonly #agent: Agent
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint
+    this.#agent = agentFor(endpoint.trust)
+  }
+
+  /**
+   * Makes a call and gives its reply as it came.
+   *
+   * @throws Refusal with the server's problem document, or `server_unreachable`, `server_untrusted`
+   */
+  async call<C extends Call>(call: C, input: CallInput<C>): Promise<CallReply<C>> {
+    const reply = await this.#send(call, input as LooseInput)
+    if (reply.status >= 400 || reply.status < 200) throw refusalOf(reply, this.#endpoint.url)
+    if (reply.status === 204) return undefined as CallReply<C>
+    return (reply.type.includes('json') ? parse(reply, this.#endpoint.url) : reply.body) as CallReply<C>
+  }
+
+  /** How far the server's clock is ahead of `now`, in milliseconds, exact to a second; null when it does not say. */
+  async clockAhead(now: () => number): Promise<number | null> {
+    const before = now()
+    const { date } = await this.#send('GET /healthz', {})
+    return date === null ? null : date + 500 - (before + now()) / 2
+  }
+
+  #send(call: Call, { params = {}, query = {}, body }: LooseInput): Promise<HttpReply> {
+    const [method = '', path = ''] = call.split(' ')
+    const url = new URL(this.#endpoint.url)
+    url.pathname += path.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value))
+    }
+    const { bearer } = this.#endpoint
+    const headers = {
+      accept: 'application/json',
+      ...(bearer && { authorization: `Bearer ${bearer}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    }
+    return exchange(this.#agent, { method, url, headers, ...(body !== undefined && { body: JSON.stringify(body) }) })
+  }
+}
+
+interface LooseInput {
+  readonly params?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+}
+
+function refusalOf(reply: HttpReply, url: URL): Error {
+  const problem = reply.type.includes('json') ? (parse(reply, url) as Partial<Problem> | null) : null
+  if (typeof problem?.code === 'string') return new Refusal(problem as Problem)
+  return refuse(
+    'server_unreachable',
+    `${url.host} answers ${reply.status} without a problem document: is this Lanyard?`,
+  )
+}
+
+function parse(reply: HttpReply, url: URL): unknown {
+  try {
+    return JSON.parse(reply.body)
+  } catch (cause) {
+    throw refuse('server_unreachable', `${url.host} answers with JSON that cannot be read: is this Lanyard?`, { cause })
+  }
+}

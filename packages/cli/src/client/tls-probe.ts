@@ -1,0 +1,65 @@
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+
+const DEADLINE_MS = 5000
+
+/** Connects as told and gives what `look` sees; throws what the handshake ended with. The server is not believed. */
+async function withTls<T>(
+  url: URL,
+  options: ConnectionOptions,
+  look: (socket: TLSSocket) => T | Promise<T>,
+): Promise<T> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
+  const socket = connect({ host, port: Number(url.port || 443), ...servername, rejectUnauthorized: false, ...options })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve)
+      socket.once('error', reject)
+      socket.setTimeout(DEADLINE_MS, () => reject(new Error(`no handshake in ${DEADLINE_MS / 1000} s`)))
+    })
+    return await look(socket)
+  } finally {
+    socket.on('error', () => undefined)
+    socket.destroy()
+  }
+}
+
+/** Whether a handshake that offers nothing but TLS 1.2 succeeds. */
+export const acceptsTls12 = (url: URL): Promise<boolean> =>
+  succeeds(url, { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })
+
+/** Whether a handshake that offers nothing but this group succeeds. */
+export const acceptsGroup = (url: URL, group: string): Promise<boolean> => succeeds(url, { ecdhCurve: group })
+
+async function succeeds(url: URL, options: ConnectionOptions): Promise<boolean> {
+  try {
+    return await withTls(url, options, () => true)
+  } catch {
+    return false
+  }
+}
+
+/** Whether the server hands out a session ticket during a whole exchange; with TLS 1.3 they come after the handshake. */
+export function givesTickets(url: URL): Promise<boolean> {
+  return withTls(url, { minVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] }, async socket => {
+    let tickets = 0
+    socket.on('session', () => tickets++)
+    socket.end(`GET /healthz HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`)
+    socket.resume()
+    await new Promise(resolve => socket.once('close', resolve))
+    return tickets > 0
+  })
+}
+
+/** What the server shows, leaf first, DER. */
+export function shownChain(url: URL): Promise<Uint8Array[]> {
+  return withTls(url, {}, socket => {
+    const chain: Uint8Array[] = []
+    // Node gives the issuer of each, and the last one as its own.
+    for (let peer = socket.getPeerCertificate(true); peer?.raw; peer = peer.issuerCertificate) {
+      if (chain.some(der => peer.raw.equals(der))) break
+      chain.push(peer.raw)
+    }
+    return chain
+  })
+}
