@@ -1,0 +1,74 @@
+import { Identity, type IdentityError, type Svid } from '@lanyard/sdk'
+import { rootsIn } from '../../client/fingerprint.ts'
+import type { Invocation, Outcome } from '../../command.ts'
+import { duration, rfc3339 } from '../../layout.ts'
+import { requireRenewable, type Wanted, type Write } from './request.ts'
+import type { SvidFiles } from './svid-files.ts'
+
+interface Keeping extends Pick<Invocation, 'emit' | 'note'> {
+  readonly wanted: Wanted
+  readonly written: Write
+  readonly stopped: AbortSignal
+}
+
+/**
+ * Keeps the files of an agent fresh until it is stopped, by the same identity that programs use: renewed in time, with
+ * a new key each time, with a new token when the lineage has ended. What cannot be written or reloaded at the start ends
+ * the command, and is told later on, since the next renewal may be luckier; an identity that is lost ends it too.
+ */
+export async function keep({ wanted, written, stopped, emit, note }: Keeping): Promise<void> {
+  const { place, tokens, keyType, ttl } = wanted
+  const identity = await Identity.fromToken({
+    url: place.url,
+    rootSha256: rootsIn(place.ca)[0]!.sha256,
+    token: () => tokens(null),
+    keyType: requireRenewable(keyType),
+    signal: stopped,
+    ...(ttl !== undefined && { ttlSec: ttl }),
+  })
+  const deliver = async (svid: Svid) => {
+    const { certificate, chain, bundle } = svid
+    emit(told(svid, await written({ certificate, chain, bundle, key: svid.privateKeyPem() })))
+  }
+  try {
+    const lost = untilLost(identity, stopped, note)
+    // One after the other: an older certificate must never be written over a newer one.
+    let turn = deliver(identity.svid)
+    identity.on('renewed', svid => {
+      turn = turn.then(() => deliver(svid)).catch(error => note(`not delivered: ${error.message}`))
+    })
+    await turn
+    await lost
+    await turn
+  } finally {
+    await identity.close()
+  }
+}
+
+function untilLost(identity: Identity, stopped: AbortSignal, note: (text: string) => void): Promise<void> {
+  identity.on('failing', ({ error, retryAt, validUntil }) => {
+    const until = validUntil === null ? '' : `; the certificate lasts until ${rfc3339(validUntil.getTime())}`
+    note(`renewal failed (${error.code}: ${error.message}); again at ${rfc3339(retryAt.getTime())}${until}`)
+  })
+  return new Promise((resolve, reject) => {
+    if (stopped.aborted) resolve()
+    stopped.addEventListener('abort', () => resolve(), { once: true })
+    identity.on('lost', ({ error }: { error: IdentityError }) => reject(error))
+  })
+}
+
+function told(svid: Svid, files: SvidFiles): Outcome {
+  const { id, serial, notBefore, notAfter } = svid
+  const life = notAfter + 1 - notBefore
+  return {
+    json: {
+      spiffe_id: id.toString(),
+      serial,
+      not_before: rfc3339(notBefore * 1000),
+      not_after: rfc3339(notAfter * 1000),
+      reputation_tier: svid.tier,
+      files,
+    },
+    text: paint => `${paint.good('written')} ${id} ${serial}, for ${duration(life)} until ${rfc3339(notAfter * 1000)}`,
+  }
+}

@@ -1,0 +1,14 @@
+import type { KeyPolicy, KeyRole, Lifecycle, Tier } from '@lanyard/api'
+
+// The same lists as in the API, here as text so that a command starts without loading its schemas; a test compares.
+export const TIERS = ['platinum', 'gold', 'silver', 'bronze', 'restricted'] as const satisfies readonly Tier[]
+export const LIFECYCLES = [
+  'pending',
+  'active',
+  'degraded',
+  'restricted',
+  'quarantined',
+  'retired',
+] as const satisfies readonly Lifecycle[]
+export const KEY_POLICIES = ['rsa-only', 'modern'] as const satisfies readonly KeyPolicy[]
+export const ROLES = ['admin', 'operator', 'auditor', 'issuer'] as const satisfies readonly KeyRole[]

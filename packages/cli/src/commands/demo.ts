@@ -1,0 +1,15 @@
+import { command, flag } from '../command.ts'
+
+export const demo = command({
+  name: 'demo',
+  summary: 'See it work: two agents meet over mutual TLS, and what is refused.',
+  about:
+    'Runs an authority and three agents in a temporary folder. Every line is checked; the exit code is 0 only if all held.',
+  operands: [],
+  options: { keep: flag('Leave everything running afterwards, and print the URLs') },
+  examples: [
+    { line: 'lanyard demo', does: 'Tells the story in about twenty seconds and cleans up.' },
+    { line: 'lanyard demo --keep', does: 'Leaves the authority running, to try commands on it.' },
+  ],
+  run: async invocation => (await import('../demo/index.ts')).runDemo(invocation),
+})

@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { CONNECTION, type ConnectionOptions, findPlace } from '../../client/connection.ts'
+import { command, type Outcome, text } from '../../command.ts'
+import type { Io } from '../../io.ts'
+import { visible } from '../../layout.ts'
+import { type Problem, problemOf } from '../../problem.ts'
+import { CHECKS, type CheckCode, type Finding, finding, type Status } from './checks.ts'
+import { checkData, checkPassphraseFile } from './local.ts'
+import { checkServer } from './server.ts'
+
+export const doctor = command({
+  name: 'doctor',
+  summary: 'Go through the security checklist.',
+  about:
+    'Looks at the data folder, if there is one here, and at the authority that commands would call; without one, at the\nauthority of that folder. Each check has a code and says what to do. Exit code 1 when one failed; warnings are yours to weigh.',
+  operands: [],
+  options: {
+    data: { ...text('DIR', 'Data folder of the authority'), variable: 'LANYARD_DATA' },
+    config: { ...text('FILE', 'Settings file of the authority'), variable: 'LANYARD_CONFIG' },
+    ...CONNECTION,
+  },
+  examples: [
+    { line: 'lanyard doctor', does: 'Where the authority runs: looks at its folder and at itself.' },
+    { line: 'lanyard doctor --profile prod --json', does: 'From elsewhere: looks at the authority alone.' },
+  ],
+  run: async ({ options: { data, config, ...connection }, io }) => {
+    const settings = await checkSettings(data, config, io)
+    const findings = [
+      ...settings.findings,
+      ...checkPassphraseFile(io),
+      ...(settings.data === null ? [] : checkData(settings.data)),
+      ...(await checkPlace(connection, settings, io)),
+    ]
+    return shown(findings)
+  },
+})
+
+interface Settings {
+  readonly findings: readonly Finding[]
+  /** Null where the settings cannot be used, or no data folder is here. */
+  readonly data: string | null
+  readonly url: string | null
+}
+
+async function checkSettings(data: string | undefined, file: string | undefined, io: Io): Promise<Settings> {
+  const { loadConfig } = await import('@lanyard/server')
+  try {
+    const loaded = loadConfig({ flags: { data }, file, env: io.env, cwd: io.cwd })
+    const { host, port } = loaded.config.listen
+    const called = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
+    return {
+      findings: [finding('config_usable', 'ok', loaded.file ?? 'the usual settings')],
+      data: existsSync(loaded.config.data) ? loaded.config.data : null,
+      url: `https://${called.includes(':') ? `[${called}]` : called}:${port}`,
+    }
+  } catch (error) {
+    const { problem } = await problemOf(error)
+    return { findings: [finding('config_usable', 'failed', problem.detail ?? problem.code)], data: null, url: null }
+  }
+}
+
+/** The authority that commands would call; without one, that of the data folder, by the root that lies in it. */
+async function checkPlace(connection: ConnectionOptions, { data, url }: Settings, io: Io): Promise<Finding[]> {
+  const problems: Problem[] = []
+  const tries = [connection, ...(data !== null && url !== null ? [ownConnection(data, url)] : [])]
+  for (const options of tries) {
+    try {
+      return await checkServer(await findPlace(options, io), io.now)
+    } catch (error) {
+      problems.push((await problemOf(error)).problem)
+    }
+  }
+  return problems.slice(0, 1).map(({ code, detail }) => {
+    if (code === 'permissions_too_wide') return finding('profile_private', 'failed', detail ?? code)
+    return finding('server_reachable', code === 'usage_invalid' ? 'skipped' : 'failed', detail ?? code)
+  })
+}
+
+function ownConnection(data: string, url: string): ConnectionOptions {
+  const key = join(data, 'admin.key')
+  return {
+    url,
+    'root-file': join(data, 'root.pem'),
+    ...(existsSync(key) && { 'api-key-file': key }),
+  } as ConnectionOptions
+}
+
+const MARKS = { ok: 'ok', warning: 'warn', failed: 'FAIL', skipped: 'skip' } as const satisfies Record<Status, string>
+
+function shown(findings: readonly Finding[]): Outcome {
+  const failed = findings.filter(({ status }) => status === 'failed').length
+  const warned = findings.filter(({ status }) => status === 'warning').length
+  const remedyOf = ({ code, status }: Finding) => (status === 'ok' || status === 'skipped' ? null : CHECKS[code].remedy)
+  return {
+    json: {
+      ok: failed === 0,
+      failed,
+      warnings: warned,
+      checks: findings.map(one => ({ ...one, remedy: remedyOf(one) })),
+    },
+    text: paint => {
+      const colours = { ok: paint.good, warning: paint.warning, failed: paint.bad, skipped: paint.faint }
+      const width = Math.max(...Object.keys(CHECKS).map(code => code.length))
+      const lines = findings.map(one => {
+        const line = `${colours[one.status](MARKS[one.status].padEnd(4))} ${one.code.padEnd(width)}  ${visible(one.detail)}`
+        const remedy = remedyOf(one)
+        return remedy === null ? line : `${line}\n     ${' '.repeat(width)}  ${paint.faint(remedy)}`
+      })
+      return `${lines.join('\n')}\n${failed} failed, ${warned} to weigh, ${findings.length} looked at`
+    },
+    exit: failed === 0 ? 'ok' : 'refused',
+  }
+}
+
+/** For the reference pages. */
+export type { CheckCode }

@@ -1,0 +1,77 @@
+import type { Command } from '../command.ts'
+
+/** One word after `lanyard`: what it is for, and where its commands are. Nothing is loaded before it is needed. */
+export interface Entry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<readonly Command[]>
+}
+
+/** All commands, in the order in which a newcomer meets them. */
+export const COMMANDS: readonly Entry[] = [
+  {
+    name: 'demo',
+    summary: 'See it work: two agents meet over mutual TLS, and what is refused.',
+    load: async () => [(await import('./demo.ts')).demo],
+  },
+  {
+    name: 'init',
+    summary: 'Ask what an authority needs, write lanyard.yaml, make root and first admin key.',
+    load: async () => [(await import('./init/index.ts')).init],
+  },
+  {
+    name: 'up',
+    summary: 'Start an authority; an empty folder is initialised first.',
+    load: async () => [(await import('./up/index.ts')).up],
+  },
+  {
+    name: 'bootstrap',
+    summary: 'Trust an authority from the fingerprint of its root alone.',
+    load: async () => [(await import('./bootstrap.ts')).bootstrap],
+  },
+  {
+    name: 'tenant',
+    summary: 'Create, list, show and change tenants.',
+    load: async () => (await import('./tenant.ts')).tenantCommands,
+  },
+  {
+    name: 'agent',
+    summary: 'Create, list, show, change, quarantine, reinstate and retire agents.',
+    load: async () => (await import('./agent.ts')).agentCommands,
+  },
+  {
+    name: 'cert',
+    summary: 'Request a certificate and keep it fresh; list and revoke certificates.',
+    load: async () => (await import('./cert/index.ts')).certCommands,
+  },
+  {
+    name: 'apikey',
+    summary: 'Create, list and delete API keys.',
+    load: async () => (await import('./apikey.ts')).apikeyCommands,
+  },
+  {
+    name: 'events',
+    summary: 'Read the audit events, or follow them.',
+    load: async () => [(await import('./events.ts')).events],
+  },
+  {
+    name: 'whoami',
+    summary: 'Say who you are to the authority, until when, and what you may do.',
+    load: async () => [(await import('./whoami.ts')).whoami],
+  },
+  {
+    name: 'verify',
+    summary: 'Judge a certificate chain, and say by code why it is not valid.',
+    load: async () => [(await import('./verify/index.ts')).verify],
+  },
+  {
+    name: 'inspect',
+    summary: 'Show a certificate, from a file or a server, on a card of four lines.',
+    load: async () => [(await import('./inspect/index.ts')).inspect],
+  },
+  {
+    name: 'doctor',
+    summary: 'Go through the security checklist.',
+    load: async () => [(await import('./doctor/index.ts')).doctor],
+  },
+]

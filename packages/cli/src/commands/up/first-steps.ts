@@ -1,0 +1,28 @@
+import type { RunningServer } from '@lanyard/server'
+import type { Paint } from '../../paint.ts'
+
+/** How the person called this program, so that a line to paste works as it stands. */
+export function programName(env: Readonly<Record<string, string | undefined>>): string {
+  if (env.npm_lifecycle_event === 'lanyard' || env.npm_lifecycle_event === 'demo') return 'npm run -s lanyard --'
+  return env.npm_command === 'exec' ? 'npx lanyard' : 'lanyard'
+}
+
+type Started = Pick<RunningServer, 'url' | 'rootSha256' | 'adminKeyFile'>
+
+/** Lines to paste into another terminal, from the server that runs to the first certificate. */
+export function firstSteps(server: Started, env: Readonly<Record<string, string | undefined>>, paint: Paint): string {
+  const name = programName(env)
+  const key = server.adminKeyFile ?? 'FILE'
+  const lines = [
+    `${name} bootstrap --url ${server.url} --fingerprint ${server.rootSha256} --api-key-file ${quoted(key)}`,
+    `${name} tenant create acme`,
+    `${name} agent create acme planner`,
+    `${name} cert request --tenant acme --agent planner --out ./planner`,
+    `${name} inspect ./planner/svid.pem`,
+  ]
+  return [paint.faint('In another terminal:'), ...lines.map(line => `  ${line}`)].join('\n')
+}
+
+/** As a POSIX shell takes it. */
+export const quoted = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`

@@ -1,0 +1,79 @@
+import { loadConfig, type RunningServer, startServer } from '@lanyard/server'
+import { command, type Outcome } from '../../command.ts'
+import type { Io } from '../../io.ts'
+import { card } from '../../layout.ts'
+import { SAME_USER, sharedUser } from '../../same-user.ts'
+import { closeEmptyFolder } from './data-folder.ts'
+import { firstSteps } from './first-steps.ts'
+import { CONFIG_OPTION, SETTING_OPTIONS, settingsAmong } from './settings-options.ts'
+
+export const up = command({
+  name: 'up',
+  summary: 'Start an authority; an empty folder is initialised first.',
+  about:
+    'Settings come from options, from the environment and from lanyard.yaml, in this order.\nA passphrase for the keys comes by LANYARD_PASSPHRASE or LANYARD_PASSPHRASE_FILE alone.\nSIGTERM or Ctrl-C stops in good order.',
+  operands: [],
+  options: { ...CONFIG_OPTION, ...SETTING_OPTIONS },
+  examples: [
+    { line: 'lanyard up', does: 'An authority on 127.0.0.1:8443, its data in ./lanyard-data.' },
+    {
+      line: 'lanyard up --data /srv/lanyard --listen 0.0.0.0:8443 --hosts id.example.org --trust-domain example.org',
+      does: 'For other machines, under a name of your own.',
+    },
+    { line: 'lanyard up --listen 127.0.0.1:0 --json', does: 'For a program: one line of JSON once it is ready.' },
+  ],
+  run: async ({ options, io, emit, note }) => {
+    // From here on a signal means: stop in good order, also while starting.
+    const stopped = io.stopped()
+    const { config, file } = loadConfig({
+      flags: settingsAmong(options),
+      env: io.env,
+      cwd: io.cwd,
+      file: options.config as string | undefined,
+    })
+    if (file !== null) note(`settings from ${file}`)
+    if (closeEmptyFolder(config.data)) note(`closed the empty folder ${config.data} to others (mode 700)`)
+    const server = await startServer(config, { env: io.env })
+    try {
+      for (const warning of warningsOf(server)) note(`warning: ${warning}`)
+      emit(ready(server, io))
+      await untilAborted(stopped)
+    } finally {
+      await server.close()
+    }
+    return undefined
+  },
+})
+
+function warningsOf(server: RunningServer): string[] {
+  const user = sharedUser()
+  return [...server.warnings, ...(user === null ? [] : [`running as ${user}: ${SAME_USER}`])]
+}
+
+function ready(server: RunningServer, io: Io): Outcome {
+  return {
+    json: {
+      event: 'ready',
+      url: server.url,
+      trust_domain: server.trustDomain,
+      root_sha256: server.rootSha256,
+      root_file: server.rootFile,
+      admin_key_file: server.adminKeyFile,
+    },
+    text: paint => {
+      const key = server.adminKeyFile
+      const rows = [
+        ['url', server.url],
+        ['trust', server.trustDomain],
+        ['root', `${server.rootSha256}  (SHA-256; ${server.rootFile})`],
+        ...(key === null ? [] : [['key', `${key}  (first admin key: keep it elsewhere, then delete the file)`]]),
+      ] as [string, string][]
+      return [`${paint.good('ready')}`, card(rows, paint), '', firstSteps(server, io.env, paint)].join('\n')
+    },
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

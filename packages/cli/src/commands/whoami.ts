@@ -1,0 +1,44 @@
+import { CONNECTION, clientFor, connect, findPlace } from '../client/connection.ts'
+import { command, text } from '../command.ts'
+import { readInput } from '../files.ts'
+import { card } from '../layout.ts'
+
+export const whoami = command({
+  name: 'whoami',
+  summary: 'Say who you are to the authority, until when, and what you may do.',
+  about: 'Asks with the API key; without one with LANYARD_TOKEN; with --svid by the certificate of an agent.',
+  operands: [],
+  options: {
+    svid: { ...text('DIR', 'Present svid.pem and svid_key.pem from this folder'), variable: 'LANYARD_SVID_DIR' },
+    ...CONNECTION,
+  },
+  examples: [
+    { line: 'lanyard whoami', does: 'Shows the role of your API key and when it ends.' },
+    { line: 'lanyard whoami --svid ./planner', does: 'Asks as the agent whose certificate lies there.' },
+  ],
+  wraps: 'GET /v1/whoami',
+  run: async ({ options: { svid: folder, ...options }, io }) => {
+    const svid = folder ?? io.env.LANYARD_SVID_DIR
+    const api = svid === undefined ? await connect(options, io) : await connectAs(svid, await findPlace(options, io))
+    const reply = await api.call('GET /v1/whoami', {})
+    return {
+      json: reply,
+      text: paint =>
+        card(
+          [
+            ['you are', reply.spiffe_id ?? reply.name ?? reply.id],
+            ['by', `${reply.kind} ${reply.id}`],
+            ['role', reply.tenant === null ? reply.role : `${reply.role} of tenant ${reply.tenant}`],
+            ['may', reply.permissions.join(' ')],
+            ['until', reply.expires_at],
+          ],
+          paint,
+        ),
+    }
+  },
+})
+
+function connectAs(folder: string, place: Awaited<ReturnType<typeof findPlace>>) {
+  const read = (name: string) => Buffer.from(readInput(`${folder}/${name}`, '--svid')).toString('utf8')
+  return clientFor(place, { certificate: read('svid.pem'), key: read('svid_key.pem') })
+}
