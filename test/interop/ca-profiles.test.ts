@@ -27,17 +27,7 @@ import {
   verifyChain,
 } from '@lanyard/protocol'
 import { generateKey, generateKeyNow, nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
-import {
-  askGo,
-  askJava,
-  askNode,
-  askOpenssl,
-  connectLine,
-  isThere,
-  pathLine,
-  pemOf,
-  type Question,
-} from './opinions.ts'
+import { askGo, askJava, askNode, askOpenssl, isThere, pathLine, type Question } from './opinions.ts'
 
 const ports = { crypto: nodeCrypto, dice: { bytes: (length: number) => new Uint8Array(randomBytes(length)) } }
 const trustDomain = TrustDomain.parse('example.org')
@@ -122,7 +112,9 @@ async function addAgents(): Promise<void> {
     // RFC 5280, 4.2.1.10: a host without a leading dot is that host alone. Go takes what is below it too.
     ['a trust domain below ours', { uri: ['spiffe://sub.example.org/tenant/acme/agent/a'] }, ['go']],
     ['a DNS name beside the ID', { uri, dns: ['localhost'] }, none],
-    ['the DNS name that is permitted in place of none', { uri, dns: ['evil.example'] }, none],
+    ['another DNS name beside the ID', { uri, dns: ['a.example.org'] }, none],
+    // What is permitted in place of none: a name that no resolver answers for (RFC 6761, 6.4).
+    ['a DNS name under .invalid', { uri, dns: ['a.invalid'] }, ALL],
     ['an IPv4 address beside the ID', { uri, ip: [ip('127.0.0.1')] }, none],
     ['an IPv6 address beside the ID', { uri, ip: [ip('::1')] }, none],
     ['an e-mail address beside the ID', { uri, email: ['a@example.org'] }, none],
@@ -137,7 +129,21 @@ async function addAgents(): Promise<void> {
   add('a DNS name under a configured suffix', { ...inside, purpose: 'server', name: 'a.agents.example.com' }, ALL)
   const outside = under(await suffix('a.notagents.example.com'), suffixed)
   add('a DNS name outside of the configured suffixes', { ...outside, purpose: 'server' }, none)
+  await addCommonNames(agents, root)
   await addDeeper(agents, root)
+}
+
+// A client that finds no DNS name in the SAN may look into the subject. Constraints reach it only where a verifier takes
+// the common name for a DNS name: OpenSSL, and with it Node, when there is a dot in it, Java always.
+async function addCommonNames(agents: Issuer, root: Issuer): Promise<void> {
+  for (const [name, accepted] of [
+    ['ca.example.org', none],
+    ['localhost', ['openssl', 'node']],
+  ] as const) {
+    const leaf = await forge(agents, { uri }, { subject: encodeName([['CN', name]]) })
+    const path = { leaf, intermediates: [agents.certificate], roots: [root.certificate] }
+    add(`${name} as common name, for that name`, { ...path, purpose: 'server', name }, accepted)
+  }
 }
 
 async function addDeeper(agents: Issuer, root: Issuer): Promise<void> {
