@@ -13,8 +13,9 @@ export function codeOf(attempt: () => unknown): ProtocolCode | null {
   }
 }
 
-export function refuses(code: ProtocolCode, attempt: () => unknown, why?: string): void {
-  assert.equal(codeOf(attempt), code, ...(why === undefined ? [] : [why]))
+export function refuses(code: ProtocolCode, attempt: () => unknown, why = 'an attempt'): void {
+  const got = codeOf(attempt)
+  assert.equal(got, code, `${why}: expected ${code}, got ${got}`)
 }
 
 /** Bytes in hex (blanks are for the reader), the expected code or null for what is accepted, and why. */
