@@ -53,4 +53,76 @@ export const SPIFFE_CODES = {
     remedy:
       'Write a path with {tenant} and {agent} exactly once, each a whole segment, for example /tenant/{tenant}/agent/{agent}; the first segment is neither lanyard nor spire.',
   },
+
+  // X.509-SVID
+  svid_chain_empty: {
+    title: 'No certificate came',
+    remedy: 'Send the X.509-SVID and its intermediates, the leaf first.',
+  },
+  svid_uri_missing: {
+    title: 'The certificate names no SPIFFE ID',
+    remedy: 'Use a certificate with exactly one URI subject alternative name.',
+  },
+  svid_uri_multiple: {
+    title: 'The certificate names more than one URI',
+    remedy: 'Use a certificate with exactly one URI subject alternative name.',
+  },
+  svid_path_missing: {
+    title: 'The SPIFFE ID names a trust domain, not a workload',
+    remedy: 'Use an SVID whose SPIFFE ID has a path.',
+  },
+  svid_san_not_critical: {
+    title: 'The certificate has neither a subject nor a critical subject alternative name',
+    remedy: 'Mark the subject alternative name critical, or set a subject.',
+  },
+  svid_is_authority: {
+    title: 'A signing certificate cannot identify a workload',
+    remedy: 'Authenticate with a leaf certificate: cA false, neither keyCertSign nor cRLSign.',
+  },
+  svid_key_usage_invalid: {
+    title: 'The key usage is not the one of an SVID',
+    remedy: 'Mark the key usage critical; set digitalSignature on leaves, keyCertSign on signing certificates.',
+  },
+  svid_extended_key_usage_incomplete: {
+    title: 'The extended key usage does not allow both sides of a connection',
+    remedy: 'Set both serverAuth and clientAuth, or leave the extension out.',
+  },
+  svid_authority_not_ca: {
+    title: 'A certificate of the chain may not sign others',
+    remedy: 'Send intermediates whose basic constraints say cA.',
+  },
+  svid_authority_path: {
+    title: 'A signing certificate has the SPIFFE ID of a workload',
+    remedy: 'Give signing certificates the ID of their trust domain, without a path, or none.',
+  },
+
+  // Trust bundles
+  bundle_unknown: {
+    title: 'There is no bundle for this trust domain',
+    remedy: 'Federate with the trust domain, or check its name.',
+  },
+  bundle_invalid: {
+    title: 'Not a SPIFFE trust bundle',
+    remedy: 'Send a JWK set as the SPIFFE bundle format describes it, with keys as an array.',
+  },
+  bundle_too_many_keys: {
+    title: 'The bundle has too many keys',
+    remedy: 'Remove authorities that no living SVID needs.',
+  },
+  bundle_x5c_invalid: {
+    title: 'An X.509 authority does not carry exactly one certificate',
+    remedy: 'Set x5c to exactly one certificate, DER in base64.',
+  },
+  bundle_key_mismatch: {
+    title: 'The certificate of an authority has another key than its JWK',
+    remedy: 'Write the public key of the certificate into the JWK.',
+  },
+  bundle_key_id_missing: {
+    title: 'A token authority has no key ID',
+    remedy: 'Set kid on jwt-svid and wit-svid keys.',
+  },
+  bundle_key_id_duplicate: {
+    title: 'Two token authorities share a key ID',
+    remedy: 'Give every key of the bundle its own kid.',
+  },
 } as const
