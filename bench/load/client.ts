@@ -44,7 +44,7 @@ export class Tally {
   }
 }
 
-const tell = (word: Word) => process.send!(word)
+const tell = (word: Word) => process.send?.(word)
 
 export const connect = (url: string, rootPem: string) =>
   new Client(url, { connect: { ca: rootPem }, pipelining: 1, keepAliveTimeout: 60_000 })

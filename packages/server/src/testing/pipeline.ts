@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import { type KeyPolicy, permissionsOf, type Tier } from '@lanyard/api'
+import {
+  type Act,
+  type AgentKey,
+  type ApiKeyCaller,
+  type CertificateCaller,
+  type Clock,
+  createAgent,
+  createTenant,
+  freshLineage,
+  Issuing,
+  openLineage,
+  type Rows,
+  type SpiffeIdOf,
+  type Store,
+  type TokenCaller,
+} from '@lanyard/authority'
+import { IdTemplate, TrustDomain } from '@lanyard/protocol'
+import { nodeCrypto } from '@lanyard/protocol/node'
+import { Authorities } from '../instance/authorities.ts'
+import { MemoryKeys } from '../keys/memory.ts'
+import { openSqliteStore } from '../store/index.ts'
+
+/** The issuing pipeline on a real store and real authorities, without HTTP. */
+export interface Pipeline {
+  readonly store: Store
+  readonly rows: Rows
+  readonly issuing: Issuing
+  readonly authorities: Authorities
+  readonly clock: Clock
+  readonly spiffeIdOf: SpiffeIdOf
+  /** What happens at this moment, done by an administrator. */
+  act(): Act & { readonly caller: ApiKeyCaller }
+  tenant(name: string, settings?: { keyPolicy?: KeyPolicy; renewalGraceSec?: number }): Promise<void>
+  agent(key: AgentKey, tier?: Tier): Promise<void>
+  /** Opens a lineage, and gives the agent as its token would prove it. */
+  bootstrap(key: AgentKey, jkt?: string): Promise<TokenCaller>
+  /** The agent as a certificate that was issued to it would prove it. */
+  holder(serial: string): Promise<CertificateCaller>
+  close(): Promise<void>
+}
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+const dice = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
+
+/** Opens a pipeline in memory, or on a file. */
+export async function openPipeline(clock: Clock, path = ':memory:'): Promise<Pipeline> {
+  const trustDomain = TrustDomain.parse('example.test')
+  const { store, rows, instance, close } = await openSqliteStore({ path, trustDomain: trustDomain.name, clock })
+  const serverNames = { dns: ['localhost'], ips: [] }
+  const wanted = { trustDomain, instance, algorithm: 'P-256', serverNames, dnsSuffixes: [] } as const
+  const ports = { store, rows, keys: new MemoryKeys(), crypto: nodeCrypto, clock, dice, log: quiet }
+  const authorities = await Authorities.open(wanted, {}, ports)
+  const template = IdTemplate.parse('/tenant/{tenant}/agent/{agent}')
+  const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${template.render(trustDomain, tenant, agent)}`
+  const issuer = () => authorities.agentsIssuer()
+  const issuing = new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer })
+  const act = () => ({ caller: ADMIN, at: clock.now(), source: null, correlation: null })
+  return {
+    store,
+    rows,
+    issuing,
+    authorities,
+    clock,
+    spiffeIdOf,
+    act,
+    close,
+    async tenant(name, settings = {}) {
+      const defaults = { keyPolicy: 'modern', renewalGraceSec: 3600 } as const
+      await store.write(() => createTenant(rows, { tenant: name, ...settings }, defaults, act()))
+    },
+    async agent(key, tier) {
+      await store.write(() => createAgent(rows, { ...key, tier }, spiffeIdOf, act()))
+    },
+    async bootstrap(key, jkt) {
+      const fresh = freshLineage(dice)
+      const opened = await store.write(() => openLineage(rows, { ...key, jkt }, fresh, 30 * 86_400, act()))
+      const { agent, lineage } = opened
+      return {
+        kind: 'agent-token',
+        permissions: permissionsOf('agent'),
+        tenant: agent.tenant,
+        agent: agent.agent,
+        spiffeId: agent.spiffeId,
+        lineage: lineage.id,
+        incarnation: lineage.incarnation,
+        jti: lineage.jti,
+        jkt: lineage.jkt,
+        expiresAt: clock.now() + 900_000,
+      }
+    },
+    async holder(serial) {
+      const row = await store.read(() => rows.certificates.findBySerial(serial, null))
+      if (!row) throw new Error(`there is no certificate ${serial}`)
+      const { tenant, agent, spiffeId, lineage, incarnation, issuerKeyId, keyThumbprint } = row
+      const expiresAt = (row.notAfter + 1) * 1000
+      const named = { tenant, agent, spiffeId, lineage, incarnation, issuerKeyId, serial, keyThumbprint, expiresAt }
+      return { kind: 'agent-certificate', permissions: permissionsOf('agent'), ...named }
+    },
+  }
+}
+
+const ADMIN: ApiKeyCaller = {
+  kind: 'api-key',
+  id: 'admin',
+  name: 'admin',
+  role: 'admin',
+  permissions: permissionsOf('admin'),
+  tenant: null,
+  agents: null,
+  rateLimit: null,
+  expiresAt: Number.POSITIVE_INFINITY,
+}

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { loadConfig } from '@lanyard/server'
+import { EXAMPLE } from '../tools/reference/configuration.ts'
+import { REFERENCE, referencePages } from '../tools/reference/pages.ts'
+
+for (const [name, text] of Object.entries(await referencePages()))
+  test(`docs/reference/${name} says what the source says`, () => {
+    const due = 'run: node tools/node.mjs tools/reference/main.ts'
+    assert.ok(readFileSync(new URL(name, REFERENCE), 'utf8') === text, due)
+  })
+
+test('the example in the configuration page is usable', async t => {
+  const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs')
+  const folder = mkdtempSync('/tmp/lanyard-example-')
+  t.after(() => rmSync(folder, { recursive: true }))
+  writeFileSync(`${folder}/lanyard.yaml`, EXAMPLE.join('\n'))
+  assert.equal(loadConfig({ cwd: folder, env: {} }).config.retention.events_days, 365)
+})
