@@ -1,6 +1,7 @@
 export * from './errors.ts'
 export * from './events.ts'
 export * from './nearest.ts'
+export * from './openapi.ts'
 export * from './permissions.ts'
 export * from './route.ts'
 export type { Agent } from './routes/agents.ts'
