@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net'
+import type { PeerChain } from './authenticate/peer-chain.ts'
+
+/** One TCP connection, from its acceptance on. */
+export class Connection {
+  /** Remote address as events and logs tell it, IPv4 in its own form. */
+  readonly source: string
+  readonly raw: Socket
+  /** The handshake is over. */
+  open = false
+  /** Its sessions end by themselves once they are told to. */
+  multiplexed = false
+  /** What the client presented in the handshake; null without a certificate. */
+  peer: PeerChain | null = null
+  /** Requests that wait for their reply. */
+  underWay = 0
+  /** Refused credentials since the last good one. */
+  failures = 0
+
+  constructor(raw: Socket) {
+    this.raw = raw
+    this.source = plainAddress(raw.remoteAddress ?? 'unknown')
+  }
+}
+
+const CONNECTION = Symbol('connection')
+
+interface Marked {
+  [CONNECTION]?: Connection
+}
+
+/** Remembers the record on the TLS socket, where every request of the connection finds it. */
+export function mark(socket: object, connection: Connection): void {
+  ;(socket as Marked)[CONNECTION] = connection
+}
+
+/** The record of a request's socket; undefined before the handshake is over. */
+export function connectionOf(socket: object): Connection | undefined {
+  return (socket as Marked)[CONNECTION]
+}
+
+// A dual-stack socket shows IPv4 as ::ffff:192.0.2.1 (RFC 4291, 2.5.5.2).
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}

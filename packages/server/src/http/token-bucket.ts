@@ -1,0 +1,31 @@
+/** An allowance that refills steadily. Times are milliseconds of any clock that does not run backwards for long. */
+export class TokenBucket {
+  readonly #perMs: number
+  readonly #most: number
+  #tokens: number
+  #at: number
+
+  /** Full at first: `burst` at once, then `perSecond`. */
+  constructor(perSecond: number, burst: number, at: number) {
+    this.#perMs = perSecond / 1000
+    this.#most = burst
+    this.#tokens = burst
+    this.#at = at
+  }
+
+  /** Takes one: 0 when there was one, otherwise the milliseconds until there will be. */
+  take(at: number): number {
+    this.#refill(at)
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1
+      return 0
+    }
+    return Math.ceil((1 - this.#tokens) / this.#perMs)
+  }
+
+  // A clock that was set back adds nothing and takes nothing away.
+  #refill(at: number): void {
+    if (at > this.#at) this.#tokens = Math.min(this.#most, this.#tokens + (at - this.#at) * this.#perMs)
+    this.#at = at
+  }
+}
