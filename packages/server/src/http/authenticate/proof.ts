@@ -1,0 +1,98 @@
+import { LanyardError } from '@lanyard/api'
+import { isoTime } from '@lanyard/authority'
+import {
+  type Bundle,
+  Certificate,
+  type Crypto,
+  jwkFromSpki,
+  jwkThumbprint,
+  ProtocolError,
+  toHex,
+  verifyX509Svid,
+} from '@lanyard/protocol'
+import type { PeerChain } from './peer-chain.ts'
+import { rememberSignatures } from './remembered.ts'
+
+/** The longest time after its end that any tenant lets a certificate renew (the greatest `renewal_grace_sec`). */
+const MAX_GRACE_SEC = 86_400
+/** Intermediates that are kept parsed. We have one or two at a time. */
+const MAX_INTERMEDIATES = 32
+
+/** What a client certificate proves by itself: who was certified, not whether that still counts. */
+export interface Proof {
+  readonly spiffeId: string
+  /** Hex of the issuer's subject key identifier. */
+  readonly issuerKeyId: string
+  readonly serial: string
+  /** RFC 7638, base64url. */
+  readonly keyThumbprint: string
+  /** Unix seconds, counted in. */
+  readonly notAfter: number
+}
+
+/** Judges chains against one trust domain's bundle, once for each connection. */
+export class Proofs {
+  readonly #crypto: Crypto
+  readonly #bundle: () => Bundle
+  readonly #proofs = new WeakMap<PeerChain, { readonly bundle: Bundle; readonly proof: Proof }>()
+  readonly #intermediates = new Map<string, Certificate>()
+
+  constructor(crypto: Crypto, bundle: () => Bundle) {
+    this.#crypto = rememberSignatures(crypto)
+    this.#bundle = bundle
+  }
+
+  /**
+   * What the chain proves at `at` (Unix ms). A certificate that has ended within the last day is still proved: whether it
+   * may do anything is decided at each request. Throws `certificate_untrusted`, `certificate_expired`.
+   */
+  of(chain: PeerChain, at: number): Proof {
+    const bundle = this.#bundle()
+    const known = this.#proofs.get(chain)
+    if (known?.bundle === bundle) return known.proof
+    try {
+      const proof = this.#prove(chain, bundle, Math.floor(at / 1000))
+      this.#proofs.set(chain, { bundle, proof })
+      return proof
+    } catch (error) {
+      throw error instanceof ProtocolError ? refusalOf(error, at) : error
+    }
+  }
+
+  #prove({ ders: [first, ...rest] }: PeerChain, bundle: Bundle, at: number): Proof {
+    const leaf = Certificate.fromDer(first!)
+    const chain = [leaf, ...rest.map(der => this.#intermediate(der))]
+    const bundles = (trustDomain: { equals(other: Bundle['trustDomain']): boolean }) =>
+      trustDomain.equals(bundle.trustDomain) ? bundle : undefined
+    const request = { chain, bundles, at, purpose: 'clientAuth', notAfterGrace: MAX_GRACE_SEC } as const
+    const { id, path } = verifyX509Svid(request, this.#crypto)
+    const issuer = path[1]?.subjectKeyId
+    if (issuer === undefined) throw new ProtocolError('chain_untrusted', 'expected an issuer with a key identifier')
+    return {
+      spiffeId: id.toString(),
+      issuerKeyId: toHex(issuer),
+      serial: leaf.serialHex,
+      keyThumbprint: jwkThumbprint(jwkFromSpki(leaf.publicKey.der), this.#crypto),
+      notAfter: leaf.notAfter,
+    }
+  }
+
+  // The same object for the same bytes, so that its signature is verified once. The oldest leaves first.
+  #intermediate(der: Uint8Array): Certificate {
+    const bytes = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('latin1')
+    const known = this.#intermediates.get(bytes)
+    if (known) return known
+    const certificate = Certificate.fromDer(der)
+    this.#intermediates.set(bytes, certificate)
+    if (this.#intermediates.size > MAX_INTERMEDIATES) {
+      this.#intermediates.delete(this.#intermediates.keys().next().value!)
+    }
+    return certificate
+  }
+}
+
+function refusalOf(error: ProtocolError, at: number): LanyardError {
+  const detail = `${error.code}: ${error.message}`
+  if (error.code !== 'certificate_expired') return new LanyardError('certificate_untrusted', detail)
+  return new LanyardError('certificate_expired', detail, { server_time: isoTime(at) })
+}

@@ -1,0 +1,35 @@
+import { routes } from '@lanyard/api'
+import { createHandlers } from '../handlers/index.ts'
+import { createAuthenticate } from './authenticate/index.ts'
+import { Deadlines } from './deadlines.ts'
+import { Listener } from './listener.ts'
+import { Mount, type MountParts } from './mount.ts'
+import type { HttpParts, HttpServer } from './ports.ts'
+import { RateLimit } from './rate-limit.ts'
+
+/** The HTTP side of a server: the declared API behind one listener. `inspect` is for tests. */
+export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): HttpServer {
+  const { limits, log, clock } = parts
+  const deadlines = new Deadlines(limits.body_timeout_ms, () => performance.now())
+  const ready = () => !listener.closing && (parts.ready?.() ?? true)
+  const mount = new Mount({
+    routes,
+    handlers: createHandlers(parts, ready),
+    authenticate: createAuthenticate(parts),
+    rateLimit: new RateLimit(limits.rate_per_minute, clock),
+    bodyBytes: limits.body_bytes,
+    deadlines,
+    log,
+    closing: () => listener.closing,
+    prove: connection => listener.prove(connection),
+    ...(inspect === undefined ? {} : { inspect }),
+  })
+  const listener: Listener = new Listener({
+    limits,
+    tls: parts.tls,
+    log,
+    serve: (request, response, connection, continues) => void mount.serve(request, response, connection, continues),
+    sweep: () => deadlines.sweep(),
+  })
+  return listener
+}

@@ -1,0 +1,201 @@
+import {
+  type Body,
+  type CredentialKind,
+  type Handlers,
+  LanyardError,
+  type Permission,
+  type Route,
+  type RouteId,
+  type Routes,
+} from '@lanyard/api'
+import { type Caller, requirePermission } from '@lanyard/authority'
+import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
+import type { Connection } from './connection.ts'
+import type { Deadlines } from './deadlines.ts'
+import { textOf } from './document.ts'
+import { requireForm } from './form.ts'
+import { type ReadHeaders, readHeaders } from './headers.ts'
+import type { AnyRequest, AnyResponse } from './listener.ts'
+import type { Log } from './ports.ts'
+import { isRefusal, PROBLEM_MEDIA, problemOf } from './problem.ts'
+import { parseQuery } from './query.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { newRequestId } from './request-id.ts'
+import { type Reply, respond } from './respond.ts'
+import { Router } from './router.ts'
+
+/** Proves who calls by what came with the request; throws when nothing proves anyone. */
+export type Authenticate = (headers: ReadHeaders, connection: Connection, id: RouteId) => Promise<Caller>
+
+export interface MountParts {
+  readonly routes: Routes
+  readonly handlers: Handlers<Routes, Caller>
+  readonly authenticate: Authenticate
+  readonly rateLimit: RateLimit
+  readonly bodyBytes: number
+  readonly deadlines: Deadlines
+  readonly log: Log
+  /** Every reply should be the last of its connection. */
+  readonly closing: () => boolean
+  /** The connection has carried a good credential. */
+  readonly prove: (connection: Connection) => void
+  /** Holds replies against their declaration: for tests. */
+  readonly inspect?: (id: RouteId, route: Route, outcome: { reply: unknown } | { error: unknown }) => void
+}
+
+/** After so many refused credentials in a row the connection ends, and another one costs the guesser a handshake. */
+const MAX_FAILURES = 20
+
+interface Call {
+  readonly id: RouteId
+  readonly route: Route
+  readonly params: Readonly<Record<string, string>>
+  readonly search: string
+  readonly headers: ReadHeaders
+}
+
+type AnyHandler = (request: object) => unknown
+
+/**
+ * From a request to its reply by the table of routes: route, credential, allowance, permission, form, handler. Nothing
+ * of a body is read before its sender is known. What is not declared is refused.
+ */
+export class Mount {
+  readonly #parts: MountParts
+  readonly #router: Router<RouteId>
+
+  constructor(parts: MountParts) {
+    this.#parts = parts
+    this.#router = new Router(parts.routes)
+  }
+
+  /** Serves one request to the end. Never throws, never rejects. */
+  async serve(request: AnyRequest, response: AnyResponse, connection: Connection, continues: boolean): Promise<void> {
+    const requestId = newRequestId()
+    connection.underWay++
+    let reply: Reply
+    try {
+      reply = await this.#reply(request, response, connection, requestId, continues)
+    } catch (error) {
+      reply = this.#refuse(error, connection, requestId, request)
+    }
+    connection.underWay--
+    const last = connection.failures >= MAX_FAILURES || this.#parts.closing()
+    try {
+      respond(request, response, reply, { requestId, last })
+    } catch (error) {
+      this.#parts.log.error({ request_id: requestId, error: String(error) }, 'a reply could not be written')
+      response.destroy()
+    }
+  }
+
+  async #reply(
+    request: AnyRequest,
+    response: AnyResponse,
+    connection: Connection,
+    requestId: string,
+    continues: boolean,
+  ): Promise<Reply> {
+    const call = this.#find(request)
+    const caller = await this.#admit(call, connection)
+    const query = queryOf(call)
+    const body = await this.#body(call, request, continues ? response : null)
+    const { params } = call
+    const handler = this.#parts.handlers[call.id] as AnyHandler
+    const reply = await this.#inspected(call, () =>
+      handler({ params, body, query, caller, requestId, source: connection.source }),
+    )
+    return toReply(call.route, reply)
+  }
+
+  #find(request: AnyRequest): Call {
+    const target = request.url ?? ''
+    const mark = target.indexOf('?')
+    const path = mark < 0 ? target : target.slice(0, mark)
+    const { id, params } = this.#router.find(request.method ?? '', path)
+    const headers = readHeaders(request.rawHeaders)
+    return { id, route: this.#parts.routes[id], params, search: mark < 0 ? '' : target.slice(mark + 1), headers }
+  }
+
+  async #admit({ id, route, headers }: Call, connection: Connection): Promise<Caller | null> {
+    const { auth, limit } = route
+    if (auth.kind === 'public') return null
+    const caller = await this.#authenticated(headers, connection, id)
+    if (limit.per === 'identity') this.#parts.rateLimit.spend(caller)
+    if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
+    requireKind(caller, auth.accepts)
+    return caller
+  }
+
+  async #authenticated(headers: ReadHeaders, connection: Connection, id: RouteId): Promise<Caller> {
+    try {
+      const caller = await this.#parts.authenticate(headers, connection, id)
+      connection.failures = 0
+      this.#parts.prove(connection)
+      return caller
+    } catch (error) {
+      connection.failures++
+      throw error
+    }
+  }
+
+  async #body(call: Call, request: AnyRequest, waiting: AnyResponse | null): Promise<unknown> {
+    const { route, headers } = call
+    const comes = announcesBody(request, headers)
+    if (route.body === undefined) {
+      if (comes) throw new LanyardError('body_invalid', 'expected no body', { errors: [] })
+      return undefined
+    }
+    if (!comes && route.bodyOptional) return requireForm(route.body, {}, 'body_invalid')
+    requireJson(headers)
+    waiting?.writeContinue()
+    const bytes = await readBody(request, headers, this.#parts.bodyBytes, this.#parts.deadlines)
+    if (bytes.length === 0 && route.bodyOptional) return requireForm(route.body, {}, 'body_invalid')
+    return requireForm(route.body, parseBody(bytes), 'body_invalid') as Body<Route>
+  }
+
+  async #inspected({ id, route }: Call, run: () => unknown): Promise<unknown> {
+    const { inspect } = this.#parts
+    if (!inspect) return run()
+    try {
+      const reply = await run()
+      inspect(id, route, { reply })
+      return reply
+    } catch (error) {
+      inspect(id, route, { error })
+      throw error
+    }
+  }
+
+  #refuse(error: unknown, connection: Connection, requestId: string, request: AnyRequest): Reply {
+    const { code, status, text, headers } = problemOf(error, requestId)
+    const fields = { request_id: requestId, code, source: connection.source, method: request.method }
+    if (!isRefusal(error)) this.#parts.log.error({ ...fields, error: explain(error) }, 'a request failed')
+    else if (status >= 500) this.#parts.log.warn({ ...fields, error: explain(error) }, 'a request could not be served')
+    else this.#parts.log.debug(fields, 'a request was refused')
+    return { status, text, headers, media: PROBLEM_MEDIA }
+  }
+}
+
+const explain = (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+
+function requireKind(caller: Caller, accepts: readonly CredentialKind[]): void {
+  if (accepts.includes(caller.kind)) return
+  throw new LanyardError('unauthenticated', `expected ${accepts.join(' or ')}, got ${caller.kind}`)
+}
+
+function queryOf({ route, search }: Call): unknown {
+  const query = parseQuery(search)
+  if (route.query !== undefined) return requireForm(route.query, query, 'query_invalid')
+  const [name] = Object.keys(query)
+  if (name === undefined) return undefined
+  throw new LanyardError('query_invalid', `${name.slice(0, 64)}: unknown parameter`, {
+    errors: [{ path: name.slice(0, 64), message: 'unknown field' }],
+  })
+}
+
+function toReply({ status, media, auth }: Route, reply: unknown): Reply {
+  if (status === 204) return { status }
+  if (media !== undefined) return { status, media, text: String(reply) }
+  return { status, text: auth.kind === 'public' ? textOf(reply as object) : JSON.stringify(reply) }
+}

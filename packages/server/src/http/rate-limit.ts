@@ -1,0 +1,48 @@
+import { LanyardError } from '@lanyard/api'
+import { type Caller, type Clock, identityOf } from '@lanyard/authority'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Identities remembered; beyond, the one that called longest ago starts afresh. */
+const REMEMBERED = 100_000
+
+interface Account {
+  readonly perMinute: number
+  readonly bucket: TokenBucket
+}
+
+/** Counts calls by identity: a minute's worth at once, then steadily. */
+export class RateLimit {
+  readonly #usual: number
+  readonly #clock: Clock
+  readonly #accounts = new Map<string, Account>()
+
+  /** `usual`: calls per minute of an identity that has no number of its own; 0: not counted. */
+  constructor(usual: number, clock: Clock) {
+    this.#usual = usual
+    this.#clock = clock
+  }
+
+  /** Counts one call. Throws `rate_limited` with the seconds to wait. */
+  spend(caller: Caller): void {
+    const perMinute = (caller.kind === 'api-key' ? caller.rateLimit : null) ?? this.#usual
+    if (perMinute === 0) return
+    const now = this.#clock.now()
+    const waitMs = this.#account(identityOf(caller), perMinute, now).bucket.take(now)
+    if (waitMs === 0) return
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000))
+    throw new LanyardError('rate_limited', `expected at most ${perMinute} calls a minute; wait ${seconds} s`, {
+      retry_after_sec: seconds,
+    })
+  }
+
+  // Kept in the order of use, so that the first is the one to forget.
+  #account(identity: string, perMinute: number, now: number): Account {
+    const known = this.#accounts.get(identity)
+    const account =
+      known?.perMinute === perMinute ? known : { perMinute, bucket: new TokenBucket(perMinute / 60, perMinute, now) }
+    this.#accounts.delete(identity)
+    this.#accounts.set(identity, account)
+    if (this.#accounts.size > REMEMBERED) this.#accounts.delete(this.#accounts.keys().next().value!)
+    return account
+  }
+}

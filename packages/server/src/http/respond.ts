@@ -1,0 +1,46 @@
+import type { ServerResponse } from 'node:http'
+import { constants, type Http2ServerResponse } from 'node:http2'
+import { discardBody } from './body.ts'
+import type { AnyRequest, AnyResponse } from './listener.ts'
+
+/** A reply before it is written. */
+export interface Reply {
+  readonly status: number
+  /** Absent with 204. */
+  readonly media?: string
+  readonly text?: string
+  /** Further names and values in turn. */
+  readonly headers?: readonly string[]
+}
+
+export interface ReplyContext {
+  readonly requestId: string
+  /** The connection ends with this reply. */
+  readonly last: boolean
+}
+
+/** Writes a reply in either protocol. A client that has gone gets nothing, and nothing happens. */
+export function respond(request: AnyRequest, response: AnyResponse, reply: Reply, context: ReplyContext): void {
+  if (response.destroyed || response.headersSent) return
+  const head = ['x-request-id', context.requestId, 'cache-control', 'no-store', ...(reply.headers ?? [])]
+  const bytes = reply.text === undefined ? undefined : Buffer.from(reply.text, 'utf8')
+  if (bytes !== undefined) {
+    head.push('content-type', reply.media ?? 'application/json', 'content-length', String(bytes.length))
+  }
+  if (context.last && !isMultiplexed(response)) head.push('connection', 'close')
+  leaveBody(request, response)
+  // Both classes take names and values in turn; their declarations have no common form.
+  ;(response as ServerResponse).writeHead(reply.status, head)
+  if (bytes === undefined || request.method === 'HEAD') response.end()
+  else response.end(bytes)
+}
+
+/** What is not read by now nobody will read. */
+function leaveBody(request: AnyRequest, response: AnyResponse): void {
+  if (request.readableEnded) return
+  discardBody(request)
+  // RFC 9113, 8.1: a whole reply first, then the client is told to stop sending.
+  if (isMultiplexed(response)) response.once('finish', () => response.stream.close(constants.NGHTTP2_NO_ERROR))
+}
+
+const isMultiplexed = (response: AnyResponse): response is Http2ServerResponse => 'stream' in response
