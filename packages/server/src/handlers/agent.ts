@@ -1,0 +1,87 @@
+import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import {
+  AGENT_TOKEN_SEC,
+  AGENT_TOKEN_TYP,
+  agentTokenClaims,
+  type Caller,
+  freshLineage,
+  type Issued,
+  isoTime,
+  openLineage,
+  revokeCertificates,
+} from '@lanyard/authority'
+import { decodePem, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
+import type { HandlerPorts } from '../http/ports.ts'
+import { actOf, byAgent, byApiKey } from './call.ts'
+
+type Mine = 'bootstrapAgent' | 'issueCert' | 'revokeCert' | 'whoami'
+
+/** What agents live by: their token, their certificates, the end of these. */
+export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
+  const { store, rows, clock, dice, authorities, issuing, maxLineageSec } = ports
+  return {
+    async bootstrapAgent(call) {
+      const act = actOf(byApiKey(call), clock)
+      const fresh = freshLineage(dice)
+      const { agent, lineage } = await store.write(() => openLineage(rows, call.body, fresh, maxLineageSec, act))
+      const { kid, signer } = authorities.tokenSigner()
+      const claims = agentTokenClaims(authorities.trustDomain, lineage)
+      const token = await signJwt({ typ: AGENT_TOKEN_TYP, kid, claims }, signer)
+      return { token, token_type: 'Bearer', expires_in: AGENT_TOKEN_SEC, spiffe_id: agent.spiffeId }
+    },
+
+    async issueCert(call) {
+      const { caller } = byAgent(call)
+      const { source, requestId: correlation, body } = call
+      const csr = readCsr(body.csr)
+      return showIssued(await issuing.issue({ caller, csr, ttlSec: body.ttl_sec, source, correlation }))
+    },
+
+    async revokeCert(call) {
+      const { reason, ...target } = call.body
+      const act = actOf(call, clock)
+      return { revoked: [...(await store.write(() => revokeCertificates(rows, target, reason, act)))] }
+    },
+
+    whoami: ({ caller }) => showCaller(caller),
+  }
+}
+
+/** The DER of one PKCS#10 request in PEM. Throws `csr_invalid`. */
+function readCsr(pem: string): Uint8Array {
+  // Old tools write NEW (RFC 7468, 7).
+  const labels = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']
+  try {
+    return decodePem(pem, { labels, maxBlocks: 1 })[0]!.der
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new LanyardError('csr_invalid', `${error.code}: ${error.message}`)
+  }
+}
+
+const showIssued = (issued: Issued) => ({
+  certificate: encodePem('CERTIFICATE', issued.der),
+  chain: issued.chainPem,
+  bundle: issued.bundlePem,
+  spiffe_id: issued.spiffeId,
+  serial: issued.serial,
+  not_before: isoTime(issued.notBefore * 1000),
+  not_after: isoTime(issued.notAfter * 1000),
+  reputation_tier: issued.tier,
+  validity_sec: issued.ttlSec,
+  // Finer than the others: it spreads a fleet that began together.
+  renew_after: isoTime(issued.renewAfter, 'milliseconds'),
+})
+
+function showCaller(caller: Caller) {
+  const { kind } = caller
+  const expires_at = isoTime(caller.expiresAt)
+  const permissions = [...caller.permissions].sort()
+  if (kind === 'api-key') {
+    const { id, name, role, tenant } = caller
+    return { kind, id, name, role, permissions, tenant, agent: null, spiffe_id: null, expires_at }
+  }
+  const { tenant, agent, spiffeId } = caller
+  const id = kind === 'agent-token' ? caller.jti : caller.serial
+  return { kind, id, name: null, role: 'agent', permissions, tenant, agent, spiffe_id: spiffeId, expires_at }
+}

@@ -1,0 +1,57 @@
+import type { ApiKey, Handlers, Routes } from '@lanyard/api'
+import {
+  type ApiKeyState,
+  type Caller,
+  createApiKey,
+  deleteApiKey,
+  isoTime,
+  newApiKey,
+  requireName,
+  tenantScope,
+} from '@lanyard/authority'
+import type { HandlerPorts } from '../http/ports.ts'
+import { actOf, byApiKey } from './call.ts'
+import type { Cursors } from './cursor.ts'
+
+type Mine = 'createApiKey' | 'listApiKeys' | 'deleteApiKey'
+
+export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
+  const { store, rows, clock, dice, crypto } = ports
+  return {
+    async createApiKey(call) {
+      const { name, role, tenant, agents, expires_in_sec: expiresInSec, rate_limit: rateLimit } = call.body
+      const input = { name, role, tenant, agents, expiresInSec, rateLimit }
+      const fresh = newApiKey(dice, crypto)
+      const act = actOf(byApiKey(call), clock)
+      const state = await store.write(() => createApiKey(rows, input, fresh, act))
+      return { ...showApiKey(state), key: fresh.key }
+    },
+
+    async listApiKeys({ query, caller }) {
+      const { limit, cursor, tenant } = query
+      if (tenant !== undefined) requireName('tenant', tenant)
+      const filter = { tenant: tenantScope(caller, tenant) }
+      const list = { route: 'listApiKeys', tenant: caller.tenant, filter } as const
+      const page = cursors.page(list, { limit, cursor })
+      return cursors.reply(list, await store.read(() => rows.apiKeys.list(filter, page)), showApiKey)
+    },
+
+    async deleteApiKey(call) {
+      const act = actOf(byApiKey(call), clock)
+      await store.write(() => deleteApiKey(rows, call.params.id, act))
+      return undefined
+    },
+  }
+}
+
+const showApiKey = (state: ApiKeyState): ApiKey => ({
+  id: state.id,
+  name: state.name,
+  role: state.role,
+  tenant: state.tenant,
+  agents: state.agents,
+  rate_limit: state.rateLimit,
+  created_by: state.createdBy,
+  created_at: isoTime(state.createdAt),
+  expires_at: isoTime(state.expiresAt),
+})

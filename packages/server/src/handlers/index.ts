@@ -1,0 +1,23 @@
+import type { Handlers, Routes } from '@lanyard/api'
+import type { Caller } from '@lanyard/authority'
+import type { HandlerPorts } from '../http/ports.ts'
+import { agentHandlers } from './agent.ts'
+import { agentsHandlers } from './agents.ts'
+import { apiKeyHandlers } from './api-keys.ts'
+import { Cursors } from './cursor.ts'
+import { publicHandlers } from './public.ts'
+import { recordHandlers } from './records.ts'
+import { tenantHandlers } from './tenants.ts'
+
+/** One handler for each declared route. `ready` is false while the instance starts or stops. */
+export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handlers<Routes, Caller> {
+  const cursors = new Cursors(ports.cursorSecret)
+  return {
+    ...agentHandlers(ports),
+    ...tenantHandlers(ports, cursors),
+    ...agentsHandlers(ports, cursors),
+    ...apiKeyHandlers(ports, cursors),
+    ...recordHandlers(ports, cursors),
+    ...publicHandlers(ports, ready),
+  }
+}
