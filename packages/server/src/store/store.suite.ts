@@ -1,0 +1,24 @@
+import { describe } from 'node:test'
+import { authoritiesSuite } from './suite/authorities.ts'
+import { certificatesSuite } from './suite/certificates.ts'
+import { chainsSuite } from './suite/chains.ts'
+import { eventsSuite } from './suite/events.ts'
+import { groupsSuite } from './suite/groups.ts'
+import { lineagesSuite } from './suite/lineages.ts'
+import type { Place } from './suite/place.ts'
+import { registrySuite } from './suite/registry.ts'
+import { retentionSuite } from './suite/retention.ts'
+
+/** What every store promises. `place` makes an empty one for each test and takes it away afterwards. */
+export function storeSuite(name: string, place: () => Place): void {
+  describe(name, () => {
+    registrySuite(place)
+    lineagesSuite(place)
+    certificatesSuite(place)
+    eventsSuite(place)
+    authoritiesSuite(place)
+    groupsSuite(place)
+    chainsSuite(place)
+    retentionSuite(place)
+  })
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { LanyardError } from '@lanyard/api'
+import type { Step } from '@lanyard/authority'
+import type { OpenStore } from '../ports.ts'
+import { opened, type Place } from './place.ts'
+import { certificate, event, populate, tenant } from './samples.ts'
+
+const refusal = () => new LanyardError('agent_quarantined', 'refused by a test')
+
+export function groupsSuite(place: () => Place): void {
+  describe('groups', () => {
+    test('show nothing before the commit, and one step what the step before it wrote', async t => {
+      const { store, rows } = await opened(t, place)
+      const first = store.write(() => rows.tenants.insert(tenant()))
+      const second = store.write(() => rows.tenants.find('acme'))
+      assert.equal(await store.read(() => rows.tenants.find('acme')), undefined)
+      await first
+      assert.deepEqual(await second, tenant())
+    })
+
+    test('refuse one step and keep the others', async t => {
+      const open = await opened(t, place)
+      const results = await Promise.allSettled([
+        insertTenant(open, 'acme'),
+        open.store.write(function* () {
+          yield* open.rows.tenants.find('acme')
+          throw refusal()
+        }),
+        insertTenant(open, 'globex'),
+      ])
+      assert.deepEqual(statuses(results), ['fulfilled', 'agent_quarantined', 'fulfilled'])
+      assert.deepEqual(await tenants(open), ['acme', 'globex'])
+    })
+
+    test('undo a step that broke its promise not to write before it refuses', async t => {
+      const open = await opened(t, place)
+      const { store, rows } = open
+      const results = await Promise.allSettled([
+        insertTenant(open, 'acme'),
+        store.write(function* () {
+          yield* rows.tenants.insert(tenant({ tenant: 'torn' }))
+          yield* rows.events.append(event())
+          throw refusal()
+        }),
+        insertTenant(open, 'globex'),
+      ])
+      assert.deepEqual(statuses(results), ['fulfilled', 'agent_quarantined', 'fulfilled'])
+      assert.deepEqual(await tenants(open), ['acme', 'globex'])
+      await assertChainsHold(open)
+    })
+
+    test('break the promise of the one step whose statement failed', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      const { store, rows } = open
+      const results = await Promise.allSettled([
+        store.write(() => rows.certificates.insert(certificate(1))),
+        store.write(() => rows.certificates.insert(certificate(1))),
+        store.write(() => rows.certificates.insert(certificate(2))),
+        store.write(() => rows.events.append(event())),
+      ])
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+      )
+      await assertChainsHold(open)
+      const { to } = await open.verifyChain(open.instance, 'issuance')
+      assert.equal(to, 2)
+    })
+
+    test('take more steps than fit into one', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      const { store, rows } = open
+      const numbers = Array.from({ length: 700 }, (_, index) => index + 1)
+      await Promise.all(numbers.map(number => store.write(() => rows.certificates.insert(certificate(number)))))
+      assert.equal((await open.verifyChain(open.instance, 'issuance')).to, 700)
+    })
+
+    test('let no reading step write', async t => {
+      const open = await opened(t, place)
+      await assert.rejects(
+        open.store.read(() => open.rows.tenants.insert(tenant())),
+        TypeError,
+      )
+      assert.deepEqual(await tenants(open), [])
+    })
+
+    test('are finished before the store closes, and refused afterwards', async t => {
+      const made = place()
+      t.after(() => made.remove())
+      const open = await made.open()
+      const last = insertTenant(open, 'acme')
+      await open.close()
+      await last
+      await open.close()
+      await assert.rejects(tenants(open), { code: 'store_unavailable' })
+      await assert.rejects(insertTenant(open, 'globex'), { code: 'store_unavailable' })
+      if (!made.keeps) return
+      const again = await made.open()
+      assert.deepEqual(await tenants(again), ['acme'])
+      await again.close()
+    })
+
+    test('say store_unavailable when the disk is full, lose nothing, and go on when there is room', async t => {
+      const open = await opened(t, place, { maxBytes: 600_000 })
+      await populate(open)
+      const written = await fill(open)
+      assert.ok(written > 100, `${written} events fitted`)
+      assert.equal((await open.verifyChain(open.instance, 'audit')).to, written)
+      await assert.rejects(insertBig(open), { code: 'store_unavailable' })
+      const refusing = open.store.write(function* (): Step<void> {
+        yield* open.rows.tenants.find('acme')
+        throw refusal()
+      })
+      await assert.rejects(refusing, { code: 'agent_quarantined' })
+      const pruned = await open.prune(event().at + 1000, { certificatesMs: 0, eventsMs: 0 })
+      assert.equal(pruned.events, written)
+      await insertBig(open)
+      assert.equal((await open.verifyChain(open.instance, 'audit')).to, written + 1)
+    })
+  })
+}
+
+const insertTenant = ({ store, rows }: OpenStore, name: string) =>
+  store.write(() => rows.tenants.insert(tenant({ tenant: name })))
+
+const insertBig = ({ store, rows }: OpenStore) =>
+  store.write(() => rows.events.append(event({ detail: { text: 'x'.repeat(1000) } })))
+
+/** Appends in groups until the store refuses; gives how many it took. */
+async function fill(open: OpenStore): Promise<number> {
+  let written = 0
+  for (;;) {
+    const group = await Promise.allSettled(Array.from({ length: 32 }, () => insertBig(open)))
+    const codes = new Set(statuses(group))
+    written += group.filter(({ status }) => status === 'fulfilled').length
+    codes.delete('fulfilled')
+    if (codes.size === 0) continue
+    assert.deepEqual([...codes], ['store_unavailable'])
+    return written
+  }
+}
+
+async function tenants({ store, rows }: OpenStore): Promise<string[]> {
+  const { items } = await store.read(() => rows.tenants.list({}, { limit: 10, after: null }))
+  return items.map(item => item.tenant)
+}
+
+async function assertChainsHold(open: OpenStore): Promise<void> {
+  await open.verifyChain(open.instance, 'audit')
+  await open.verifyChain(open.instance, 'issuance')
+}
+
+const statuses = (results: readonly PromiseSettledResult<unknown>[]) =>
+  results.map(result => (result.status === 'fulfilled' ? 'fulfilled' : (result.reason as LanyardError).code))
