@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import type { Listed, Step } from '@lanyard/authority'
+import { ChainHeads } from '../chains.ts'
+import { sqliteDialect } from '../dialect.ts'
+import { migrations } from '../migrations/index.ts'
+import { storeRows } from '../rows/index.ts'
+import { Statements } from '../statement.ts'
+
+const db = new DatabaseSync(':memory:')
+for (const migration of migrations) for (const sql of migration.up(sqliteDialect)) db.exec(sql)
+
+const start = { seq: 0, hash: '00' }
+const rows = storeRows({
+  statements: new Statements(sqliteDialect),
+  heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
+  trustDomain: 1,
+})
+
+/** How SQLite would run the statements that a step makes, each answered with no row. */
+function plansOf<T>(step: Step<Listed<T>>): string[] {
+  const plans: string[] = []
+  for (let turn = step.next(); !turn.done; turn = step.next([])) {
+    const { sql, parameters } = turn.value
+    const plan = db.prepare(`explain query plan ${sql}`).all(...(parameters as string[]))
+    plans.push(plan.map(row => String(row.detail)).join('; '))
+  }
+  return plans
+}
+
+const page = { limit: 10, after: null }
+const now = 1_800_000_000_000
+
+// A list that sorts or scans would hold the process for as long as the table is long.
+for (const [name, index, list] of [
+  [
+    'certificates',
+    'certificates_by_time',
+    (after: string | null) => rows.certificates.list({ now }, { ...page, after }),
+  ],
+  [
+    'certificates alive',
+    'certificates_by_time',
+    (after: string | null) => rows.certificates.list({ now, alive: true }, { ...page, after }),
+  ],
+  [
+    'certificates of a tenant',
+    'certificates_of_tenant',
+    (after: string | null) => rows.certificates.list({ now, tenant: 't' }, { ...page, after }),
+  ],
+  [
+    'certificates of an agent',
+    'certificates_of_agent',
+    (after: string | null) => rows.certificates.list({ now, tenant: 't', agent: 'a' }, { ...page, after }),
+  ],
+  [
+    'certificates alive of an agent',
+    'certificates_of_agent',
+    (after: string | null) => rows.certificates.list({ now, tenant: 't', agent: 'a', alive: true }, { ...page, after }),
+  ],
+] as const) {
+  test(`the list of ${name} walks ${index} in order`, () => {
+    for (const after of [null, '1800000000000.7']) {
+      const [plan] = plansOf(list(after))
+      assert.match(plan!, new RegExp(`SEARCH c USING INDEX ${index}|SCAN c USING INDEX ${index}`))
+      assert.doesNotMatch(plan!, /TEMP B-TREE FOR ORDER BY/)
+    }
+  })
+}
+
+for (const [name, index, filter] of [
+  ['all', 'events_by_time', {}],
+  ['a time', 'events_by_time', { since: 1, until: 2 }],
+  ['a type', 'events_by_time', { type: 'agent.created' }],
+  ['a tenant', 'events_of_tenant', { tenant: 't' }],
+  ['a type of a tenant', 'events_of_tenant', { tenant: 't', type: 'agent.created' }],
+  ['an agent', 'events_of_agent', { tenant: 't', agent: 'a', since: 1 }],
+] as const) {
+  test(`the list of events of ${name} walks ${index} in order`, () => {
+    const plans = plansOf(rows.events.list(filter, page))
+    const plan = plans.find(text => text.includes(' events '))
+    assert.match(plan!, new RegExp(`INDEX ${index}`))
+    assert.doesNotMatch(plan!, /TEMP B-TREE FOR ORDER BY/)
+  })
+}
+
+test('a certificate is found by its serial', () => {
+  const [plan] = plansOf(rows.certificates.list({ now, serial: 'ab'.repeat(16) }, page))
+  assert.match(plan!, /certificates_by_serial/)
+})
