@@ -19,9 +19,45 @@ export {
   toHex,
 } from './bytes.ts'
 export * from './errors.ts'
+export { JOSE_ALGORITHMS, joseAlgorithmsFor } from './jose/algorithms.ts'
+export { isJsonObject, type JsonLimits, type JsonObject, type JsonValue, parseJsonObject } from './jose/json.ts'
+export { jwkFromSpki, jwkThumbprint, type PublicJwk, spkiFromJwk } from './jose/jwk.ts'
+export {
+  type CompactExpectation,
+  type CompactInput,
+  type JwsHeader,
+  MAX_TOKEN_BYTES,
+  readCompact,
+  signCompact,
+  type UnverifiedJws,
+  type VerifiedJws,
+  type VerifyKey,
+  verifyCompact,
+  verifyRead,
+} from './jose/jws.ts'
+export {
+  type ClaimsExpectation,
+  checkClaims,
+  type JwtClaims,
+  type JwtExpectation,
+  type JwtInput,
+  parseClaims,
+  signJwt,
+  TokenTimeError,
+  verifyJwt,
+} from './jose/jwt.ts'
 export { ACCESS_METHODS, EXTENDED_KEY_USAGES, EXTENSIONS, KEY_OIDS } from './oids.ts'
 export { decodePem, encodePem, type PemBlock, type PemLimits } from './pem.ts'
 export type { Crypto, SignatureFormat, Signer } from './ports.ts'
+export {
+  Bundle,
+  type BundleContents,
+  type BundleSource,
+  bundleFor,
+  bundleSource,
+  MAX_BUNDLE_KEYS,
+  MAX_BUNDLE_LENGTH,
+} from './spiffe/bundle.ts'
 export { MAX_SPIFFE_ID_BYTES, MAX_TRUST_DOMAIN_BYTES, SpiffeId, TrustDomain } from './spiffe/id.ts'
 export {
   DEFAULT_ID_TEMPLATE,
@@ -30,7 +66,23 @@ export {
   parseName,
   RESERVED_FIRST_SEGMENTS,
 } from './spiffe/id-template.ts'
+export {
+  JWT_SVID_LEEWAY,
+  type JwtSvidInput,
+  type JwtSvidRequest,
+  signJwtSvid,
+  type VerifiedJwtSvid,
+  verifyJwtSvid,
+} from './spiffe/jwt-svid.ts'
 export { anyId, exactId, memberOf, oneOfIds, pathPrefix, type SpiffeIdMatcher } from './spiffe/matcher.ts'
+export { SVID_TOKEN_ALGORITHMS, type TokenAuthority, tokenAuthority } from './spiffe/token-authority.ts'
+export {
+  checkSigningCertificate,
+  checkSvidLeaf,
+  type VerifiedX509Svid,
+  verifyX509Svid,
+  type X509SvidRequest,
+} from './spiffe/x509-svid.ts'
 export { assembleCertificate, type CertificateInput, encodeTbs, signCertificate } from './x509/build.ts'
 export { Certificate, type Irregularity } from './x509/certificate.ts'
 export { type ChainPurpose, type ChainRequest, type ReferenceName, verifyChain } from './x509/chain.ts'

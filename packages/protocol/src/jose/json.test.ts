@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { ProtocolCode } from '../errors.ts'
 import { ProtocolError } from '../errors.ts'
+import { refuses } from '../refusals.suite.ts'
 import { parseJsonObject } from './json.ts'
 
 const limits = { maxLength: 2000, maxDepth: 6 }
 
-function refuses(code: string, attempt: () => unknown): void {
-  assert.throws(attempt, error => error instanceof ProtocolError && error.code === code)
-}
-
-const HOSTILE: readonly [text: string, code: string, why: string][] = [
+const HOSTILE: readonly [text: string, code: ProtocolCode, why: string][] = [
   ['', 'json_invalid', 'empty'],
   ['{', 'json_invalid', 'an object that never ends'],
   ['{"a":1', 'json_invalid', 'an object that never ends'],

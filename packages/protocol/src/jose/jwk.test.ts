@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { KeyType } from '../algorithms.ts'
+import type { ProtocolCode } from '../errors.ts'
 import { nodeCrypto } from '../node/crypto.ts'
+import { refuses } from '../refusals.suite.ts'
 import type { JsonObject } from './json.ts'
 import { jwkFromSpki, jwkThumbprint, type PublicJwk, spkiFromJwk } from './jwk.ts'
-import { base64Url, refuses, testKey } from './tokens.suite.ts'
+import { base64Url, testKey } from './tokens.suite.ts'
 
 const KEY_TYPES: readonly KeyType[] = ['RSA', 'P-256', 'P-384', 'P-521', 'Ed25519']
 const NAMES = Array.from({ length: 12 }, (_, i) => `key ${i}`)
@@ -50,7 +52,7 @@ const ec = jwkFromSpki(testKey('P-256').spki) as JsonObject
 const okp = jwkFromSpki(testKey('Ed25519').spki) as JsonObject
 const longer = (text: unknown) => base64Url(Buffer.concat([Buffer.from([0]), Buffer.from(text as string, 'base64url')]))
 
-const HOSTILE: readonly [jwk: JsonObject, code: string, why: string][] = [
+const HOSTILE: readonly [jwk: JsonObject, code: ProtocolCode, why: string][] = [
   [{}, 'jwk_invalid', 'no kty'],
   [{ ...ec, kty: null }, 'jwk_invalid', 'kty as null'],
   [{ ...ec, kty: ['EC'] }, 'jwk_invalid', 'kty as an array'],

@@ -3,10 +3,12 @@ import { createHmac, verify } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { KeyType, SignatureAlgorithm } from '../algorithms.ts'
+import type { ProtocolCode } from '../errors.ts'
 import { nodeCrypto } from '../node/crypto.ts'
+import { refuses } from '../refusals.suite.ts'
 import { JOSE_ALGORITHMS, joseAlgorithmsFor } from './algorithms.ts'
 import { MAX_TOKEN_BYTES, readCompact, signCompact, verifyCompact } from './jws.ts'
-import { ALGORITHMS, base64Url, craft, refuses, testKey } from './tokens.suite.ts'
+import { ALGORITHMS, base64Url, craft, testKey } from './tokens.suite.ts'
 
 const KEY_TYPES: readonly KeyType[] = ['RSA', 'P-256', 'P-384', 'P-521', 'Ed25519']
 const key = testKey('P-256')
@@ -66,7 +68,7 @@ const [head, body, tail] = good.split('.') as [string, string, string]
 const withHeader = (value: unknown) => craft(value, '{"a":1}', key)
 const publicJwk = key.publicKey.export({ format: 'jwk' })
 
-const HOSTILE: readonly [token: string, code: string, why: string][] = [
+const HOSTILE: readonly [token: string, code: ProtocolCode, why: string][] = [
   ['', 'jws_malformed', 'empty'],
   ['a', 'jws_malformed', 'one part'],
   [`${head}.${body}`, 'jws_malformed', 'no signature'],

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { ProtocolCode } from '../errors.ts'
 import { nodeCrypto } from '../node/crypto.ts'
+import { refuses } from '../refusals.suite.ts'
 import { type JwtClaims, signJwt, TokenTimeError, verifyJwt } from './jwt.ts'
-import { base64Url, craft, refuses, testKey } from './tokens.suite.ts'
+import { base64Url, craft, testKey } from './tokens.suite.ts'
 
 const NOW = 1_795_000_000
 const key = testKey('P-256')
@@ -32,7 +34,7 @@ const header = { alg: 'ES256', kid: 'k1', typ: 'lanyard-agent+jwt' }
 const check = (token: string, at = NOW) => verifyJwt(token, { ...expected, at }, nodeCrypto)
 const withClaims = (value: unknown) => craft(header, value, key)
 
-const HOSTILE: readonly [payload: unknown, code: string, why: string][] = [
+const HOSTILE: readonly [payload: unknown, code: ProtocolCode, why: string][] = [
   ['', 'json_invalid', 'no payload'],
   ['null', 'json_not_object', 'claims of null'],
   ['"sub"', 'json_not_object', 'claims that are a string'],

@@ -1,7 +1,5 @@
-import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { type KeyType, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../algorithms.ts'
-import { ProtocolError } from '../errors.ts'
 import { nodeSigner } from '../node/crypto.ts'
 import type { Signer } from '../ports.ts'
 import type { VerifyKey } from './jws.ts'
@@ -62,15 +60,6 @@ export function craft(header: unknown, payload: unknown, key: TestKey, algorithm
   const text = (part: unknown) => base64Url(raw(part) ? (part as string) : JSON.stringify(part))
   const input = `${text(header)}.${text(payload)}`
   return `${input}.${base64Url(rawSignature(algorithm ?? key.signer().algorithm, key.privateKey, Buffer.from(input)))}`
-}
-
-/** Asserts that `attempt` refuses with this code. */
-export function refuses(code: string, attempt: () => unknown): void {
-  assert.throws(attempt, error => {
-    if (!(error instanceof ProtocolError)) throw error
-    assert.equal(error.code, code)
-    return true
-  })
 }
 
 export const ALGORITHMS = SIGNATURE_ALGORITHMS

@@ -3,8 +3,10 @@ import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { encodeBase64 } from '../bytes.ts'
+import type { ProtocolCode } from '../errors.ts'
 import { jwkFromSpki } from '../jose/jwk.ts'
-import { refuses, testKey } from '../jose/tokens.suite.ts'
+import { testKey } from '../jose/tokens.suite.ts'
+import { refuses } from '../refusals.suite.ts'
 import { Bundle, bundleFor, bundleSource, MAX_BUNDLE_KEYS, MAX_BUNDLE_LENGTH } from './bundle.ts'
 import { TrustDomain } from './id.ts'
 import { testRoot } from './svids.suite.ts'
@@ -88,7 +90,7 @@ describe('Bundle.parse', () => {
   })
 
   const weak = { use: 'jwt-svid', kid: 'r', kty: 'RSA', e: 'AQAB', n: 'gQ'.padEnd(171, 'A') }
-  const hostile: readonly [document: unknown, code: string, why: string][] = [
+  const hostile: readonly [document: unknown, code: ProtocolCode, why: string][] = [
     ['', 'json_invalid', 'an empty text'],
     ['[]', 'json_not_object', 'an array'],
     ['{"keys":[],"keys":[]}', 'json_duplicate_name', 'keys twice'],

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { ProtocolError } from '../errors.ts'
+import { refuses } from '../refusals.suite.ts'
 import { TrustDomain } from './id.ts'
 import { DEFAULT_ID_TEMPLATE, IdTemplate, parseName } from './id-template.ts'
 
 const td = TrustDomain.parse('example.org')
-
-function refuses(code: string, attempt: () => unknown): void {
-  assert.throws(attempt, error => error instanceof ProtocolError && error.code === code)
-}
 
 describe('parseName', () => {
   it('walks the alphabet', () => {

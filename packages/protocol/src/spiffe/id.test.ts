@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { ProtocolError } from '../errors.ts'
+import type { ProtocolCode } from '../errors.ts'
+import { codeOf, refuses } from '../refusals.suite.ts'
 import { MAX_SPIFFE_ID_BYTES, MAX_TRUST_DOMAIN_BYTES, SpiffeId, TrustDomain } from './id.ts'
 
 const DIGITS = '0123456789'
@@ -11,21 +12,6 @@ const TRUST_DOMAIN_ALPHABET = new Set(`${LOWER}${DIGITS}.-_`)
 const PATH_ALPHABET = new Set(`${LOWER}${UPPER}${DIGITS}.-_`)
 
 const td = TrustDomain.parse('example.org')
-
-function refuses(code: string, attempt: () => unknown, why?: string): void {
-  assert.throws(attempt, error => error instanceof ProtocolError && error.code === code, why)
-}
-
-/** The code of the refusal, or null when the input was accepted. */
-function codeOf(attempt: () => unknown): string | null {
-  try {
-    attempt()
-    return null
-  } catch (error) {
-    if (error instanceof ProtocolError) return error.code
-    throw error
-  }
-}
 
 /** All code points 0 to 255, and some beyond that look like, fold to or are cut down to an allowed one. */
 const POINTS = [...Array(256).keys(), 0x130, 0x131, 0x17f, 0x212a, 0x2024, 0x2025, 0x2215, 0xff0e, 0xff41, 0x1d4b6]
@@ -94,7 +80,7 @@ const VALID: readonly [uri: string, trustDomain: string, path: string][] = [
   ['spiffe://example.org/spire/server', 'example.org', '/spire/server'],
 ]
 
-const HOSTILE: readonly [input: string, code: string, why: string][] = [
+const HOSTILE: readonly [input: string, code: ProtocolCode, why: string][] = [
   ['', 'spiffe_id_scheme', 'empty'],
   ['s', 'spiffe_id_scheme', 'the first letter alone'],
   ['spiffe', 'spiffe_id_scheme', 'no colon'],

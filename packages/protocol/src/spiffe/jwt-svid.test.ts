@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ALGORITHMS, craft, refuses, type TestKey, testKey } from '../jose/tokens.suite.ts'
+import type { ProtocolCode } from '../errors.ts'
+import { ALGORITHMS, craft, type TestKey, testKey } from '../jose/tokens.suite.ts'
 import { nodeCrypto } from '../node/crypto.ts'
+import { refuses } from '../refusals.suite.ts'
 import { Bundle, bundleSource } from './bundle.ts'
 import { SpiffeId, TrustDomain } from './id.ts'
 import { type JwtSvidRequest, signJwtSvid, verifyJwtSvid } from './jwt-svid.ts'
@@ -57,7 +59,7 @@ describe('verifyJwtSvid', () => {
     })
 
   const wit = { ...header, typ: 'wit+jwt', kid: 'wit' }
-  const hostile: readonly [token: string, code: string, why: string][] = [
+  const hostile: readonly [token: string, code: ProtocolCode, why: string][] = [
     ['', 'jws_malformed', 'an empty token'],
     ['malformed', 'jws_malformed', 'a token of one part'],
     [craft({ ...header, alg: 'none' }, claims, key), 'jws_algorithm_forbidden', 'no signature'],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { refuses } from '../jose/tokens.suite.ts'
+import type { ProtocolCode } from '../errors.ts'
 import { nodeCrypto } from '../node/crypto.ts'
 import { EXTENDED_KEY_USAGES } from '../oids.ts'
+import { refuses } from '../refusals.suite.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { Bundle, bundleSource } from './bundle.ts'
 import { TrustDomain } from './id.ts'
@@ -13,7 +14,7 @@ const ID = 'spiffe://example.org/tenant/acme/agent/a'
 const root = testRoot('root')
 const { serverAuth, clientAuth, any } = EXTENDED_KEY_USAGES
 
-const LEAVES: readonly [shape: Shape, code: string | null, why: string][] = [
+const LEAVES: readonly [shape: Shape, code: ProtocolCode | null, why: string][] = [
   [{}, null, 'the plain leaf'],
   [{ ca: null }, null, 'no basic constraints'],
   [{ extendedKeyUsage: null }, null, 'no extended key usage'],
@@ -54,7 +55,7 @@ describe('checkSvidLeaf', () => {
     })
 })
 
-const AUTHORITIES: readonly [shape: Shape, code: string | null, why: string][] = [
+const AUTHORITIES: readonly [shape: Shape, code: ProtocolCode | null, why: string][] = [
   [{}, null, 'the plain authority'],
   [{ uris: [] }, null, 'an authority without an ID'],
   [{ uris: ['https://ca.example.org/', 'https://ca.example.com/'] }, null, 'an authority with URIs of its own'],
