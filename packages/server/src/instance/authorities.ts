@@ -1,0 +1,201 @@
+import type { Clock, Store, X509Issuer } from '@lanyard/authority'
+import { isoTime, LIFETIME } from '@lanyard/authority'
+import type { Bundle, Certificate, Signer, VerifyKey } from '@lanyard/protocol'
+import type { HttpAuthorities, Log, ServerTls } from '../http/ports.ts'
+import type { StoreRows } from '../store/ports.ts'
+import { type MakingPorts, makeAuthorities } from './authority-making.ts'
+import { planAuthorities, type Wanted } from './authority-plan.ts'
+import { recordAuthorities } from './authority-record.ts'
+import { type HeldKey, hold, type KeptKey, readAuthority } from './held-key.ts'
+import { type KeyRing, type Keys, ringOf, toHold } from './key-ring.ts'
+import { isServerTlsDue, makeServerTls, type OwnTls } from './server-tls.ts'
+
+export interface AuthorityPorts extends MakingPorts {
+  readonly store: Store
+  readonly rows: StoreRows
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A key that signs tokens or heads, by its name in their headers. */
+export interface NamedSigner {
+  readonly kid: string
+  readonly signer: Signer
+}
+
+/**
+ * The authorities of the trust domain, as far as this instance signs with them, and the server's own certificate.
+ * Everything is committed before it is used. What is given out stays true until {@link rotate} replaces it, so callers
+ * ask each time and keep nothing.
+ */
+export class Authorities implements HttpAuthorities {
+  readonly #wanted: Wanted
+  readonly #ports: AuthorityPorts
+  readonly #listeners: ((tls: ServerTls) => void)[] = []
+  #ring: KeyRing
+  #tls: OwnTls
+
+  private constructor(wanted: Wanted, ports: AuthorityPorts, ring: KeyRing, tls: OwnTls) {
+    this.#wanted = wanted
+    this.#ports = ports
+    this.#ring = ring
+    this.#tls = tls
+  }
+
+  /**
+   * Loads the authorities, or makes those that are missing or due; `meta` is stored with the first ones. Throws
+   * `keys_missing`, `store_damaged`, `store_unavailable`.
+   */
+  static async open(
+    wanted: Wanted,
+    meta: Readonly<Record<string, string>>,
+    ports: AuthorityPorts,
+  ): Promise<Authorities> {
+    const rows = await ports.store.read(() => ports.rows.authorities.list({}))
+    const kept = rows.map(readAuthority)
+    const held = await Promise.all(toHold(kept, wanted.instance).map(key => hold(key, ports.keys)))
+    const ring = ringOf(wanted, await replaceDue({ kept, held }, wanted, meta, ports))
+    return new Authorities(wanted, ports, ring, await ownTls(ring, wanted, ports))
+  }
+
+  get trustDomain(): string {
+    return this.#wanted.trustDomain.name
+  }
+
+  bundle(): Bundle {
+    return this.#ring.bundle
+  }
+
+  roots(): readonly Certificate[] {
+    return this.#ring.bundle.x509Authorities
+  }
+
+  rootsPem(): string {
+    return this.#ring.rootsPem
+  }
+
+  agentsIssuer(): X509Issuer {
+    return this.#ring.issuer
+  }
+
+  /** Whether what is issued at `at` (Unix ms) would live its longest life: rotation has failed for days otherwise. */
+  canIssue(at: number): boolean {
+    return Math.floor(at / 1000) + LIFETIME.platinum <= this.#ring.agents.certificate.notAfter
+  }
+
+  tokenKeys(): ReadonlyMap<string, VerifyKey> {
+    return this.#ring.tokenKeys
+  }
+
+  tokenSigner(): NamedSigner {
+    return named(this.#ring.token)
+  }
+
+  jwksJson(): string {
+    return this.#ring.jwksJson
+  }
+
+  /** Signs JWT-SVIDs; its public key stands in the bundle. */
+  svidSigner(): NamedSigner {
+    return named(this.#ring.svid)
+  }
+
+  /** Signs the heads of this instance's event chains, and proves itself by a certificate under the root. */
+  eventsSigner(): NamedSigner & { readonly certificate: Certificate } {
+    return { ...named(this.#ring.events), certificate: this.#ring.events.certificate }
+  }
+
+  serverTls(): ServerTls & { readonly certificate: Certificate } {
+    return this.#tls
+  }
+
+  /** Calls back with each certificate that takes the place of {@link serverTls}. */
+  onServerTls(listener: (tls: ServerTls) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** 32 bytes for a purpose, the same on every instance. */
+  deriveSecret(purpose: string): Uint8Array {
+    return this.#ports.keys.deriveSecret(purpose)
+  }
+
+  /**
+   * Replaces what is due: intermediates at half of their seven days, the server's certificate at half of its day. To be
+   * called often and never twice at once; without anything due it costs nothing. What fails leaves all as it was, and
+   * the next call tries again.
+   */
+  async rotate(): Promise<void> {
+    const wanted = this.#wanted
+    const next = await replaceDue(this.#ring, wanted, {}, this.#ports)
+    if (next !== this.#ring) this.#ring = ringOf(wanted, next)
+    if (!isServerTlsDue(this.#tls, this.#ring.service, this.#ports.clock.now())) return
+    this.#tls = await ownTls(this.#ring, wanted, this.#ports)
+    for (const listener of this.#listeners) listener(this.#tls)
+  }
+}
+
+/** Makes and stores what is due, or gives back the very same keys when nothing is. */
+async function replaceDue<K extends Keys>(
+  keys: K,
+  wanted: Wanted,
+  meta: Readonly<Record<string, string>>,
+  ports: AuthorityPorts,
+): Promise<K | Keys> {
+  const at = ports.clock.now()
+  const plan = planAuthorities(keys.kept, wanted, at)
+  const made = await makeAuthorities(plan, keys.kept, wanted, at, ports)
+  if (made.length === 0) return keys
+  const change = { seen: keys.kept.length, made, retired: plan.retire, meta, at }
+  try {
+    await ports.store.write(() => recordAuthorities(ports.rows, change))
+  } catch (error) {
+    await endKeys(made, ports)
+    throw error
+  }
+  for (const key of made) ports.log.info(logged(key), `new ${key.purpose} key`)
+  await endKeys(plan.retire, ports)
+  return withChange(keys, made, plan.retire)
+}
+
+function withChange({ kept, held }: Keys, made: readonly HeldKey[], retired: readonly KeptKey[]): Keys {
+  const gone = new Set(retired.map(({ keyId }) => keyId))
+  const end = (key: KeptKey): KeptKey =>
+    gone.has(key.keyId) ? { ...key, retired: true, handle: new Uint8Array() } : key
+  const signing = made.filter(({ purpose }) => purpose !== 'x509-root')
+  return {
+    kept: [...kept.map(end), ...made.map(withoutSigner)],
+    held: [...held.filter(({ keyId }) => !gone.has(keyId)), ...signing],
+  }
+}
+
+// The root stays in the list of what is kept, and its signer must not stay with it.
+const withoutSigner = ({ signer: _, ...kept }: HeldKey): KeptKey => kept
+
+// What is stored counts; a key manager that cannot forget a key now must not undo that.
+async function endKeys(keys: readonly KeptKey[], { keys: manager, log }: AuthorityPorts): Promise<void> {
+  for (const key of keys) {
+    try {
+      await manager.destroy(key)
+    } catch (error) {
+      log.error({ key_id: key.keyId, err: error }, `the ${key.purpose} key could not be destroyed`)
+    }
+  }
+}
+
+async function ownTls(ring: KeyRing, wanted: Wanted, ports: AuthorityPorts): Promise<OwnTls> {
+  const tls = await makeServerTls(wanted, ring.service, ring.root, ports.clock.now(), ports)
+  const { serialHex, notAfter } = tls.certificate
+  ports.log.info(
+    { serial: serialHex, not_after: isoTime(notAfter * 1000) },
+    "new certificate of this instance's server",
+  )
+  return tls
+}
+
+const named = ({ keyId, signer }: HeldKey): NamedSigner => ({ kid: keyId, signer })
+
+const logged = ({ keyId, algorithm, certificate }: HeldKey) => ({
+  key_id: keyId,
+  algorithm,
+  not_after: certificate === null ? null : isoTime(certificate.notAfter * 1000),
+})

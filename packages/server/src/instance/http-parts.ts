@@ -1,0 +1,35 @@
+import { type AgentKey, type Clock, type Dice, Issuing } from '@lanyard/authority'
+import { nodeCrypto } from '@lanyard/protocol/node'
+import type { ServerConfig } from '../config.ts'
+import type { HttpParts, Log } from '../http/ports.ts'
+import type { Authorities } from './authorities.ts'
+import type { Data } from './open-data.ts'
+
+/** What the HTTP side works with: this instance's store and authorities, and the settings that concern it. */
+export function httpParts(
+  config: ServerConfig,
+  data: Data,
+  authorities: Authorities,
+  { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
+): HttpParts {
+  const { store, rows, domain, idTemplate } = data
+  const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
+  const issuer = () => authorities.agentsIssuer()
+  return {
+    clock,
+    dice,
+    log,
+    crypto: nodeCrypto,
+    store,
+    rows,
+    authorities,
+    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer }),
+    spiffeIdOf,
+    tenantDefaults: { keyPolicy: config.key_policy, renewalGraceSec: config.renewal_grace_sec },
+    maxLineageSec: config.max_lineage_sec,
+    cursorSecret: authorities.deriveSecret('cursor'),
+    limits: config.limits,
+    tls: authorities.serverTls(),
+    ready: () => authorities.canIssue(clock.now()),
+  }
+}

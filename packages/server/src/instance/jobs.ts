@@ -1,0 +1,58 @@
+import type { Clock } from '@lanyard/authority'
+import type { ServerConfig } from '../config.ts'
+import type { Log } from '../http/ports.ts'
+import type { OpenStore } from '../store/ports.ts'
+import type { Authorities } from './authorities.ts'
+import { signEventHeads } from './heads.ts'
+import type { Stop, Timers } from './timers.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** Something that is done again and again. One that fails is told in the log and tried again at its next turn. */
+interface Job {
+  readonly name: string
+  readonly everyMs: number
+  run(): Promise<unknown>
+}
+
+export interface JobParts {
+  readonly data: OpenStore
+  readonly authorities: Authorities
+  readonly retention: ServerConfig['retention']
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+}
+
+/** Begins what runs beside the requests. Gives its end, which waits for what is under way. */
+export function startJobs(parts: JobParts): () => Promise<void> {
+  const started = jobsOf(parts).map(job => start(job, parts))
+  return async () => {
+    for (const { stop } of started) stop()
+    await Promise.all(started.map(({ idle }) => idle()))
+  }
+}
+
+function jobsOf({ data, authorities, retention, clock }: JobParts): readonly Job[] {
+  const keep = { certificatesMs: retention.certificates_hours * HOUR, eventsMs: retention.events_days * 24 * HOUR }
+  return [
+    { name: 'rotation of authorities', everyMs: MINUTE, run: () => authorities.rotate() },
+    {
+      name: 'signature of event heads',
+      everyMs: MINUTE,
+      run: () => signEventHeads(data, authorities.eventsSigner(), clock.now()),
+    },
+    { name: 'removal of old rows', everyMs: MINUTE, run: () => data.prune(clock.now(), keep) },
+  ]
+}
+
+function start(job: Job, { timers, log }: JobParts): { stop: Stop; idle: () => Promise<unknown> } {
+  let running: Promise<unknown> = Promise.resolve()
+  const stop = timers.every(job.everyMs, () => {
+    const turn = job.run().catch(error => log.error({ err: error, job: job.name }, `${job.name} failed`))
+    running = turn
+    return turn.then(() => undefined)
+  })
+  return { stop, idle: () => running }
+}

@@ -1,0 +1,42 @@
+import type { AllowedNames, CaPorts } from '@lanyard/authority'
+import { createServerCertificate, replaceAt } from '@lanyard/authority'
+import { type Certificate, encodePem } from '@lanyard/protocol'
+import { nodeSigner } from '@lanyard/protocol/node'
+import type { ServerTls } from '../http/ports.ts'
+import { generatePrivateKey } from '../keys/generate.ts'
+import type { Wanted } from './authority-plan.ts'
+import type { Certified, HeldKey, KeptKey } from './held-key.ts'
+
+/** The server's own certificate with its key, which is made anew with each and never stored. */
+export interface OwnTls extends ServerTls {
+  readonly certificate: Certificate
+  readonly issuerKeyId: string
+}
+
+export async function makeServerTls(
+  wanted: Wanted & { readonly serverNames: AllowedNames },
+  service: Certified<HeldKey>,
+  root: Certified<KeptKey>,
+  at: number,
+  ports: CaPorts,
+): Promise<OwnTls> {
+  const { trustDomain, instance, serverNames: names } = wanted
+  const privateKey = await generatePrivateKey('P-256')
+  const { spki } = nodeSigner(privateKey)
+  const certificate = await createServerCertificate(
+    { trustDomain, instance, spki, at, names },
+    service,
+    root.certificate,
+    ports,
+  )
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    cert: [certificate, service.certificate].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
+    certificate,
+    issuerKeyId: service.keyId,
+  }
+}
+
+/** Half of its life is over, or the intermediate that signed it was replaced. */
+export const isServerTlsDue = (tls: OwnTls, service: KeptKey, at: number): boolean =>
+  at >= replaceAt(tls.certificate) || tls.issuerKeyId !== service.keyId

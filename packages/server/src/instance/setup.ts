@@ -1,0 +1,43 @@
+import { LanyardError } from '@lanyard/api'
+import { type AllowedNames, requireIssuable } from '@lanyard/authority'
+import { IdTemplate, ProtocolError, TrustDomain } from '@lanyard/protocol'
+import type { ServerConfig } from '../config.ts'
+import { passphraseFrom } from '../keys/passphrase.ts'
+import { dnsSuffixes, serverNames } from './server-names.ts'
+
+/** The settings, understood: all that can be refused before anything is touched was refused. */
+export interface Setup {
+  readonly config: ServerConfig
+  readonly passphrase: string | null
+  /** Null: that of the store, or the default for a new one. */
+  readonly trustDomain: TrustDomain | null
+  readonly idTemplate: IdTemplate | null
+  readonly serverNames: AllowedNames
+  readonly dnsSuffixes: readonly string[]
+}
+
+/** Reads settings and environment. Throws `config_invalid`, naming the setting. */
+export function readSetup(config: ServerConfig, env: Readonly<Record<string, string | undefined>>): Setup {
+  return {
+    config,
+    passphrase: passphraseFrom(env),
+    trustDomain: config.trust_domain === null ? null : readTrustDomain(config.trust_domain),
+    idTemplate:
+      config.id_template === null ? null : setting('id_template', () => IdTemplate.parse(config.id_template!)),
+    serverNames: serverNames(config.listen.host, config.hosts),
+    dnsSuffixes: dnsSuffixes(config.dns_suffixes),
+  }
+}
+
+/** A trust domain that can be issued for. Throws `config_invalid`. */
+export const readTrustDomain = (name: string): TrustDomain =>
+  setting('trust_domain', () => requireIssuable(TrustDomain.parse(name)))
+
+function setting<T>(name: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new LanyardError('config_invalid', `${name}: ${error.message}`, {}, { cause: error })
+  }
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { type Act, type Clock, type Dice, eventOf } from '@lanyard/authority'
+import type { ServerConfig } from './config.ts'
+import { createHttp } from './http/create-http.ts'
+import type { Log } from './http/ports.ts'
+import { ensureAdminKey } from './instance/admin-key.ts'
+import { httpParts } from './instance/http-parts.ts'
+import { startJobs } from './instance/jobs.ts'
+import { createLog } from './instance/log.ts'
+import { openAuthorities } from './instance/open-authorities.ts'
+import { type Data, openData } from './instance/open-data.ts'
+import { fingerprintOf, writeRootFile } from './instance/root-file.ts'
+import { readSetup } from './instance/setup.ts'
+import { systemTimers, type Timers } from './instance/timers.ts'
+import { warningsOf } from './instance/warnings.ts'
+
+/** What the server takes from outside. What is left out is the real thing. */
+export interface ServerIo {
+  /** Read for LANYARD_PASSPHRASE and LANYARD_PASSPHRASE_FILE alone. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock?: Clock
+  readonly timers?: Timers
+  readonly dice?: Dice
+  readonly log?: Log
+}
+
+export interface RunningServer {
+  /** `https://HOST:PORT`, as a client on this machine calls it. */
+  readonly url: string
+  readonly trustDomain: string
+  /** UUID. */
+  readonly instance: string
+  /** Hex of the SHA-256 of the root's DER. */
+  readonly rootSha256: string
+  readonly rootFile: string
+  /** The file with the first admin key, while it is there. */
+  readonly adminKeyFile: string | null
+  /** What the owner should know, one sentence each; `unsealed: …` where keys are not under a passphrase. */
+  readonly warnings: readonly string[]
+  /** Answers what is under way, then ends. Again without effect. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a server on its data folder, making what a new one needs. It rather refuses than guesses, with the code that
+ * says why: `config_invalid`, `permissions_too_wide`, `data_in_use`, `store_newer`, `store_foreign`, `store_damaged`,
+ * `passphrase_required`, `passphrase_wrong`, `passphrase_unexpected`, `keys_missing`, `address_in_use`.
+ */
+export async function startServer(config: ServerConfig, io: ServerIo): Promise<RunningServer> {
+  const parts = withDefaults(config, io)
+  const { clock, log } = parts
+  // Undone in reverse, also when a later step fails.
+  await using undo = new AsyncDisposableStack()
+  const setup = readSetup(config, io.env)
+  const data = await openData(setup, clock)
+  undo.defer(() => data.close())
+  let serving = false
+  undo.defer(async () => (serving ? await tell('server.stopped', data, clock) : undefined))
+  const authorities = await openAuthorities(data, setup, parts)
+  const rootFile = writeRootFile(config.data, authorities.rootsPem())
+  const adminKeyFile = await ensureAdminKey(config.data, data, parts)
+  const http = createHttp(httpParts(config, data, authorities, parts))
+  authorities.onServerTls(tls => http.setTls(tls))
+  undo.defer(() => http.close(config.limits.shutdown_ms))
+  const { port } = await http.listen(config.listen.host, config.listen.port)
+  const stopJobs = startJobs({ ...parts, data, authorities, retention: config.retention })
+  undo.defer(stopJobs)
+  const warnings = warningsOf({
+    protection: data.keys.protection,
+    folder: config.data,
+    passphraseFile: io.env.LANYARD_PASSPHRASE_FILE,
+    root: authorities.roots()[0]!,
+    at: clock.now(),
+  })
+  for (const warning of warnings) log.warn({}, warning)
+  await tell('server.started', data, clock, { protection: data.keys.protection })
+  serving = true
+  const running = undo.move()
+  let closed: Promise<void> | null = null
+  return {
+    url: urlOf(config.listen.host, port),
+    trustDomain: data.trustDomain,
+    instance: data.instance,
+    rootSha256: fingerprintOf(authorities.roots()[0]!),
+    rootFile,
+    adminKeyFile,
+    warnings,
+    close: () => (closed ??= running.disposeAsync()),
+  }
+}
+
+type Parts = Required<Omit<ServerIo, 'env'>>
+
+const withDefaults = (config: ServerConfig, io: ServerIo): Parts => ({
+  clock: io.clock ?? { now: () => Date.now() },
+  timers: io.timers ?? systemTimers,
+  dice: io.dice ?? { bytes: length => new Uint8Array(randomBytes(length)) },
+  log: io.log ?? createLog(config.log),
+})
+
+async function tell(type: 'server.started' | 'server.stopped', { store, rows }: Data, clock: Clock, detail = {}) {
+  const act = { caller: 'server', at: clock.now(), source: null, correlation: null } satisfies Act
+  await store.write(() => rows.events.append(eventOf(act, type, {}, detail)))
+}
+
+/** Every address of this machine is called by one of them. */
+function urlOf(host: string, port: number): string {
+  const called = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
+  return `https://${called.includes(':') ? `[${called}]` : called}:${port}`
+}
