@@ -64,10 +64,12 @@ class PathSearch {
   }
 
   #extend(path: readonly PathMember[]): readonly PathMember[] | null {
-    for (const candidate of this.#issuers.issuersOf(path.at(-1)!)) {
-      this.#work.countStep()
+    const candidates = this.#issuers.issuersOf(path.at(-1)!)
+    this.#work.countCandidates(candidates.length)
+    for (const candidate of candidates) {
       // A CA twice (RFC 4158, 5.2): two CAs that certify each other would lead round and round.
       if (!candidate.trusted && path.some(member => member.isSameEntityAs(candidate))) continue
+      this.#work.countAttempt()
       if (!this.#admits(candidate, path)) continue
       const longer = [...path, candidate]
       const found = candidate.trusted ? longer : this.#extend(longer)
@@ -102,7 +104,7 @@ class PathSearch {
     const { signatureAlgorithm, signatureOid } = member.certificate
     if (signatureAlgorithm === null)
       throw new ProtocolError('signature_algorithm_forbidden', `${place(path)} is signed with ${signatureOid}`)
-    at([...path, candidate], () => checkKey(candidate.certificate))
+    judging([...path, candidate], () => checkKey(candidate.certificate))
     if (this.#signatures.areFrom(candidate, member)) return
     // Another key of the same name is no forger.
     if (member.hintAt(candidate) === -1)
@@ -113,7 +115,7 @@ class PathSearch {
   #checkCandidate(candidate: PathMember, path: readonly PathMember[]): void {
     const longer = [...path, candidate]
     if (!candidate.trusted) this.#checkDepth(longer)
-    at(longer, () => {
+    judging(longer, () => {
       checkIssuer(candidate, path, this.#request, this.#work)
       if (candidate.trusted) this.#checkRoot(candidate)
     })
@@ -153,7 +155,7 @@ function place(path: readonly PathMember[]): string {
 }
 
 /** Runs a check of the last certificate of a path, and lets its refusal say which one that is. */
-function at(path: readonly PathMember[], check: () => void): void {
+function judging(path: readonly PathMember[], check: () => void): void {
   try {
     check()
   } catch (error) {
