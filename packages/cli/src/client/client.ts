@@ -53,7 +53,7 @@ export class ApiClient {
    */
   async call<C extends Call>(call: C, input: CallInput<C>): Promise<CallReply<C>> {
     const reply = await this.#send(call, input as LooseInput)
-    if (reply.status >= 400 || reply.status < 200) throw refusalOf(reply, this.#endpoint.url)
+    if (reply.status < 200 || reply.status > 299) throw refusalOf(reply, this.#endpoint.url)
     if (reply.status === 204) return undefined as CallReply<C>
     return (reply.type.includes('json') ? parse(reply, this.#endpoint.url) : reply.body) as CallReply<C>
   }
