@@ -1,6 +1,13 @@
 import { SETTINGS, type Setting } from '@lanyard/server'
 import { choice, list, type Option, type Options, text, type Values } from '../../command.ts'
 
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  data: 'DIR',
+  listen: 'HOST:PORT',
+  trust_domain: 'TD',
+  id_template: 'PATH',
+}
+
 /** Every setting of the server as an option. Numbers stay text: the schema of the settings judges them all alike. */
 export const SETTING_OPTIONS: Options = Object.fromEntries(SETTINGS.map(setting => [setting.flag, optionOf(setting)]))
 
@@ -12,13 +19,6 @@ function optionOf(setting: Setting): Option {
   if (kind === 'number') return { ...text('N', `${shown}; ${form}`), ...base }
   if (form !== 'text') return { ...choice(form.split(', '), shown), ...base }
   return { ...text(PLACEHOLDERS[key] ?? 'TEXT', shown), ...base }
-}
-
-const PLACEHOLDERS: Readonly<Record<string, string>> = {
-  data: 'DIR',
-  listen: 'HOST:PORT',
-  trust_domain: 'TD',
-  id_template: 'PATH',
 }
 
 export const CONFIG_OPTION = {
