@@ -66,6 +66,16 @@ describe('signing and verifying', () => {
     }
   })
 
+  it('takes no RSA signature without its leading zeros, although OpenSSL would', async () => {
+    const signer = nodeSigner(keys.get('RSA')!, SIGNATURE_ALGORITHMS['RSA-PSS-SHA256'])
+    let signature = await signer.sign(data, 'raw')
+    // One in 256: the salt makes every signature another.
+    while (signature[0] !== 0) signature = await signer.sign(data, 'raw')
+    const verify = (proof: Uint8Array) => nodeCrypto.verify(signer.algorithm, signer.spki, data, proof, 'raw')
+    assert.deepEqual([verify(signature), verify(signature.subarray(1))], [true, false])
+    assert.equal(verify(Uint8Array.of(0, ...signature)), false)
+  })
+
   it('is false for bytes that are no key', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.constantFrom(...ALGORITHMS), (bytes, algorithm) => {

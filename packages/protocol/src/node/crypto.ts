@@ -13,9 +13,13 @@ function createNodeCrypto(keys: PublicKeyCache): Crypto {
     sha256: bytes => plain(createHash('sha256').update(bytes).digest()),
     verify(algorithm, spki, data, signature, format) {
       try {
-        const { key, type } = keys.get(spki)
+        const { key, type, signatureLength } = keys.get(spki)
         // The key decides: an RSA key never verifies by what the message says of ECDSA.
         if (type === null || !algorithm.keys.includes(type)) return false
+        // RFC 8017, 8.1.2 and RFC 7518, 3.4: exactly this long. OpenSSL takes a PSS signature without its leading zeros
+        // too, which would be a second spelling of the same token.
+        const fixedLength = type === 'RSA' || type === 'Ed25519' || format === 'raw'
+        if (fixedLength && signature.length !== signatureLength) return false
         return verify(algorithm.hash, data, { key, ...options(algorithm, format) }, signature)
       } catch {
         return false

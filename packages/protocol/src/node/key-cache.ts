@@ -6,6 +6,8 @@ export interface ImportedKey {
   readonly key: KeyObject
   /** Null for a key that nothing is verified with. */
   readonly type: KeyType | null
+  /** Octets of a signature: of RSA and Ed25519 in any format, of ECDSA as two numbers side by side. */
+  readonly signatureLength: number
 }
 
 /** The key type of a public or private key; null when it is none of ours, such as RSASSA-PSS or P-192. */
@@ -51,5 +53,22 @@ export class PublicKeyCache {
 
 function importKey(spki: Uint8Array): ImportedKey {
   const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
-  return { key, type: keyTypeOf(key) }
+  const type = keyTypeOf(key)
+  return { key, type, signatureLength: type === null ? 0 : signatureLength(type, key) }
+}
+
+function signatureLength(type: KeyType, key: KeyObject): number {
+  switch (type) {
+    case 'RSA':
+      return Math.ceil(key.asymmetricKeyDetails!.modulusLength! / 8)
+    case 'P-256':
+    case 'Ed25519':
+      return 64
+    case 'P-384':
+      return 96
+    case 'P-521':
+      return 132
+    default:
+      return type satisfies never
+  }
 }
