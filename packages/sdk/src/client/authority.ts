@@ -1,0 +1,197 @@
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import { Certificate, decodePem, parseIpAddress, verifyChain } from '@lanyard/protocol'
+import { nodeCrypto } from '@lanyard/protocol/node'
+import { codeOf, IdentityError } from '../errors.ts'
+import type { Svid } from '../identity/svid.ts'
+import { contextOptions, TLS_RULES } from '../mtls/context.ts'
+import { handshake } from '../mtls/handshake.ts'
+import { asksNode, chainOf, checkHandshake } from '../mtls/peer.ts'
+import { SKEW_SEC } from '../mtls/session.ts'
+import { singleClient } from '../mtls/single-client.ts'
+import type { TimeSource } from '../time.ts'
+import { type Answer, type CertificateReply, type CertificateRequest, parseReply, problemOf } from './reply.ts'
+import { parseFingerprint, pinnedRoot } from './root.ts'
+
+const MAX_REPLY_BYTES = 256 * 1024
+const ANSWER_TIMEOUT_MS = 15_000
+const CODES = { unreachable: 'authority_unreachable', untrusted: 'authority_untrusted' } as const
+
+/** What a certificate is asked for with: the token for the first of a lineage, the newest certificate for each further one. */
+export type Credential = { readonly token: string } | { readonly svid: Svid }
+
+/** A reply, and the authority's clock when it came (Unix milliseconds; null when the reply does not tell). */
+export interface Issued {
+  readonly reply: CertificateReply
+  readonly serverTime: number | null
+}
+
+/** The authority, as its clients see it: one server, known by its host name under a root that was pinned. */
+export class Authority {
+  readonly #url: URL
+  readonly #fingerprint: Buffer
+  readonly #time: TimeSource
+  // PEM of the roots believed: the pinned one, later those of the newest bundle, so that a root can be replaced.
+  #roots: string | null = null
+
+  /** @throws TypeError for a URL that is not https: or a fingerprint that is not one */
+  constructor(options: { readonly url: string | URL; readonly rootSha256: string; readonly time: TimeSource }) {
+    this.#url = parseUrl(options.url)
+    this.#fingerprint = parseFingerprint(options.rootSha256)
+    this.#time = options.time
+  }
+
+  /**
+   * Asks for a certificate. Nothing is sent, the token least of all, before the server has proved itself.
+   *
+   * @throws IdentityError `authority_unreachable`, `authority_untrusted`, `fingerprint_mismatch`, `reply_invalid`, and
+   *   the codes of the authority
+   */
+  async issue(request: CertificateRequest, credential: Credential, signal?: AbortSignal): Promise<Issued> {
+    this.#roots ??= await this.#pin(signal)
+    const roots = this.#roots
+    try {
+      return await this.#issue(roots, request, credential, signal)
+    } catch (error) {
+      // The roots may have been replaced while this side slept: ask for them again, and believe the fingerprint.
+      if (error instanceof IdentityError && error.code === 'authority_untrusted') this.#roots = null
+      throw error
+    }
+  }
+
+  /** Believes these roots (PEM) from now on; they came from the authority itself. */
+  believe(bundle: string): void {
+    this.#roots = bundle
+  }
+
+  async #issue(
+    roots: string,
+    request: CertificateRequest,
+    credential: Credential,
+    signal?: AbortSignal,
+  ): Promise<Issued> {
+    const bySvid = 'svid' in credential
+    const context = createSecureContext({ ...(bySvid ? contextOptions(credential.svid) : TLS_RULES), ca: roots })
+    const socket = await this.#connect(context, tls => this.#judge(tls, roots), signal)
+    const answer = await this.#exchange(socket, {
+      method: 'POST',
+      path: '/v1/agent/auth/cert',
+      headers: {
+        'content-type': 'application/json',
+        ...(bySvid ? {} : { authorization: `Bearer ${credential.token}` }),
+      },
+      body: JSON.stringify(request),
+      ...(signal ? { signal } : {}),
+    })
+    if (answer.status !== 201) throw problemOf(answer, this.#time.now())
+    const serverTime = Date.parse(String(answer.headers.date))
+    return { reply: parseReply(answer.text), serverTime: Number.isNaN(serverTime) ? null : serverTime }
+  }
+
+  /** The root with the fingerprint, from a server that nobody has vouched for yet: nothing but a GET goes there. */
+  async #pin(signal?: AbortSignal): Promise<string> {
+    const anyone = { context: createSecureContext(TLS_RULES), rejectUnauthorized: false }
+    const socket = await this.#connect(anyone.context, () => undefined, signal, anyone.rejectUnauthorized)
+    const answer = await this.#exchange(socket, { method: 'GET', path: '/v1/root.pem', ...(signal ? { signal } : {}) })
+    if (answer.status !== 200) throw problemOf(answer, this.#time.now())
+    try {
+      return pinnedRoot(answer.text, this.#fingerprint)
+    } catch (cause) {
+      if (cause instanceof IdentityError) throw cause
+      throw new IdentityError('reply_invalid', `expected the roots in PEM: ${codeOf(cause)}`, { cause })
+    }
+  }
+
+  async #connect(
+    secureContext: SecureContext,
+    judge: (socket: TLSSocket) => void,
+    signal?: AbortSignal,
+    rejectUnauthorized = asksNode(this.#time),
+  ): Promise<TLSSocket> {
+    const tls = { secureContext, rejectUnauthorized, ALPNProtocols: ['http/1.1'] }
+    const { socket } = await handshake({
+      host: hostOf(this.#url),
+      port: portOf(this.#url),
+      tls,
+      judge,
+      codes: CODES,
+      signal,
+    })
+    return socket
+  }
+
+  /** The server's chain against the roots, and its names against the host of the URL. */
+  #judge(socket: TLSSocket, roots: string): void {
+    try {
+      checkHandshake(socket)
+      const [leaf, ...intermediates] = chainOf(socket)
+      const ip = parseIpAddress(hostOf(this.#url))
+      verifyChain(
+        {
+          leaf: leaf!,
+          intermediates,
+          roots: certificatesOf(roots),
+          at: Math.floor(this.#time.now() / 1000),
+          purpose: 'serverAuth',
+          name: ip === null ? { dns: hostOf(this.#url) } : { ip },
+          notAfterGrace: SKEW_SEC,
+        },
+        nodeCrypto,
+      )
+    } catch (cause) {
+      const detail = cause instanceof Error ? cause.message : ''
+      throw new IdentityError(
+        'authority_untrusted',
+        `${this.#url.host} does not prove itself: ${codeOf(cause)}: ${detail}`,
+        { cause },
+      )
+    }
+  }
+
+  async #exchange(
+    socket: TLSSocket,
+    request: {
+      method: 'GET' | 'POST'
+      path: string
+      headers?: Record<string, string>
+      body?: string
+      signal?: AbortSignal
+    },
+  ): Promise<Answer> {
+    const timeouts = {
+      headersTimeout: ANSWER_TIMEOUT_MS,
+      bodyTimeout: ANSWER_TIMEOUT_MS,
+      maxResponseSize: MAX_REPLY_BYTES,
+    }
+    const client = singleClient(this.#url.origin, socket, timeouts)
+    try {
+      const { statusCode, headers, body } = await client.request({
+        ...request,
+        path: `${prefixOf(this.#url)}${request.path}`,
+      })
+      return { status: statusCode, headers, text: await body.text() }
+    } catch (cause) {
+      if (request.signal?.aborted) throw request.signal.reason
+      throw new IdentityError('authority_unreachable', `no answer from ${this.#url.host}: ${codeOf(cause)}`, { cause })
+    } finally {
+      client.destroy().catch(() => {})
+    }
+  }
+}
+
+function parseUrl(text: string | URL): URL {
+  const url = new URL(text)
+  // The token would go in the clear.
+  if (url.protocol !== 'https:') throw new TypeError(`expected an https: URL of the authority, got ${url.protocol}`)
+  if (url.username || url.password) throw new TypeError('expected a URL without a user and a password')
+  return url
+}
+
+const hostOf = (url: URL) => (url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname)
+const portOf = (url: URL) => (url.port === '' ? 443 : Number(url.port))
+const prefixOf = (url: URL) => url.pathname.replace(/\/+$/, '')
+
+/** The certificates of a bundle. */
+export function certificatesOf(pem: string): Certificate[] {
+  const blocks = decodePem(pem, { labels: ['CERTIFICATE'], maxBytes: MAX_REPLY_BYTES, maxBlocks: 64 })
+  return blocks.map(({ der }) => Certificate.fromDer(der))
+}

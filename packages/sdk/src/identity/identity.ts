@@ -1,0 +1,291 @@
+import { EventEmitter } from 'node:events'
+import type { Http2SecureServer } from 'node:http2'
+import type { Agent, Server } from 'node:https'
+import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls'
+import type { SpiffeId } from '@lanyard/protocol'
+import { type Dispatcher, type RequestInit, type Response, fetch as undiciFetch } from 'undici'
+import { codeOf, IdentityError } from '../errors.ts'
+import { type Authorizer, requireAuthorizer } from '../guard/authorizer.ts'
+import { Door } from '../guard/door.ts'
+import { type Handler, listen, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
+import { contextOptions } from '../mtls/context.ts'
+import { dial } from '../mtls/dial.ts'
+import { PeerDispatcher } from '../mtls/dispatcher.ts'
+import { PeerAgent } from '../mtls/https-agent.ts'
+import type { Local } from '../mtls/local.ts'
+import { asksNode } from '../mtls/peer.ts'
+import { Pool } from '../mtls/pool.ts'
+import { Sessions } from '../mtls/session.ts'
+import type { TimeSource } from '../time.ts'
+import type { IdentityEvents } from './events.ts'
+import { FileSource, readSvid } from './files.ts'
+import { type FileOptions, filesOf, optionsFrom, type TokenOptions, timeOf } from './options.ts'
+import type { SvidListener, SvidSource } from './source.ts'
+import { start } from './start.ts'
+import type { Svid } from './svid.ts'
+
+/** How long a request waits for a renewal when the own certificate has ended, as after sleep. */
+const RECOVERY_MS = 15_000
+
+/** Whom to talk to. There is no default. */
+export interface PeerChoice {
+  readonly peer: Authorizer
+}
+
+/** Whom to answer. There is no default. */
+export interface AllowChoice {
+  readonly allow: Authorizer
+}
+
+export interface ServeOptions extends AllowChoice, ServerChoice {
+  /** Where to listen; 127.0.0.1 when absent. */
+  readonly host?: string
+  /** Any free port when absent. */
+  readonly port?: number
+}
+
+export interface ConnectOptions extends PeerChoice {
+  readonly host: string
+  readonly port: number
+  /** Protocols offered by ALPN; none when absent. */
+  readonly alpn?: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Who this program is: an X.509-SVID that keeps itself fresh, and connections over mutual TLS on which both sides are
+ * proved and the other one is allowed.
+ *
+ * It emits `renewed` (a new certificate is in use), `failing` (a renewal failed and is tried again), `lost` (a person
+ * must act, as `remedy` says) and `refused` (a peer was turned away).
+ */
+export class Identity extends EventEmitter<IdentityEvents> {
+  readonly #time: TimeSource
+  readonly #source: SvidSource
+  readonly #sessions = new Sessions()
+  readonly #followers = new Set<() => void>()
+  readonly #local: Local
+  readonly #pool: Pool
+  #svid: Svid
+  #closed = false
+
+  private constructor(svid: Svid, time: TimeSource, source: (listener: SvidListener) => SvidSource) {
+    super()
+    this.#svid = svid
+    this.#time = time
+    this.#source = source(this.#listener())
+    this.#local = this.#makeLocal()
+    this.#pool = new Pool(this.#local)
+  }
+
+  /**
+   * An identity from an agent token. Makes a key that never leaves this process, gets the first certificate with the
+   * token, and renews it with itself from then on, with a new key each time.
+   *
+   * @throws IdentityError `authority_unreachable` after `startTimeoutMs`, `authority_untrusted`, `fingerprint_mismatch`,
+   *   `token_unavailable`, and the codes of the authority
+   * @throws TypeError for an option that cannot be meant
+   */
+  static async fromToken(options: TokenOptions): Promise<Identity> {
+    const { svid, attach } = await start(options)
+    return new Identity(svid, timeOf(options), attach)
+  }
+
+  /**
+   * An identity from files that somebody else keeps fresh; they are read again when they change.
+   *
+   * @throws IdentityError `files_invalid`
+   */
+  static async fromFiles(options: FileOptions): Promise<Identity> {
+    const files = filesOf(options)
+    const svid = await readSvid(files)
+    const time = timeOf(options)
+    return new Identity(svid, time, listener => new FileSource(files, svid, time, listener))
+  }
+
+  /**
+   * An identity from `LANYARD_URL`, `LANYARD_ROOT_SHA256` and `LANYARD_TOKEN` (or `LANYARD_TOKEN_FILE`, which is read
+   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR`.
+   *
+   * @throws IdentityError `environment_missing`, and as {@link fromToken} and {@link fromFiles}
+   */
+  static fromEnvironment(environment: NodeJS.ProcessEnv = process.env): Promise<Identity> {
+    const options = optionsFrom(environment)
+    return 'token' in options ? Identity.fromToken(options) : Identity.fromFiles(options)
+  }
+
+  /** The own SPIFFE ID. It stays the same over all renewals. */
+  get id(): SpiffeId {
+    return this.#svid.id
+  }
+
+  /** The newest certificate, whether or not it has ended. */
+  get svid(): Svid {
+    return this.#svid
+  }
+
+  /** How many connections are open, on both sides. */
+  get connections(): number {
+    return this.#sessions.size
+  }
+
+  /**
+   * Gets a new certificate now, or joins a renewal under way; connections that are open stay. Not needed for the
+   * ordinary course, in which an identity renews itself.
+   *
+   * @throws IdentityError of that attempt; the identity goes on trying unless it emits `lost`
+   */
+  renew(): Promise<Svid> {
+    if (this.#closed) return Promise.reject(closed())
+    return this.#source.renew()
+  }
+
+  /**
+   * `fetch` over mutual TLS (HTTP/1.1). The peer proves its SPIFFE ID, and `peer` accepts it, before a byte of the
+   * request is sent; so at each request on a pooled connection, and at each redirect. The host name in the URL only
+   * says where to connect.
+   *
+   * @throws IdentityError `peer_not_allowed`, `peer_untrusted`, `peer_certificate_ended`, `peer_unreachable`,
+   *   `peer_closed`, `url_not_https`, `identity_expired`, `identity_closed`
+   * @throws TypeError without `peer`, and as `fetch` does
+   */
+  async fetch(url: string | URL, init: RequestInit & PeerChoice): Promise<Response> {
+    const { peer, ...rest } = (init ?? {}) as RequestInit & PeerChoice
+    try {
+      return await undiciFetch(url, { ...rest, dispatcher: this.dispatcher({ peer }) })
+    } catch (error) {
+      // fetch wraps whatever failed below into "fetch failed".
+      throw error instanceof TypeError && error.cause instanceof IdentityError ? error.cause : error
+    }
+  }
+
+  /** A dispatcher for `undici`: its `request`, `stream`, `fetch`, `WebSocket`. It throws as {@link fetch} does. */
+  dispatcher({ peer }: PeerChoice): Dispatcher {
+    return new PeerDispatcher(this.#pool, requireAuthorizer(peer, 'peer'))
+  }
+
+  /** An agent for `https.request`, `https.get` and the client of `ws`; requests fail as those of {@link fetch} do. */
+  agent({ peer }: PeerChoice): Agent {
+    return new PeerAgent(this.#local, requireAuthorizer(peer, 'peer'))
+  }
+
+  /**
+   * A TLS connection to a peer that is proved and allowed, for other protocols. Whether the peer's certificate has
+   * ended since is for its user to ask.
+   *
+   * @throws IdentityError as {@link fetch}
+   */
+  async connect(options: ConnectOptions): Promise<TLSSocket> {
+    const { host, port, alpn = [], signal } = options
+    const authorizer = requireAuthorizer(options.peer, 'peer')
+    return (await dial(this.#local, { host, port, authorizer, alpn, signal })).socket
+  }
+
+  /**
+   * Listens, and answers those whom `allow` accepts. Without a certificate the handshake fails; a chain that is not
+   * trusted ends the connection before any handler hears of it; who is trusted but not allowed gets 403
+   * `peer_not_allowed`, and whose certificate has ended since gets 401 `certificate_expired`, body unread.
+   *
+   * @throws TypeError without `allow`
+   */
+  async serve(options: ServeOptions, handler: Handler): Promise<Serving> {
+    return listen(this.createServer(options, handler), options.host ?? '127.0.0.1', options.port ?? 0)
+  }
+
+  /** The server of {@link serve}, not listening yet. */
+  createServer(options: AllowChoice & ServerChoice, handler: Handler): Server | Http2SecureServer {
+    return this.protect(makeServer(this.serverOptions(), options, handler), options)
+  }
+
+  /** Options for a server of `node:https`, `node:http2` or `node:tls`, which then goes to {@link protect}. */
+  serverOptions(): TlsOptions {
+    return { ...contextOptions(this.#svid), requestCert: true, rejectUnauthorized: asksNode(this.#time) }
+  }
+
+  /**
+   * Puts the checks of {@link serve} before a server made elsewhere with {@link serverOptions}, and renews its
+   * certificate. Handlers may be added before and after.
+   *
+   * @throws TypeError without `allow`, and for a server that speaks no TLS or listens already
+   */
+  protect<S extends TlsServer>(server: S, { allow }: AllowChoice): S {
+    Door.install(this.#local, requireAuthorizer(allow, 'allow'), server)
+    server.once(
+      'close',
+      this.#local.onRenewed(() => server.setSecureContext(contextOptions(this.#svid))),
+    )
+    return server
+  }
+
+  /** Renews no more and ends its connections, open requests included. Servers are closed by whoever opened them. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#source.stop()
+    this.#pool.destroy()
+    this.#sessions.destroy()
+  }
+
+  #makeLocal(): Local {
+    const identity = this
+    return {
+      get id() {
+        return identity.#svid.id
+      },
+      get svid() {
+        return identity.#svid
+      },
+      bundles: trustDomain => (trustDomain.equals(this.#svid.trustDomain) ? this.#svid.roots : undefined),
+      sessions: this.#sessions,
+      time: this.#time,
+      usable: () => this.#usable(),
+      onRenewed: listener => {
+        this.#followers.add(listener)
+        return () => this.#followers.delete(listener)
+      },
+      refused: (error, { remoteAddress }) => this.#tell('refused', { error, remoteAddress }),
+    }
+  }
+
+  #listener(): SvidListener {
+    const validUntil = () => new Date((this.#svid.notAfter + 1) * 1000)
+    return {
+      onRenewed: svid => {
+        this.#svid = svid
+        for (const follow of this.#followers) follow()
+        this.#tell('renewed', svid)
+      },
+      onFailing: (error, retryAt, failures) =>
+        this.#tell('failing', { error, failures, retryAt: new Date(retryAt), validUntil: validUntil() }),
+      onLost: error => this.#tell('lost', { error, code: error.code, remedy: error.remedy, validUntil: validUntil() }),
+    }
+  }
+
+  /** In a turn of its own: what a listener throws must not end a renewal or open a door. */
+  #tell<Name extends keyof IdentityEvents>(name: Name, ...details: IdentityEvents[Name]): void {
+    queueMicrotask(() => (this.emit as (name: string, ...details: unknown[]) => boolean).call(this, name, ...details))
+  }
+
+  async #usable(): Promise<Svid> {
+    if (this.#closed) throw closed()
+    if (!this.#svid.hasEnded(this.#time.now())) return this.#svid
+    let cancel = () => {}
+    const late = new Promise<never>((_, reject) => {
+      const give = () => reject(new IdentityError('identity_expired', `expected a renewal within ${RECOVERY_MS} ms`))
+      cancel = this.#time.after(RECOVERY_MS, give, { hold: true })
+    })
+    try {
+      const svid = await Promise.race([this.#source.renew(), late])
+      if (!svid.hasEnded(this.#time.now())) return svid
+      throw new IdentityError('identity_expired', `the certificate ${svid.serial} has ended, and there is no newer one`)
+    } catch (cause) {
+      if (cause instanceof IdentityError && cause.code.startsWith('identity_')) throw cause
+      throw new IdentityError('identity_expired', `the own certificate has ended: ${codeOf(cause)}`, { cause })
+    } finally {
+      cancel()
+    }
+  }
+}
+
+function closed(): IdentityError {
+  return new IdentityError('identity_closed', 'the identity was closed')
+}

@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IdentityError } from '../errors.ts'
+import { systemTime, type TimeSource } from '../time.ts'
+import { filesIn, type SvidFiles } from './files.ts'
+import { type IdentityKeyType, KEY_TYPES } from './keys.ts'
+import type { Token } from './token-source.ts'
+
+/** Least lifetime of a certificate, in seconds. */
+const MIN_TTL_SEC = 60
+
+export interface CommonOptions {
+  /** Where the time comes from; for tests. */
+  readonly time?: TimeSource
+}
+
+/** An identity that bootstraps with an agent token, and then renews with its own certificate. */
+export interface TokenOptions extends CommonOptions {
+  /** The authority, `https:`. */
+  readonly url: string | URL
+  /** SHA-256 of the DER of its root, in hex: what `lanyard up` prints. Nothing is sent to a server without that root. */
+  readonly rootSha256: string
+  /** An agent token, or a function that gets one: it is asked again when the lineage has ended. */
+  readonly token: Token
+  /** `RSA-2048` when absent, which every tenant accepts. */
+  readonly keyType?: IdentityKeyType
+  /** A lifetime in seconds, at least 60, shorter than that of the tier. */
+  readonly ttlSec?: number
+  /** How long the first certificate may take while the authority cannot be reached, in milliseconds; a minute when absent. */
+  readonly startTimeoutMs?: number
+  /** Gives up the start. */
+  readonly signal?: AbortSignal
+}
+
+/** An identity whose files somebody else keeps fresh, such as `lanyard cert request --renew`. */
+export type FileOptions = CommonOptions & ({ readonly folder: string } | SvidFiles)
+
+/** @throws TypeError for an option that cannot be meant */
+export function checkTokenOptions(options: TokenOptions): void {
+  const { ttlSec, keyType, startTimeoutMs } = options
+  if (ttlSec !== undefined && !(Number.isInteger(ttlSec) && ttlSec >= MIN_TTL_SEC))
+    throw new TypeError(`expected ttlSec as a whole number of at least ${MIN_TTL_SEC}, got ${ttlSec}`)
+  if (keyType !== undefined && !KEY_TYPES.includes(keyType))
+    throw new TypeError(`expected keyType as one of ${KEY_TYPES.join(', ')}, got ${keyType}`)
+  if (startTimeoutMs !== undefined && !(startTimeoutMs >= 0))
+    throw new TypeError(`expected startTimeoutMs as a number that is not negative, got ${startTimeoutMs}`)
+}
+
+export function filesOf(options: FileOptions): SvidFiles {
+  return 'folder' in options ? filesIn(options.folder) : options
+}
+
+export const timeOf = (options: CommonOptions): TimeSource => options.time ?? systemTime
+
+/**
+ * What the environment asks for: a token (`LANYARD_URL`, `LANYARD_ROOT_SHA256`, and `LANYARD_TOKEN` or
+ * `LANYARD_TOKEN_FILE`, which is read anew each time a token is needed), or files (`LANYARD_SVID_DIR`).
+ *
+ * @throws IdentityError `environment_missing`, naming what is missing, or what contradicts itself
+ */
+export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | FileOptions {
+  const value = (name: string) => environment[name] || undefined
+  const folder = value('LANYARD_SVID_DIR')
+  const token = tokenFrom(value('LANYARD_TOKEN'), value('LANYARD_TOKEN_FILE'))
+  if (folder !== undefined && token !== undefined)
+    throw new IdentityError('environment_missing', 'expected LANYARD_SVID_DIR or a token, got both')
+  if (folder !== undefined) return fromFolder(folder)
+  const url = value('LANYARD_URL')
+  const rootSha256 = value('LANYARD_ROOT_SHA256')
+  const missing = Object.entries({ LANYARD_URL: url, LANYARD_ROOT_SHA256: rootSha256, LANYARD_TOKEN: token })
+    .filter(([, given]) => given === undefined)
+    .map(([name]) => name)
+  if (url === undefined || rootSha256 === undefined || token === undefined)
+    throw new IdentityError('environment_missing', `expected ${missing.join(', ')} in the environment`)
+  return { url, rootSha256, token }
+}
+
+function fromFolder(folder: string): FileOptions {
+  if (!existsSync(join(folder, 'svid.pem')))
+    throw new IdentityError('environment_missing', 'expected LANYARD_SVID_DIR to be a folder with svid.pem in it')
+  return { folder }
+}
+
+function tokenFrom(token: string | undefined, file: string | undefined): Token | undefined {
+  return token ?? (file === undefined ? undefined : () => readFile(file, 'utf8'))
+}

@@ -1,0 +1,100 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import {
+  Bundle,
+  type BundleSource,
+  type Certificate,
+  equalBytes,
+  type SpiffeId,
+  type TrustDomain,
+  verifyX509Svid,
+} from '@lanyard/protocol'
+import { nodeCrypto } from '@lanyard/protocol/node'
+import { certificatesOf } from '../client/authority.ts'
+import type { ReputationTier } from '../client/reply.ts'
+
+/** What an X.509-SVID is made of, in PEM, with the key that belongs to it. */
+export interface SvidParts {
+  readonly certificate: string
+  readonly chain: string
+  readonly bundle: string
+  readonly privateKey: KeyObject
+  readonly tier?: ReputationTier
+}
+
+/** A certificate with its private key: checked when it is made, so that it cannot be one that does not fit. */
+export class Svid {
+  readonly id: SpiffeId
+  /** Lower-case hex. */
+  readonly serial: string
+  /** Unix seconds; both ends belong to the lifetime. */
+  readonly notBefore: number
+  readonly notAfter: number
+  /** PEM: the leaf. */
+  readonly certificate: string
+  /** PEM: the intermediates. */
+  readonly chain: string
+  /** PEM: the roots of the trust domain. */
+  readonly bundle: string
+  /** The same roots, parsed. */
+  readonly roots: Bundle
+  /** Reputation tier; null where it is not known. */
+  readonly tier: ReputationTier | null
+  // Private to the class, so that it is in no log, no dump and no JSON.
+  readonly #privateKey: KeyObject
+
+  private constructor(parts: SvidParts, leaf: Certificate, id: SpiffeId, roots: Bundle) {
+    this.id = id
+    this.serial = leaf.serialHex
+    this.notBefore = leaf.notBefore
+    this.notAfter = leaf.notAfter
+    this.certificate = parts.certificate
+    this.chain = parts.chain
+    this.bundle = parts.bundle
+    this.roots = roots
+    this.tier = parts.tier ?? null
+    this.#privateKey = parts.privateKey
+  }
+
+  /**
+   * Checks that the key belongs to the leaf, and the leaf to the roots by the rules of X.509-SVID. Whether it holds at
+   * present is left to those who use it: a certificate that has ended may still renew.
+   *
+   * @throws ProtocolError, TypeError for what does not hold
+   */
+  static of(parts: SvidParts): Svid {
+    const [leaf, ...others] = certificatesOf(parts.certificate)
+    if (leaf === undefined || others.length > 0) throw new TypeError('expected exactly one certificate as the leaf')
+    const own = createPublicKey(parts.privateKey).export({ type: 'spki', format: 'der' })
+    if (!equalBytes(leaf.publicKey.der, new Uint8Array(own)))
+      throw new TypeError('expected the certificate of the private key, got that of another')
+    const chain = [leaf, ...(parts.chain === '' ? [] : certificatesOf(parts.chain))]
+    const bundles: BundleSource = trustDomain =>
+      Bundle.of({ trustDomain, x509Authorities: certificatesOf(parts.bundle) })
+    const { id } = verifyX509Svid({ chain, bundles, at: leaf.notAfter }, nodeCrypto)
+    return new Svid(parts, leaf, id, bundles(id.trustDomain)!)
+  }
+
+  get trustDomain(): TrustDomain {
+    return this.id.trustDomain
+  }
+
+  /** Whether it has ended, at a moment in Unix milliseconds. */
+  hasEnded(at: number): boolean {
+    return at >= (this.notAfter + 1) * 1000
+  }
+
+  /** The private key as PKCS#8 PEM, for TLS. */
+  privateKeyPem(): string {
+    return this.#privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  }
+
+  toJSON() {
+    return {
+      id: this.id.toString(),
+      serial: this.serial,
+      notBefore: this.notBefore,
+      notAfter: this.notAfter,
+      tier: this.tier,
+    }
+  }
+}
