@@ -1,1 +1,29 @@
-export {}
+export { SpiffeId, TrustDomain } from '@lanyard/protocol'
+export type { CertificateReply, CertificateRequest, ReputationTier } from './client/reply.ts'
+export { IdentityError, type IdentityErrorDetails, SDK_CODES, type SdkCode } from './errors.ts'
+export {
+  type Authorizer,
+  agentId,
+  dangerouslyAny,
+  memberOf,
+  oneOf,
+  type TenantOptions,
+  tenant,
+} from './guard/authorizer.ts'
+export { type Caller, caller } from './guard/caller.ts'
+export type { Handler, ServerChoice, Serving } from './guard/serve.ts'
+export type { Failing, IdentityEvents, Lost, Refused } from './identity/events.ts'
+export type { SvidFiles } from './identity/files.ts'
+export {
+  type AllowChoice,
+  type ConnectOptions,
+  Identity,
+  type PeerChoice,
+  type ServeOptions,
+} from './identity/identity.ts'
+export type { IdentityKeyType } from './identity/keys.ts'
+export type { CommonOptions, FileOptions, TokenOptions } from './identity/options.ts'
+export type { Svid } from './identity/svid.ts'
+export type { Token } from './identity/token-source.ts'
+export type { Peer } from './mtls/session.ts'
+export type { TimeSource } from './time.ts'

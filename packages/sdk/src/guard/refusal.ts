@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+
+/** How long a refused client may take to read the answer before the connection is cut. */
+const LINGER_MS = 1_000
+
+const TITLES = {
+  peer_not_allowed: { status: 403, reason: 'Forbidden', title: 'The service does not accept this caller' },
+  certificate_expired: { status: 401, reason: 'Unauthorized', title: 'The client certificate has ended' },
+} as const
+
+const REMEDIES = {
+  peer_not_allowed: 'Ask the owner of the service to allow your SPIFFE ID.',
+  certificate_expired: 'Connect again with your newest certificate; compare `server_time` with your clock.',
+} as const satisfies Record<keyof typeof TITLES, string>
+
+/** Why a request is refused at the door. */
+export interface Refusal {
+  readonly code: keyof typeof TITLES
+  /** For the caller: says nothing about whom else the service allows. */
+  readonly detail: string
+  readonly extras?: Readonly<Record<string, string>>
+}
+
+const statusOf = (refusal: Refusal) => TITLES[refusal.code].status
+
+/** The problem document (RFC 9457). */
+function bodyOf(refusal: Refusal): Buffer {
+  const { status, title } = TITLES[refusal.code]
+  const { code, detail, extras } = refusal
+  return Buffer.from(
+    JSON.stringify({ type: 'about:blank', title, status, code, detail, remedy: REMEDIES[code], ...extras }),
+  )
+}
+
+function headersOf(body: Buffer) {
+  return { 'content-type': 'application/problem+json', 'content-length': body.length, 'cache-control': 'no-store' }
+}
+
+/** Refuses a request of HTTP/1.1, its body unread, and ends the connection. */
+export function refuseRequest(refusal: Refusal, request: IncomingMessage, response: ServerResponse): void {
+  // Counts as reading, without reading: else Node would pull the whole body off the wire after the answer.
+  request.read(0)
+  request.on('error', () => {})
+  linger(request.socket)
+  const body = bodyOf(refusal)
+  response.writeHead(statusOf(refusal), { ...headersOf(body), connection: 'close' })
+  response.end(body)
+}
+
+/** Refuses a request for another protocol, such as a WebSocket. */
+export function refuseUpgrade(refusal: Refusal, socket: Duplex): void {
+  const body = bodyOf(refusal)
+  const { status, reason } = TITLES[refusal.code]
+  const lines = Object.entries({ ...headersOf(body), connection: 'close' }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
+  socket.on('error', () => {})
+  linger(socket)
+  socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`)
+  socket.end(body, () => (socket as { destroySoon?(): void }).destroySoon?.())
+}
+
+/** Refuses a stream of HTTP/2, its body unread, and takes no more streams on its connection. */
+export function refuseStream(refusal: Refusal, stream: ServerHttp2Stream): void {
+  stream.on('error', () => {})
+  const body = bodyOf(refusal)
+  stream.respond({ ':status': statusOf(refusal), ...headersOf(body) })
+  // RFC 9113, 8.1: after a complete answer, NO_ERROR asks the client to stop sending.
+  stream.end(body, () => stream.close(0))
+  stream.session?.close()
+}
+
+/** The same for the compatibility interface of HTTP/2, which hands out no stream of its own. */
+export function refuseCompat(refusal: Refusal, request: Http2ServerRequest, _response: Http2ServerResponse): void {
+  refuseStream(refusal, request.stream)
+}
+
+/**
+ * Gives the client time to read the answer: closing a socket that holds unread data makes the kernel send a reset,
+ * which can overtake the answer (RFC 9112, 9.6).
+ */
+function linger(socket: Duplex): void {
+  const polite = socket as Duplex & { destroySoon?: () => void }
+  polite.destroySoon = () => {
+    socket.end()
+    setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  }
+}

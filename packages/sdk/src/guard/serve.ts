@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TlsOptions } from 'node:tls'
+
+/** A handler as `node:http` has it; an Express app is one. With `http2` it gets the compatible requests of `node:http2`. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
+
+export interface ServerChoice {
+  /** Speaks HTTP/2 too. Not for Express, whose requests are those of HTTP/1.1. */
+  readonly http2?: boolean
+  /** Told of what a handler throws, once the request was answered with 500; `process.emitWarning` when absent. */
+  readonly onError?: (error: unknown, request: IncomingMessage) => void
+}
+
+/** A server with a handler that cannot end the process. */
+export function makeServer(options: TlsOptions, choice: ServerChoice, handler: Handler): Server | Http2SecureServer {
+  const listener = contained(handler, choice.onError ?? warn)
+  if (!choice.http2) return createServer(options, listener)
+  return createSecureServer({ ...options, allowHTTP1: true }, (request, response) =>
+    listener(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+  )
+}
+
+function contained(handler: Handler, onError: (error: unknown, request: IncomingMessage) => void): Handler {
+  return async (request, response) => {
+    try {
+      await handler(request, response)
+    } catch (error) {
+      broken(response)
+      onError(error, request)
+    }
+  }
+}
+
+/** Says nothing of what broke: that is for the log of the service, not for its callers. */
+function broken(response: ServerResponse): void {
+  if (response.headersSent) return void response.destroy()
+  const body = JSON.stringify({
+    type: 'about:blank',
+    title: 'Something broke on our side',
+    status: 500,
+    code: 'internal_error',
+  })
+  response.writeHead(500, { 'content-type': 'application/problem+json' })
+  response.end(body)
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error('a handler threw something that is not an Error'))
+}
+
+/** A server that listens. */
+export interface Serving {
+  readonly server: Server | Http2SecureServer
+  readonly host: string
+  readonly port: number
+  /** `https://host:port`. */
+  readonly url: string
+  /** Takes no more connections, and waits for the requests under way. */
+  close(): Promise<void>
+}
+
+export async function listen(server: Server | Http2SecureServer, host: string, port: number): Promise<Serving> {
+  const sessions = new Set<ServerHttp2Session>()
+  ;(server as Http2SecureServer).on('session', session => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const bound = (server.address() as AddressInfo).port
+  return {
+    server,
+    host,
+    port: bound,
+    url: `https://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close(error => (error ? reject(error) : resolve()))
+        if ('closeIdleConnections' in server) server.closeIdleConnections()
+        for (const session of sessions) session.close()
+      }),
+  }
+}
