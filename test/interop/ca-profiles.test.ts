@@ -257,12 +257,12 @@ describe('the profiles of the authority, as others judge them', () => {
     assert.deepEqual(differences('node', cases, answers), [])
   })
 
-  test("by Go's crypto/x509", { skip: !isThere('go', 'version') }, () => {
-    assert.deepEqual(differences('go', cases, askGo(cases.map(asked => pathLine(asked, true)))), [])
+  test("by Go's crypto/x509", { skip: !isThere('go', 'version') }, async () => {
+    assert.deepEqual(differences('go', cases, await askGo(cases.map(asked => pathLine(asked, true)))), [])
   })
 
-  test("by Java's CertPathValidator", { skip: !isThere('java', '-version') }, () => {
+  test("by Java's CertPathValidator", { skip: !isThere('java', '-version') }, async () => {
     const unnamed = cases.filter(({ name }) => name === undefined)
-    assert.deepEqual(differences('java', unnamed, askJava(unnamed.map(asked => pathLine(asked, false)))), [])
+    assert.deepEqual(differences('java', unnamed, await askJava(unnamed.map(asked => pathLine(asked, false)))), [])
   })
 })

@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { checkServerIdentity, connect, createServer, type PeerCertificate, type Server } from 'node:tls'
 import { type Certificate, encodeBase64, encodeName, encodePem, signCertificate } from '@lanyard/protocol'
 import { generateKeyNow, nodeSigner } from '@lanyard/protocol/node'
@@ -59,10 +61,11 @@ export function askOpenssl({ leaf, intermediates, roots, purpose, name, at }: Qu
 }
 
 /** Go's crypto/x509, one process for all questions. */
-export const askGo = (questions: readonly string[]): Answer[] => ask('go', ['run', '.'], 'go-verify', questions)
+export const askGo = (questions: readonly string[]): Promise<Answer[]> =>
+  ask('go', ['run', '.'], 'go-verify', questions)
 
 /** Java's CertPathValidator, one process for all questions. */
-export const askJava = (questions: readonly string[]): Answer[] =>
+export const askJava = (questions: readonly string[]): Promise<Answer[]> =>
   ask('java', ['Verify.java'], 'java-verify', questions)
 
 /** A question as Go and Java read it. Java judges names by {@link connectLine} alone. */
@@ -76,15 +79,21 @@ export const connectLine = (address: string, name: string, roots: readonly Certi
 
 const base64List = (certificates: readonly Certificate[]) => certificates.map(({ der }) => encodeBase64(der)).join(',')
 
-function ask(tool: string, args: readonly string[], folder: string, questions: readonly string[]): Answer[] {
-  const { status, stdout, stderr } = spawnSync(tool, args, {
+// Not the synchronous way: a server that is asked about may run in this process.
+async function ask(
+  tool: string,
+  args: readonly string[],
+  folder: string,
+  questions: readonly string[],
+): Promise<Answer[]> {
+  const child = spawn(tool, args, {
     cwd: join(import.meta.dirname, folder),
-    input: questions.map(line => `${line}\n`).join(''),
-    encoding: 'utf8',
     env: { ...process.env, GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local', GOPROXY: 'off' },
   })
+  child.stdin.end(questions.map(line => `${line}\n`).join(''))
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   const answers = stdout.split('\n').slice(0, -1)
-  if (status === 0 && answers.length === questions.length) return answers
+  if (child.exitCode === 0 && answers.length === questions.length) return answers
   throw new Error(`${tool} gave ${answers.length} answers to ${questions.length} questions: ${stderr}`)
 }
 
@@ -171,4 +180,11 @@ async function serverOfItsOwn(): Promise<{ key: string; cert: string }> {
     signer,
   )
   return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, cert: encodePem('CERTIFICATE', der) }
+}
+
+/** Runs `openssl` with nothing to read, and gives its exit code. */
+export async function runOpenssl(args: readonly string[]): Promise<number> {
+  const child = spawn('openssl', args, { stdio: ['ignore', 'ignore', 'ignore'] })
+  const [code] = await once(child, 'close')
+  return code
 }

@@ -35,7 +35,10 @@ export interface RunningServer {
   readonly rootFile: string
   /** The file with the first admin key, while it is there. */
   readonly adminKeyFile: string | null
-  /** What the owner should know, one sentence each; `unsealed: …` where keys are not under a passphrase. */
+  /**
+   * What the owner should know, one sentence each, for the caller to show; `unsealed: …` where keys are not under a
+   * passphrase.
+   */
   readonly warnings: readonly string[]
   /** Answers what is under way, then ends. Again without effect. */
   close(): Promise<void>
@@ -48,7 +51,7 @@ export interface RunningServer {
  */
 export async function startServer(config: ServerConfig, io: ServerIo): Promise<RunningServer> {
   const parts = withDefaults(config, io)
-  const { clock, log } = parts
+  const { clock } = parts
   // Undone in reverse, also when a later step fails.
   await using undo = new AsyncDisposableStack()
   const setup = readSetup(config, io.env)
@@ -70,9 +73,9 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
     folder: config.data,
     passphraseFile: io.env.LANYARD_PASSPHRASE_FILE,
     root: authorities.roots()[0]!,
+    newestKeyAt: authorities.newestKeyAt(),
     at: clock.now(),
   })
-  for (const warning of warnings) log.warn({}, warning)
   await tell('server.started', data, clock, { protection: data.keys.protection })
   serving = true
   const running = undo.move()

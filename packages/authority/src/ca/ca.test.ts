@@ -22,6 +22,7 @@ import {
   createRoot,
   createServerCertificate,
   createServiceIntermediate,
+  isReplacementDue,
   keyIdOf,
   replaceAt,
   requireIssuable,
@@ -130,7 +131,21 @@ test('nothing outlives what signed it', async () => {
 
 test('half of a life is the time to replace', async () => {
   const { certificate: root } = await newRoot()
-  assert.equal(replaceAt(root), (second + (3650 * DAY - 11) / 2) * 1000)
+  const half = replaceAt(root)
+  assert.equal(half, (second + (3650 * DAY - 11) / 2) * 1000)
+  assert.deepEqual(
+    [half - 1, half].map(when => isReplacementDue(root, when)),
+    [false, true],
+  )
+})
+
+test('what has not begun is to be replaced: a clock was wrong', async () => {
+  const { certificate: root } = await newRoot()
+  const begin = root.notBefore * 1000
+  assert.deepEqual(
+    [begin - 1, begin].map(when => isReplacementDue(root, when)),
+    [true, false],
+  )
 })
 
 test('a key that signs later does as well', async () => {

@@ -25,3 +25,11 @@ export function lifeFrom(at: number, lifeSec: number, issuer?: Certificate): { n
 export function replaceAt({ notBefore, notAfter }: Certificate): number {
   return Math.floor(((notBefore + notAfter) / 2) * 1000)
 }
+
+/**
+ * Whether a certificate is to be replaced at `at` (Unix ms). Also when it has not begun: then the clock was wrong when it
+ * was made, or is wrong now, and nothing that it signs would be accepted at this time.
+ */
+export function isReplacementDue(certificate: Certificate, at: number): boolean {
+  return at >= replaceAt(certificate) || at < certificate.notBefore * 1000
+}

@@ -1,106 +1,14 @@
 import assert from 'node:assert/strict'
-import { randomBytes, X509Certificate } from 'node:crypto'
-import { after, describe, test } from 'node:test'
-import type { EventState, Step } from '@lanyard/authority'
-import { type Certificate, decodePem, parseIpAddress, TrustDomain, toHex, verifyChain } from '@lanyard/protocol'
-import { nodeCrypto } from '@lanyard/protocol/node'
-import { TestClock } from '../../../../test/support/test-clock.ts'
-import type { KeyManager, KeyPurpose } from '../keys/key-manager.ts'
-import { MasterKey } from '../keys/master-key.ts'
+import { describe, test } from 'node:test'
+import type { Step } from '@lanyard/authority'
 import { MemoryKeys } from '../keys/memory.ts'
-import { StoredKeys } from '../keys/stored.ts'
-import { openSqliteStore } from '../store/index.ts'
-import type { OpenStore } from '../store/ports.ts'
-import { Authorities, type AuthorityPorts } from './authorities.ts'
-import { planAuthorities, type Wanted } from './authority-plan.ts'
+import { Authorities } from './authorities.ts'
+import { planAuthorities } from './authority-plan.ts'
 import { readAuthority } from './held-key.ts'
 import { toHold } from './key-ring.ts'
+import { localNames, newStoredKeys, verifyServer, World } from './world.suite.ts'
 
 const DAY = 86_400
-const trustDomain = TrustDomain.parse('example.org')
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-const dice = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
-const storedKeys = () => new StoredKeys(new MasterKey(randomBytes(32)), 'passphrase', 'example.org')
-const localNames = { dns: ['localhost'], ips: [parseIpAddress('127.0.0.1')!] }
-
-/** Everything around the authorities that stays when they are opened again. */
-class World {
-  static readonly #open: OpenStore[] = []
-  readonly clock = new TestClock()
-  readonly data: OpenStore
-  readonly keys: KeyManager
-  readonly wanted: Wanted
-
-  private constructor(data: OpenStore, keys: KeyManager) {
-    this.data = data
-    this.keys = keys
-    const { instance } = data
-    this.wanted = { trustDomain, instance, algorithm: 'P-256', serverNames: localNames, dnsSuffixes: [] }
-  }
-
-  static async make(keys: KeyManager = storedKeys()): Promise<World> {
-    const data = await openSqliteStore({ path: ':memory:', trustDomain: 'example.org', clock: new TestClock() })
-    World.#open.push(data)
-    return new World(data, keys)
-  }
-
-  static async closeAll(): Promise<void> {
-    for (const data of World.#open) await data.close()
-  }
-
-  get ports(): AuthorityPorts {
-    const { store, rows } = this.data
-    return { store, rows, keys: this.keys, crypto: nodeCrypto, clock: this.clock, dice, log: quiet }
-  }
-
-  open(wanted: Partial<Wanted> = {}, ports: Partial<AuthorityPorts> = {}): Promise<Authorities> {
-    return Authorities.open({ ...this.wanted, ...wanted }, {}, { ...this.ports, ...ports })
-  }
-
-  read<T>(step: () => Step<T>): Promise<T> {
-    return this.data.store.read(step)
-  }
-
-  rows() {
-    return this.read(() => this.data.rows.authorities.list({}))
-  }
-
-  async events(): Promise<readonly EventState[]> {
-    return (await this.read(() => this.data.rows.events.list({}, { limit: 100, after: null }))).items
-  }
-}
-
-after(() => World.closeAll())
-
-const fingerprint = ({ der }: Certificate) => toHex(nodeCrypto.sha256(der))
-
-/** What a verifier that holds the bundle makes of the server's certificate. */
-function verifyServer(authorities: Authorities, at: number, name = 'localhost'): void {
-  const [leaf, ...intermediates] = decodePem(authorities.serverTls().cert, { labels: ['CERTIFICATE'] }).map(
-    ({ der }) => new X509Certificate(der),
-  )
-  assert.equal(leaf!.checkHost(name), name)
-  const { certificate } = authorities.serverTls()
-  assert.equal(intermediates.length, 1)
-  verifyChain(
-    {
-      leaf: certificate,
-      intermediates: [serviceOf(authorities)],
-      roots: authorities.bundle().x509Authorities,
-      at: Math.floor(at / 1000),
-      purpose: 'serverAuth',
-      name: { dns: name },
-    },
-    nodeCrypto,
-  )
-}
-
-function serviceOf(authorities: Authorities): Certificate {
-  const [, service] = decodePem(authorities.serverTls().cert, { labels: ['CERTIFICATE'] })
-  const found = authorities.serverTls().certificate
-  assert.ok(service && found)
-  return (found.constructor as typeof Certificate).fromDer(service.der)
-}
 
 describe('the first start', () => {
   test('makes every authority once, tells of each, and keeps the private keys wrapped', async () => {
@@ -219,7 +127,7 @@ describe('another start', () => {
     const world = await World.make()
     await world.open()
     const rows = await world.rows()
-    for (const keys of [new MemoryKeys(), storedKeys()])
+    for (const keys of [new MemoryKeys(), newStoredKeys()])
       await assert.rejects(() => world.open({}, { keys }), { code: 'keys_missing' })
     assert.deepEqual(await world.rows(), rows)
   })
@@ -277,129 +185,6 @@ describe('another start', () => {
         await assert.rejects(() => world.open(), { code })
       })
     }
-  })
-})
-
-describe('rotation', () => {
-  test('does nothing while nothing is due', async () => {
-    const world = await World.make()
-    const authorities = await world.open()
-    const { cert } = authorities.serverTls()
-    world.clock.pass(DAY / 2 - 60)
-    await authorities.rotate()
-    assert.equal(authorities.serverTls().cert, cert)
-    assert.equal((await world.rows()).length, 6)
-  })
-
-  test("renews the server's certificate at half of its day, and tells whoever listens", async () => {
-    const world = await World.make()
-    const authorities = await world.open()
-    const told: string[] = []
-    authorities.onServerTls(({ cert, key }) => told.push(cert, key))
-    const before = authorities.serverTls()
-    world.clock.pass(DAY / 2 + 1)
-    await authorities.rotate()
-    const now = authorities.serverTls()
-    assert.deepEqual(told, [now.cert, now.key])
-    assert.notEqual(now.key, before.key)
-    verifyServer(authorities, world.clock.now())
-    verifyServer(authorities, world.clock.now() + (DAY - 60) * 1000)
-  })
-
-  test('replaces intermediates at half of their life; what the old one signed stays valid', async () => {
-    const world = await World.make()
-    const authorities = await world.open()
-    const before = authorities.agentsIssuer()
-    world.clock.pass(3.5 * DAY + 1)
-    await authorities.rotate()
-    const now = authorities.agentsIssuer()
-    assert.notEqual(now.keyId, before.keyId)
-    assert.ok(before.certificate.notAfter * 1000 > world.clock.now() + 3 * DAY * 1000)
-    verifyServer(authorities, world.clock.now())
-    assert.equal(authorities.bundle().sequence, 2n)
-    const old = (await world.rows()).find(({ keyId }) => keyId === before.keyId)!
-    assert.deepEqual([old.state, old.sealed], ['retired', null])
-    assert.equal(fingerprint(before.certificate), toHex(nodeCrypto.sha256(old.certificate!)))
-    await assert.rejects(
-      () => world.keys.open({ ...old, purpose: 'x509-agents', algorithm: 'P-256', handle: new Uint8Array() }),
-      {
-        code: 'keys_missing',
-      },
-    )
-  })
-
-  test('goes on for months, turn by turn, without a gap and without a restart', async () => {
-    const world = await World.make()
-    const authorities = await world.open()
-    for (let hour = 0; hour < 200 * 24; hour += 11) {
-      world.clock.pass(11 * 3600)
-      await authorities.rotate()
-      assert.ok(authorities.canIssue(world.clock.now()))
-      verifyServer(authorities, world.clock.now())
-      const { certificate } = authorities.eventsSigner()
-      assert.ok(certificate.notAfter * 1000 > world.clock.now() + 180 * DAY * 1000)
-    }
-    const again = await world.open()
-    assert.equal(again.agentsIssuer().keyId, authorities.agentsIssuer().keyId)
-  })
-
-  test('that cannot be stored leaves all as it was, and is done at the next turn', async () => {
-    const world = await World.make()
-    let full = false
-    const store = {
-      read: <T>(step: () => Step<T>) => world.read(step),
-      write: <T>(step: () => Step<T>) => (full ? Promise.reject(new Error('disk full')) : world.data.store.write(step)),
-    }
-    const authorities = await world.open({}, { store })
-    const before = authorities.agentsIssuer()
-    world.clock.pass(4 * DAY)
-    full = true
-    await assert.rejects(() => authorities.rotate(), /disk full/)
-    assert.equal(authorities.agentsIssuer(), before)
-    full = false
-    await authorities.rotate()
-    assert.notEqual(authorities.agentsIssuer().keyId, before.keyId)
-  })
-
-  test('that fails until the intermediate is nearly over makes the instance not ready', async () => {
-    const world = await World.make()
-    const authorities = await world.open()
-    world.clock.pass(7 * DAY - 601)
-    assert.ok(authorities.canIssue(world.clock.now()))
-    world.clock.pass(2)
-    assert.ok(!authorities.canIssue(world.clock.now()))
-  })
-
-  test('opens the root for the signatures alone, and not otherwise', async () => {
-    const world = await World.make()
-    const opened: KeyPurpose[] = []
-    const keys: KeyManager = {
-      protection: 'passphrase',
-      create: (purpose, algorithm) => world.keys.create(purpose, algorithm),
-      open: key => {
-        opened.push(key.purpose)
-        return world.keys.open(key)
-      },
-      destroy: key => world.keys.destroy(key),
-      deriveSecret: purpose => world.keys.deriveSecret(purpose),
-    }
-    await world.open({}, { keys })
-    assert.equal(opened.length, 0)
-    const authorities = await world.open({}, { keys })
-    assert.ok(!opened.includes('x509-root'))
-    world.clock.pass(DAY)
-    await authorities.rotate()
-    assert.ok(!opened.includes('x509-root'))
-    world.clock.pass(3 * DAY)
-    await authorities.rotate()
-    assert.equal(opened.filter(purpose => purpose === 'x509-root').length, 1)
-  })
-
-  test('stops where the root ends, and says so', async () => {
-    const world = await World.make()
-    const authorities = await world.open()
-    world.clock.pass(3651 * DAY)
-    await assert.rejects(() => authorities.rotate(), { code: 'not_ready' })
   })
 })
 

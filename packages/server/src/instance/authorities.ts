@@ -114,6 +114,11 @@ export class Authorities implements HttpAuthorities {
     this.#listeners.push(listener)
   }
 
+  /** When the newest key was made, in Unix ms. */
+  newestKeyAt(): number {
+    return Math.max(...this.#ring.kept.map(({ createdAt }) => createdAt))
+  }
+
   /** 32 bytes for a purpose, the same on every instance. */
   deriveSecret(purpose: string): Uint8Array {
     return this.#ports.keys.deriveSecret(purpose)

@@ -113,6 +113,12 @@ const asHeld = (key: NewKey, certificate: Certificate | null, instance: string |
 })
 
 function requireUsable(root: Certificate, at: number): Certificate {
-  if (at < (root.notAfter + 1) * 1000) return root
-  throw new LanyardError('not_ready', `the root ended at ${isoTime(root.notAfter * 1000)} and can sign no more`)
+  const begins = root.notBefore * 1000
+  const ends = (root.notAfter + 1) * 1000
+  if (begins <= at && at < ends) return root
+  const life = `${isoTime(begins)} to ${isoTime(ends)}`
+  throw new LanyardError(
+    'not_ready',
+    `expected a time in the life of the root, ${life}; this clock shows ${isoTime(at)}`,
+  )
 }

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import { type AllowedNames, isConstrainedTo, replaceAt } from '@lanyard/authority'
+import { type AllowedNames, isConstrainedTo, isReplacementDue } from '@lanyard/authority'
 import type { TrustDomain } from '@lanyard/protocol'
 import type { KeyAlgorithm, KeyPurpose } from '../keys/key-manager.ts'
 import type { Certified, KeptKey } from './held-key.ts'
@@ -86,7 +86,7 @@ export function requireCertified<K extends KeptKey>(key: K): Certified<K> {
 function isDue(purpose: CertifiedPurpose, key: KeptKey | undefined, wanted: Wanted, at: number): boolean {
   if (key === undefined) return true
   const { certificate } = requireCertified(key)
-  if (at >= replaceAt(certificate) || key.algorithm !== algorithmFor(purpose, wanted)) return true
+  if (isReplacementDue(certificate, at) || key.algorithm !== algorithmFor(purpose, wanted)) return true
   const names = namesUnder(purpose, wanted)
   return names !== null && !isConstrainedTo(certificate, wanted.trustDomain, names)
 }

@@ -55,7 +55,7 @@ export function ringOf({ trustDomain, instance }: Wanted, { kept, held }: Keys):
     events: certified('events'),
     token: newest(held, 'agent-token', null)!,
     svid: newest(held, 'jwt-svid', null)!,
-    issuer: { ...agents, chainPem: pemOf([agents.certificate]), bundlePem: rootsPem },
+    issuer: issuerOf(agents, rootsPem),
     bundle: bundleOf(trustDomain, kept, held),
     rootsPem,
     tokenKeys,
@@ -69,6 +69,14 @@ export const toHold = (kept: readonly KeptKey[], instance: string): readonly Kep
     ({ purpose, instance: owner, retired }) =>
       purpose !== 'x509-root' && !retired && (owner === null || owner === instance),
   )
+
+const issuerOf = ({ keyId, certificate, signer }: Certified<HeldKey>, bundlePem: string): X509Issuer => ({
+  keyId,
+  certificate,
+  signer,
+  chainPem: pemOf([certificate]),
+  bundlePem,
+})
 
 function bundleOf(trustDomain: TrustDomain, kept: readonly KeptKey[], held: readonly HeldKey[]): Bundle {
   return Bundle.of({

@@ -1,5 +1,5 @@
 import type { AllowedNames, CaPorts } from '@lanyard/authority'
-import { createServerCertificate, replaceAt } from '@lanyard/authority'
+import { createServerCertificate, isReplacementDue } from '@lanyard/authority'
 import { type Certificate, encodePem } from '@lanyard/protocol'
 import { nodeSigner } from '@lanyard/protocol/node'
 import type { ServerTls } from '../http/ports.ts'
@@ -39,4 +39,4 @@ export async function makeServerTls(
 
 /** Half of its life is over, or the intermediate that signed it was replaced. */
 export const isServerTlsDue = (tls: OwnTls, service: KeptKey, at: number): boolean =>
-  at >= replaceAt(tls.certificate) || tls.issuerKeyId !== service.keyId
+  isReplacementDue(tls.certificate, at) || tls.issuerKeyId !== service.keyId

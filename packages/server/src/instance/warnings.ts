@@ -4,22 +4,31 @@ import type { Certificate } from '@lanyard/protocol'
 import type { Protection } from '../keys/key-manager.ts'
 
 const YEAR = 365 * 86_400_000
+/** What the clocks of this system may differ by. */
+const SKEW = 10_000
 
 export interface Circumstances {
   readonly protection: Protection
   readonly folder: string
   readonly passphraseFile: string | undefined
   readonly root: Certificate
+  /** When the newest key of the store was made, in Unix milliseconds. */
+  readonly newestKeyAt: number
   /** Unix milliseconds. */
   readonly at: number
 }
 
 /** What the owner of this server should know, one sentence each. Each starts with a word that stays. */
-export function warningsOf({ protection, folder, passphraseFile, root, at }: Circumstances): string[] {
+export function warningsOf({ protection, folder, passphraseFile, root, newestKeyAt, at }: Circumstances): string[] {
   return [
     ...protectionWarning(protection, folder),
     ...(passphraseFile !== undefined && isReadByOthers(passphraseFile)
       ? [`passphrase: other users of this machine can read ${passphraseFile}`]
+      : []),
+    ...(at < newestKeyAt - SKEW
+      ? [
+          `clock: it shows ${isoTime(at)}, but this store has a key from ${isoTime(newestKeyAt)}; what is issued may be over already`,
+        ]
       : []),
     ...(root.notAfter * 1000 - at < YEAR
       ? [`root: it ends at ${isoTime(root.notAfter * 1000)}, and everything under it with it`]

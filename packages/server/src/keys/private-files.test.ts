@@ -58,7 +58,8 @@ test('narrower is fine, and what is no file is nobody of ours', () => {
 test('a file or a link in place of the folder is refused', () => {
   const file = newFolder()
   writeFileSync(file, '', { mode: 0o600 })
-  assert.throws(() => openPrivateFolder(file))
+  assert.throws(() => openPrivateFolder(file), { code: 'config_invalid' })
+  assert.throws(() => openPrivateFolder(join(file, 'below')), { code: 'config_invalid' })
   const target = newFolder()
   openPrivateFolder(target)
   const link = newFolder()

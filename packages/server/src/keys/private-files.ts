@@ -26,7 +26,7 @@ const FILE = 0o600
  * keys may have done so, and no program can undo that.
  */
 export function openPrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: FOLDER })
+  makeFolder(path)
   const folder = lstatSync(path)
   if (!folder.isDirectory())
     throw new LanyardError('config_invalid', `expected a folder, got something else at ${path}`)
@@ -34,6 +34,15 @@ export function openPrivateFolder(path: string): void {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const inside = join(path, entry.name)
     if (entry.isFile()) requireNarrow(inside, lstatSync(inside), FILE)
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: FOLDER })
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code
+    throw new LanyardError('config_invalid', `expected a folder, or a place for one, at ${path} (${reason})`)
   }
 }
 

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
-import { LanyardError } from '@lanyard/api'
 
 /** What a store says of itself before anyone opens it. */
 export interface StoreFacts {
@@ -15,7 +14,7 @@ export interface StoreFacts {
  * beside a database, and without writing the journal of a killed process back. So a start with a wrong passphrase leaves
  * no trace. What is read while another process writes may be torn; whoever goes on opens the store and asks again.
  *
- * Null for a store that is not there or has nothing yet. Throws `store_damaged`.
+ * Null for a store that is not there, has nothing yet, or cannot be read: whoever opens it is told why.
  */
 export function peekSqliteStore(path: string): StoreFacts | null {
   if (!existsSync(path)) return null
@@ -31,8 +30,8 @@ export function peekSqliteStore(path: string): StoreFacts | null {
     } finally {
       db.close()
     }
-  } catch (cause) {
-    throw new LanyardError('store_damaged', `${path} is not a database that SQLite can read`, {}, { cause })
+  } catch {
+    return null
   }
 }
 
