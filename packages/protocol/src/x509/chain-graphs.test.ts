@@ -6,6 +6,7 @@ import { oid, sequence, setOf, string } from '../der/writer.ts'
 import { generateKeyNow } from '../node/generate.ts'
 import { TEST_TIME, type TestCertificate, TestIdentity } from '../node/test-ca.ts'
 import { NAME_ATTRIBUTES } from '../oids.ts'
+import { Certificate } from './certificate.ts'
 import { chainCases, correct, judge, type TestChain } from './chain.suite.ts'
 import { basicConstraints, extendedKeyUsage, subjectKeyId } from './extension-encoders.ts'
 import { encodeName } from './name.ts'
@@ -121,6 +122,16 @@ describe('chains: more than one way', () => {
     const cas = Array.from({ length: 9 }, (_, index) => TestIdentity.root({ subject: `CA ${index}` }))
     const through = cas.flatMap(issuer => cas.filter(ca => ca !== issuer).map(ca => issuer.certify(ca)))
     assert.equal(judge(() => ({ leaf: cas[0]!.leaf(), through, roots: [root] })).verdict, 'chain_work_exceeded')
+  })
+
+  it('does not even begin with thousands of certificates of one name', () => {
+    const { certificate, key } = root.ca({ subject: 'CA' })
+    const through = Array.from({ length: 2_000 }, (_, index) => {
+      const der = certificate.der.slice()
+      der[der.length - 1 - (index & 7)]! ^= index >> 3
+      return new TestIdentity(Certificate.fromDer(der), key)
+    })
+    assert.equal(judge(() => ({ leaf: root.leaf(), through, roots: [root] })).verdict, 'chain_work_exceeded')
   })
 
   it('ends the search among many keys that all claim to be the one', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { contextConstructed } from '../der/tags.ts'
+import { contextConstructed, contextPrimitive } from '../der/tags.ts'
 import { element, ia5String, nullValue, oid, sequence, setOf } from '../der/writer.ts'
 import { generateKeyNow } from '../node/generate.ts'
 import { rawExtension, type TestCertificate, TestIdentity } from '../node/test-ca.ts'
@@ -67,7 +67,7 @@ describe('chains: name constraints', () => {
     ['a leaf against the root', () => limited(foo, { names: dns('bar.test') }), 'name_constraint_violated'],
     [
       'constraints that are not critical',
-      () => limited(notCritical(foo), { names: dns('bar.test') }),
+      () => limited(rawConstraints(false, permitsTest), { names: dns('a.example') }),
       'name_constraint_violated',
     ],
     [
@@ -81,27 +81,20 @@ describe('chains: name constraints', () => {
       () => limited({ permitted: dns('*.foo.test') }, { names: dns('a.foo.test') }),
       'name_constraints_invalid',
     ],
+    ['no subtrees at all', () => limited(rawConstraints(true), {}), 'extension_malformed'],
     [
-      'no subtrees at all',
-      () =>
-        limited({ extensions: { nameConstraints: rawExtension(EXTENSIONS.nameConstraints, true, sequence()) } }, {}),
+      'two empty lists of subtrees',
+      () => limited(rawConstraints(true, noPermitted, noExcluded), {}),
       'extension_malformed',
     ],
     [
-      'two empty lists of subtrees',
-      () =>
-        limited(
-          {
-            extensions: {
-              nameConstraints: rawExtension(
-                EXTENSIONS.nameConstraints,
-                true,
-                sequence(element(contextConstructed(0)), element(contextConstructed(1))),
-              ),
-            },
-          },
-          {},
-        ),
+      'an empty list beside another',
+      () => limited(rawConstraints(true, noPermitted, excludesA), {}),
+      'extension_malformed',
+    ],
+    [
+      'another beside an empty list',
+      () => limited(rawConstraints(true, permitsTest, noExcluded), {}),
       'extension_malformed',
     ],
 
@@ -141,37 +134,34 @@ describe('chains: name constraints', () => {
     [
       'a subject',
       () =>
-        limited(
-          { extensions: directory(['O', 'Acme']) },
-          {
-            subject: encodeName([
-              ['O', 'ACME'],
-              ['CN', 'a'],
-            ]),
-          },
-        ),
+        limited(directory(['O', 'Acme']), {
+          subject: encodeName([
+            ['O', 'ACME'],
+            ['CN', 'a'],
+          ]),
+        }),
       'valid',
     ],
     [
       'another subject',
-      () => limited({ extensions: directory(['O', 'Acme']) }, { subject: encodeName([['O', 'Acne']]) }),
+      () => limited(directory(['O', 'Acme']), { subject: encodeName([['O', 'Acne']]) }),
       'name_constraint_violated',
     ],
     [
       'a directory name beside the subject',
       () =>
-        limited(
-          { extensions: directory(['O', 'Acme']) },
-          { subject: encodeName([['O', 'Acme']]), extensions: { subjectAltName: directoryAltName(['O', 'Acne']) } },
-        ),
+        limited(directory(['O', 'Acme']), {
+          subject: encodeName([['O', 'Acme']]),
+          extensions: { subjectAltName: directoryAltName(['O', 'Acne']) },
+        }),
       'name_constraint_violated',
     ],
-    ['an empty subject', () => limited({ extensions: directory(['O', 'Acme']) }, { subject: '' }), 'valid'],
+    ['an empty subject', () => limited(directory(['O', 'Acme']), { subject: '' }), 'valid'],
     [
       'the name of an intermediate',
       () =>
         nested(
-          { extensions: directory(['O', 'Acme']) },
+          directory(['O', 'Acme']),
           { subject: encodeName([['O', 'Acne']]) },
           { subject: encodeName([['O', 'Acme']]) },
         ),
@@ -231,10 +221,10 @@ describe('chains: name constraints', () => {
 
     [
       'an otherName that is excluded',
-      () => limited({ extensions: otherConstraint }, { extensions: { subjectAltName: otherAltName } }),
+      () => limited(otherConstraint, { extensions: { subjectAltName: otherAltName } }),
       'name_constraint_violated',
     ],
-    ['an otherName that is excluded and nobody has', () => limited({ extensions: otherConstraint }, {}), 'valid'],
+    ['an otherName that is excluded and nobody has', () => limited(otherConstraint, {}), 'valid'],
     [
       'a thousand names under a thousand subtrees',
       () => limited({ permitted: dns(...many('t')), excluded: dns(...many('x')) }, { names: dns(...many('t')) }),
@@ -291,19 +281,23 @@ function many(letter: string): string[] {
   return Array.from({ length: 600 }, (_, index) => `${letter}${index}.test`)
 }
 
-function notCritical(constraints: TestCertificate): TestCertificate {
-  const { certificate } = TestIdentity.root(constraints)
-  const { value } = certificate.extensions.find(({ oid: type }) => type === EXTENSIONS.nameConstraints)!
-  return { extensions: { nameConstraints: rawExtension(EXTENSIONS.nameConstraints, false, value) } }
+/** Name constraints of any content. */
+function rawConstraints(critical: boolean, ...lists: Uint8Array[]): TestCertificate {
+  return { extensions: { nameConstraints: rawExtension(EXTENSIONS.nameConstraints, critical, sequence(...lists)) } }
 }
+
+const host = (text: string) => sequence(ia5String(text, contextPrimitive(2)))
+const noPermitted = element(contextConstructed(0))
+const noExcluded = element(contextConstructed(1))
+const permitsTest = element(contextConstructed(0), host('test'))
+const excludesA = element(contextConstructed(1), host('a.test'))
 
 type Attribute = readonly [keyof typeof NAME_ATTRIBUTES, string]
 
 /** Name constraints that permit one subtree of directory names. */
-function directory(attribute: Attribute) {
+function directory(attribute: Attribute): TestCertificate {
   const base = element(contextConstructed(4), encodeName([attribute]))
-  const permitted = element(contextConstructed(0), sequence(base))
-  return { nameConstraints: rawExtension(EXTENSIONS.nameConstraints, true, sequence(permitted)) }
+  return rawConstraints(true, element(contextConstructed(0), sequence(base)))
 }
 
 const directoryAltName = (attribute: Attribute) =>
@@ -311,13 +305,7 @@ const directoryAltName = (attribute: Attribute) =>
 
 const OTHER_NAME = element(contextConstructed(0), oid('1.2.3.4'), element(contextConstructed(0), nullValue()))
 const otherAltName = rawExtension(EXTENSIONS.subjectAltName, false, sequence(OTHER_NAME))
-const otherConstraint = {
-  nameConstraints: rawExtension(
-    EXTENSIONS.nameConstraints,
-    true,
-    sequence(element(contextConstructed(1), sequence(OTHER_NAME))),
-  ),
-}
+const otherConstraint = rawConstraints(true, element(contextConstructed(1), sequence(OTHER_NAME)))
 
 describe('chains: every mix of names and constraints', () => {
   // Each name and each subtree is absent, good or bad, where good is what the client asks for (after BetterTLS).

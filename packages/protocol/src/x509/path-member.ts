@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '../bytes.ts'
+import { equalBytes } from '../bytes.ts'
 import { EMAIL_ADDRESS } from '../oids.ts'
 import type { Certificate } from './certificate.ts'
 import { nameKey } from './name-comparison.ts'
@@ -12,15 +12,12 @@ export class PathMember {
   /** Names in a form in which equal names are equal strings. */
   readonly subject: string
   readonly issuer: string
-  /** The public key as a string. */
-  readonly publicKey: string
 
   constructor(certificate: Certificate, trusted: boolean) {
     this.certificate = certificate
     this.trusted = trusted
     this.subject = nameKey(certificate.subject)
     this.issuer = nameKey(certificate.issuer)
-    this.publicKey = toHex(certificate.publicKey.der)
   }
 
   /** RFC 5280, 6.1: key rollover makes such certificates; path lengths and name constraints pass over them. */
@@ -30,7 +27,12 @@ export class PathMember {
 
   /** Whether both are certificates of one CA: the same name and the same key (RFC 4158, 5.2). */
   isSameEntityAs(other: PathMember): boolean {
-    return this.subject === other.subject && this.publicKey === other.publicKey
+    return this.subject === other.subject && equalBytes(this.publicKey, other.publicKey)
+  }
+
+  /** The DER SubjectPublicKeyInfo. */
+  get publicKey(): Uint8Array {
+    return this.certificate.publicKey.der
   }
 
   /**

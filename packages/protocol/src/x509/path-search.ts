@@ -54,7 +54,7 @@ class PathSearch {
     this.#request = request
     this.#work = work
     this.#signatures = new SignatureChecks(crypto, work)
-    this.#issuers = new IssuerIndex(request.roots, request.intermediates)
+    this.#issuers = new IssuerIndex(request.roots, request.intermediates, work)
   }
 
   run(): readonly PathMember[] {
