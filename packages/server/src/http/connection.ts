@@ -14,6 +14,10 @@ export class Connection {
   peer: PeerChain | null = null
   /** Requests that wait for their reply. */
   underWay = 0
+  /** Kept when the request that came last has its reply. */
+  previous: Promise<void> = Promise.resolve()
+  /** The last reply that this connection gets is written. */
+  ended = false
   /** Refused credentials since the last good one. */
   failures = 0
 

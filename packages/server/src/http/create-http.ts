@@ -28,7 +28,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     limits,
     tls: parts.tls,
     log,
-    serve: (request, response, connection, continues) => void mount.serve(request, response, connection, continues),
+    serve: arrival => void mount.serve(arrival),
     sweep: () => deadlines.sweep(),
   })
   return listener

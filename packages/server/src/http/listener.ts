@@ -21,14 +21,20 @@ import { answerUnreadable } from './unreadable.ts'
 export type AnyRequest = IncomingMessage | Http2ServerRequest
 export type AnyResponse = ServerResponse | Http2ServerResponse
 
-/** What becomes of a request. `continues`: the client waits for `100 Continue` before it sends the body. */
-export type Serve = (request: AnyRequest, response: AnyResponse, connection: Connection, continues: boolean) => void
+/** A request whose head has come. */
+export interface Arrival {
+  readonly request: AnyRequest
+  readonly response: AnyResponse
+  readonly connection: Connection
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly continues: boolean
+}
 
 export interface ListenerParts {
   readonly limits: HttpLimits
   readonly tls: ServerTls
   readonly log: Log
-  readonly serve: Serve
+  readonly serve: (arrival: Arrival) => void
   /** Called about once a second, for deadlines. */
   readonly sweep: () => void
 }
@@ -153,12 +159,12 @@ export class Listener implements HttpServer {
     this.#server.on('sessionError', () => {})
   }
 
-  #receive(serve: Serve): void {
+  #receive(serve: ListenerParts['serve']): void {
     const receive = (continues: boolean) => (request: AnyRequest, response: AnyResponse) => {
       const connection = connectionOf(request.socket)
       request.on('error', () => {})
       response.on('error', () => {})
-      if (connection) serve(request, response, connection, continues)
+      if (connection) serve({ request, response, connection, continues })
       else request.destroy()
     }
     this.#server.on('request', receive(false))

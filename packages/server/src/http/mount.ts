@@ -15,7 +15,7 @@ import type { Deadlines } from './deadlines.ts'
 import { textOf } from './document.ts'
 import { requireForm } from './form.ts'
 import { type ReadHeaders, readHeaders } from './headers.ts'
-import type { AnyRequest, AnyResponse } from './listener.ts'
+import type { AnyRequest, Arrival } from './listener.ts'
 import type { Log } from './ports.ts'
 import { isRefusal, PROBLEM_MEDIA, problemOf } from './problem.ts'
 import { parseQuery } from './query.ts'
@@ -70,36 +70,46 @@ export class Mount {
   }
 
   /** Serves one request to the end. Never throws, never rejects. */
-  async serve(request: AnyRequest, response: AnyResponse, connection: Connection, continues: boolean): Promise<void> {
-    const requestId = newRequestId()
+  serve(arrival: Arrival): Promise<void> {
+    const { connection } = arrival
+    // Without streams one after the other: who sends many requests at once shall not have them worked on at once.
+    const before = connection.underWay > 0 && !connection.multiplexed ? connection.previous : null
     connection.underWay++
-    let reply: Reply
+    connection.previous = this.#serve(arrival, before)
+    return connection.previous
+  }
+
+  async #serve(arrival: Arrival, before: Promise<void> | null): Promise<void> {
+    const { request, response, connection } = arrival
+    if (before !== null) await before
+    const requestId = newRequestId()
     try {
-      reply = await this.#reply(request, response, connection, requestId, continues)
+      if (connection.ended && !connection.multiplexed) return
+      const reply = await this.#answer(arrival, requestId)
+      connection.ended = connection.failures >= MAX_FAILURES || this.#parts.closing()
+      respond(request, response, reply, { requestId, last: connection.ended })
     } catch (error) {
-      reply = this.#refuse(error, connection, requestId, request)
-    }
-    connection.underWay--
-    const last = connection.failures >= MAX_FAILURES || this.#parts.closing()
-    try {
-      respond(request, response, reply, { requestId, last })
-    } catch (error) {
-      this.#parts.log.error({ request_id: requestId, error: String(error) }, 'a reply could not be written')
+      this.#parts.log.error({ request_id: requestId, error: explain(error) }, 'a reply could not be written')
       response.destroy()
+    } finally {
+      connection.underWay--
     }
   }
 
-  async #reply(
-    request: AnyRequest,
-    response: AnyResponse,
-    connection: Connection,
-    requestId: string,
-    continues: boolean,
-  ): Promise<Reply> {
+  async #answer(arrival: Arrival, requestId: string): Promise<Reply> {
+    try {
+      return await this.#reply(arrival, requestId)
+    } catch (error) {
+      return this.#refuse(error, arrival, requestId)
+    }
+  }
+
+  async #reply(arrival: Arrival, requestId: string): Promise<Reply> {
+    const { request, connection } = arrival
     const call = this.#find(request)
     const caller = await this.#admit(call, connection)
     const query = queryOf(call)
-    const body = await this.#body(call, request, continues ? response : null)
+    const body = await this.#body(call, arrival)
     const { params } = call
     const handler = this.#parts.handlers[call.id] as AnyHandler
     const reply = await this.#inspected(call, () =>
@@ -139,8 +149,7 @@ export class Mount {
     }
   }
 
-  async #body(call: Call, request: AnyRequest, waiting: AnyResponse | null): Promise<unknown> {
-    const { route, headers } = call
+  async #body({ route, headers }: Call, { request, response, continues }: Arrival): Promise<unknown> {
     const comes = announcesBody(request, headers)
     if (route.body === undefined) {
       if (comes) throw new LanyardError('body_invalid', 'expected no body', { errors: [] })
@@ -148,7 +157,7 @@ export class Mount {
     }
     if (!comes && route.bodyOptional) return requireForm(route.body, {}, 'body_invalid')
     requireJson(headers)
-    waiting?.writeContinue()
+    if (continues) response.writeContinue()
     const bytes = await readBody(request, headers, this.#parts.bodyBytes, this.#parts.deadlines)
     if (bytes.length === 0 && route.bodyOptional) return requireForm(route.body, {}, 'body_invalid')
     return requireForm(route.body, parseBody(bytes), 'body_invalid') as Body<Route>
@@ -167,7 +176,7 @@ export class Mount {
     }
   }
 
-  #refuse(error: unknown, connection: Connection, requestId: string, request: AnyRequest): Reply {
+  #refuse(error: unknown, { request, connection }: Arrival, requestId: string): Reply {
     const { code, status, text, headers } = problemOf(error, requestId)
     const fields = { request_id: requestId, code, source: connection.source, method: request.method }
     if (!isRefusal(error)) this.#parts.log.error({ ...fields, error: explain(error) }, 'a request failed')

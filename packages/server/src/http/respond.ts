@@ -27,12 +27,18 @@ export function respond(request: AnyRequest, response: AnyResponse, reply: Reply
   if (bytes !== undefined) {
     head.push('content-type', reply.media ?? 'application/json', 'content-length', String(bytes.length))
   }
-  if (context.last && !isMultiplexed(response)) head.push('connection', 'close')
+  if (context.last) endAfter(response, head)
   leaveBody(request, response)
   // Both classes take names and values in turn; their declarations have no common form.
   ;(response as ServerResponse).writeHead(reply.status, head)
   if (bytes === undefined || request.method === 'HEAD') response.end()
   else response.end(bytes)
+}
+
+/** Lets the connection end with this reply; streams that are open go on. */
+function endAfter(response: AnyResponse, head: string[]): void {
+  if (isMultiplexed(response)) response.stream.session?.close()
+  else head.push('connection', 'close')
 }
 
 /** What is not read by now nobody will read. */
