@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Certificate, decodePem, parsePublicKey } from '@lanyard/protocol'
-import { openPipeline, type Pipeline } from '../../packages/server/src/testing/index.ts'
+import { openPipeline, type Pipeline } from '../../packages/server/src/testing/pipeline.ts'
 import { type AgentKeyType, agentKey } from '../support/agent-key.ts'
 import { askGo, askJava, askNode, askOpenssl, isThere, pathLine, type Question } from './opinions.ts'
 
