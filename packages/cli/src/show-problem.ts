@@ -11,6 +11,14 @@ export function showProblem(problem: Problem, paint: Paint, now: number): string
   return lines.join('\n')
 }
 
+/** Where the catalogue names a call, a person at a terminal is better served by the command. */
+const COMMAND_REMEDIES: Readonly<Record<string, string>> = {
+  agent_unknown: 'Register it first: lanyard agent create TENANT AGENT',
+  tenant_unknown: 'Create it first: lanyard tenant create TENANT',
+  agent_quarantined: 'Investigate, then: lanyard agent reinstate TENANT AGENT',
+  key_type_forbidden: 'Use --key-type RSA-2048, or: lanyard tenant set TENANT --key-policy modern',
+}
+
 function notes(problem: Problem, now: number): [string, string][] {
   const rows: [string, string][] = []
   for (const error of listOf(problem.errors)) rows.push(['field', `${fieldOf(error)}`])
@@ -21,7 +29,8 @@ function notes(problem: Problem, now: number): [string, string][] {
   if (typeof problem.server_time === 'string') rows.push(['clocks', clocksOf(problem.server_time, now)])
   if (typeof problem.skew_sec === 'number') rows.push(['missed', missedBy(problem.skew_sec)])
   if (typeof problem.retry_after_sec === 'number') rows.push(['wait', duration(problem.retry_after_sec)])
-  if (problem.remedy !== undefined) rows.push(['do', problem.remedy])
+  const remedy = COMMAND_REMEDIES[problem.code] ?? problem.remedy
+  if (remedy !== undefined) rows.push(['do', remedy])
   if (problem.request_id !== undefined) rows.push(['request', problem.request_id])
   return rows
 }

@@ -40,6 +40,9 @@ const OTHER_VARIABLES = [
   'LANYARD_PROFILE',
   'LANYARD_TOKEN_FILE',
   'LANYARD_SVID_DIR',
+  'LANYARD_SVID',
+  'LANYARD_SVID_KEY',
+  'LANYARD_BUNDLE',
 ]
 /** Kubernetes puts these into every pod beside a service called `lanyard`. */
 const SERVICE_LINK = /^LANYARD_(SERVICE_(HOST|PORT)|PORT)(_|$)/

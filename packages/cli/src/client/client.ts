@@ -68,7 +68,8 @@ export class ApiClient {
   #send(call: Call, { params = {}, query = {}, body }: LooseInput): Promise<HttpReply> {
     const [method = '', path = ''] = call.split(' ')
     const url = new URL(this.#endpoint.url)
-    url.pathname += path.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
+    url.pathname = url.pathname.replace(/\/$/, '') + filled
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }

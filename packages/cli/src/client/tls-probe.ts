@@ -39,15 +39,30 @@ async function succeeds(url: URL, options: ConnectionOptions): Promise<boolean> 
   }
 }
 
-/** Whether the server hands out a session ticket during a whole exchange; with TLS 1.3 they come after the handshake. */
-export function givesTickets(url: URL): Promise<boolean> {
-  return withTls(url, { minVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] }, async socket => {
-    let tickets = 0
-    socket.on('session', () => tickets++)
+/**
+ * Whether the server answers on a resumed session. That it hands out tickets tells nothing: OpenSSL sends some also
+ * where resumption is off, and what counts is whether they are good for anything.
+ */
+export async function resumes(url: URL): Promise<boolean> {
+  const { session } = await askHealth(url, {})
+  return session !== null && (await askHealth(url, { session })).answeredOnResumed
+}
+
+function askHealth(url: URL, options: ConnectionOptions) {
+  return withTls(url, { ...options, minVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] }, async socket => {
+    const reused = socket.isSessionReused()
+    let session: Buffer | null = null
+    let answered = false
+    socket.on('session', given => {
+      session = given
+    })
+    socket.on('data', () => {
+      answered = true
+    })
+    socket.on('error', () => undefined)
     socket.end(`GET /healthz HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`)
-    socket.resume()
     await new Promise(resolve => socket.once('close', resolve))
-    return tickets > 0
+    return { session: session as Buffer | null, answeredOnResumed: reused && answered }
   })
 }
 

@@ -41,7 +41,8 @@ export const bootstrap = command({
     const root = await fetchRoot(url, fingerprint)
     // The root is right; now the server must prove that it stands under it.
     const bundle = await clientFor({ url, ca: root }).call('GET /v1/bundle', {})
-    const kept = { url: url.href, root_sha256: fingerprint, root, ...(apiKey && { api_key: apiKey }) }
+    const shown = url.href.replace(/\/$/, '')
+    const kept = { url: shown, root_sha256: fingerprint, root, ...(apiKey && { api_key: apiKey }) }
     const file = writeProfile(io, options.profile ?? DEFAULT_PROFILE, kept)
     return {
       json: {
@@ -53,7 +54,7 @@ export const bootstrap = command({
       text: paint =>
         card(
           [
-            [paint.good('trusted'), url.href],
+            [paint.good('trusted'), shown],
             ['root', fingerprint],
             ['bundle', `sequence ${bundle.spiffe_sequence ?? 'unknown'}`],
             ['kept in', apiKey ? `${file}, with the API key` : file],

@@ -61,9 +61,9 @@ function page(reply: { readonly items: readonly EventRecord[]; readonly next_cur
 function line(event: EventRecord, paint: Paint): string {
   const who = event.agent === null ? (event.tenant ?? '') : `${event.tenant}/${event.agent}`
   const outcome = event.outcome === 'ok' ? paint.good('ok') : paint.bad(event.outcome)
-  const detail = Object.entries(event.detail).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
+  const detail = Object.entries(event.detail)
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const rest = [who, `by ${event.actor}`, ...detail].filter(part => part !== '').map(visible)
   return `${paint.faint(visible(event.at))} ${paint.strong(visible(event.type))} ${outcome} ${rest.join(' ')}`
 }

@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { CONNECTION, clientFor, connect, findPlace } from '../client/connection.ts'
 import { command, text } from '../command.ts'
 import { readInput } from '../files.ts'
@@ -19,7 +20,8 @@ export const whoami = command({
   wraps: 'GET /v1/whoami',
   run: async ({ options: { svid: folder, ...options }, io }) => {
     const svid = folder ?? io.env.LANYARD_SVID_DIR
-    const api = svid === undefined ? await connect(options, io) : await connectAs(svid, await findPlace(options, io))
+    const api =
+      svid === undefined ? await connect(options, io) : connectAs(resolve(io.cwd, svid), await findPlace(options, io))
     const reply = await api.call('GET /v1/whoami', {})
     return {
       json: reply,
@@ -39,6 +41,6 @@ export const whoami = command({
 })
 
 function connectAs(folder: string, place: Awaited<ReturnType<typeof findPlace>>) {
-  const read = (name: string) => Buffer.from(readInput(`${folder}/${name}`, '--svid')).toString('utf8')
+  const read = (name: string) => Buffer.from(readInput(join(folder, name), '--svid')).toString('utf8')
   return clientFor(place, { certificate: read('svid.pem'), key: read('svid_key.pem') })
 }

@@ -1,7 +1,7 @@
 import { Identity, type IdentityError, type Svid } from '@lanyard/sdk'
 import { rootsIn } from '../../client/fingerprint.ts'
 import type { Invocation, Outcome } from '../../command.ts'
-import { duration, rfc3339 } from '../../layout.ts'
+import { rfc3339 } from '../../layout.ts'
 import { requireRenewable, type Wanted, type Write } from './request.ts'
 import type { SvidFiles } from './svid-files.ts'
 
@@ -17,15 +17,19 @@ interface Keeping extends Pick<Invocation, 'emit' | 'note'> {
  * the command, and is told later on, since the next renewal may be luckier; an identity that is lost ends it too.
  */
 export async function keep({ wanted, written, stopped, emit, note }: Keeping): Promise<void> {
-  const { place, tokens, keyType, ttl } = wanted
-  const identity = await Identity.fromToken({
-    url: place.url,
-    rootSha256: rootsIn(place.ca)[0]!.sha256,
-    token: () => tokens(null),
-    keyType: requireRenewable(keyType),
-    signal: stopped,
-    ...(ttl !== undefined && { ttlSec: ttl }),
-  })
+  // An identity does not keep its process alive; this command does nothing else.
+  const hold = setInterval(() => undefined, 60_000)
+  try {
+    const identity = await begin(wanted, stopped)
+    if (identity !== null) await deliverAll(identity, { written, stopped, emit, note })
+  } finally {
+    clearInterval(hold)
+  }
+}
+
+type Delivery = Omit<Keeping, 'wanted'>
+
+async function deliverAll(identity: Identity, { written, stopped, emit, note }: Delivery): Promise<void> {
   const deliver = async (svid: Svid) => {
     const { certificate, chain, bundle } = svid
     emit(told(svid, await written({ certificate, chain, bundle, key: svid.privateKeyPem() })))
@@ -45,6 +49,23 @@ export async function keep({ wanted, written, stopped, emit, note }: Keeping): P
   }
 }
 
+/** Null when it was stopped before there was a certificate. */
+async function begin({ place, tokens, keyType, ttl }: Wanted, stopped: AbortSignal): Promise<Identity | null> {
+  try {
+    return await Identity.fromToken({
+      url: place.url,
+      rootSha256: rootsIn(place.ca)[0]!.sha256,
+      token: () => tokens(null),
+      keyType: requireRenewable(keyType),
+      signal: stopped,
+      ...(ttl !== undefined && { ttlSec: ttl }),
+    })
+  } catch (error) {
+    if (stopped.aborted) return null
+    throw error
+  }
+}
+
 function untilLost(identity: Identity, stopped: AbortSignal, note: (text: string) => void): Promise<void> {
   identity.on('failing', ({ error, retryAt, validUntil }) => {
     const until = validUntil === null ? '' : `; the certificate lasts until ${rfc3339(validUntil.getTime())}`
@@ -59,7 +80,6 @@ function untilLost(identity: Identity, stopped: AbortSignal, note: (text: string
 
 function told(svid: Svid, files: SvidFiles): Outcome {
   const { id, serial, notBefore, notAfter } = svid
-  const life = notAfter + 1 - notBefore
   return {
     json: {
       spiffe_id: id.toString(),
@@ -69,6 +89,6 @@ function told(svid: Svid, files: SvidFiles): Outcome {
       reputation_tier: svid.tier,
       files,
     },
-    text: paint => `${paint.good('written')} ${id} ${serial}, for ${duration(life)} until ${rfc3339(notAfter * 1000)}`,
+    text: paint => `${paint.good('written')} ${id} ${serial}, until ${rfc3339(notAfter * 1000)}`,
   }
 }

@@ -46,7 +46,7 @@ export const CHECKS = {
     remedy: 'Let clients reach the authority itself, without a proxy that ends TLS.',
   },
   tls_no_resumption: {
-    asks: 'Does the authority give no session tickets?',
+    asks: 'Does the authority refuse resumed TLS sessions?',
     remedy: 'Let clients reach the authority itself: a resumed session skips the checks of the peer.',
   },
   tls_post_quantum: {

@@ -2,7 +2,7 @@ import { Certificate } from '@lanyard/protocol'
 import type { ApiClient } from '../../client/client.ts'
 import { clientFor, type Place } from '../../client/connection.ts'
 import { rootsIn } from '../../client/fingerprint.ts'
-import { acceptsGroup, acceptsTls12, givesTickets, shownChain } from '../../client/tls-probe.ts'
+import { acceptsGroup, acceptsTls12, resumes, shownChain } from '../../client/tls-probe.ts'
 import { duration, rfc3339 } from '../../layout.ts'
 import { type CheckCode, type Finding, finding } from './checks.ts'
 
@@ -54,13 +54,13 @@ async function checkClock(api: ApiClient, now: () => number): Promise<Finding> {
 }
 
 async function checkTls(url: URL): Promise<Finding[]> {
-  const [old, tickets, hybrid] = await Promise.all([acceptsTls12(url), givesTickets(url), acceptsGroup(url, HYBRID)])
+  const [old, resumed, hybrid] = await Promise.all([acceptsTls12(url), resumes(url), acceptsGroup(url, HYBRID)])
   return [
     finding('tls_13_only', old ? 'failed' : 'ok', old ? 'TLS 1.2 is accepted' : 'TLS 1.3 alone'),
     finding(
       'tls_no_resumption',
-      tickets ? 'failed' : 'ok',
-      tickets ? 'session tickets are given' : 'no session tickets',
+      resumed ? 'failed' : 'ok',
+      resumed ? 'it answers on resumed sessions' : 'no resumption',
     ),
     finding('tls_post_quantum', hybrid ? 'ok' : 'warning', `${HYBRID} is ${hybrid ? '' : 'not '}accepted`),
   ]

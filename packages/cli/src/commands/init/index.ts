@@ -89,11 +89,8 @@ interface Made {
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-function done(
-  { trustDomain, rootSha256, rootFile, adminKeyFile }: Server,
-  { file, data, passphraseFile }: Made,
-  io: Io,
-) {
+function done(server: Server, { file, data, passphraseFile }: Made, io: Io) {
+  const { trustDomain, rootSha256, rootFile, adminKeyFile } = server
   const passphrase = passphraseFile === null ? '' : `LANYARD_PASSPHRASE_FILE=${quoted(passphraseFile)} `
   const next = `${passphrase}${programName(io.env)} up --config ${quoted(file)}`
   return {
@@ -117,11 +114,7 @@ function done(
       return [
         tick(`settings in ${file}`),
         tick(`store and keys in ${data}`),
-        tick(
-          passphraseFile === null
-            ? 'keys without a passphrase of ours'
-            : `keys under the passphrase in ${passphraseFile}`,
-        ),
+        protectionOf(server, passphraseFile, paint),
         card(rows, paint),
         '',
         paint.faint('Next:'),
@@ -129,4 +122,10 @@ function done(
       ].join('\n')
     },
   }
+}
+
+function protectionOf({ warnings }: Server, passphraseFile: string | null, paint: Paint): string {
+  if (warnings.some(warning => warning.startsWith('unsealed')))
+    return `${paint.warning('!')} keys unsealed: whoever reads the folder has them`
+  return `${paint.good('✓')} keys under ${passphraseFile === null ? 'your passphrase' : `the passphrase in ${passphraseFile}`}`
 }

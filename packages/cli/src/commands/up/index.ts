@@ -30,6 +30,8 @@ export const up = command({
       env: io.env,
       cwd: io.cwd,
       file: options.config as string | undefined,
+      // A person at a terminal wants to read the log; a program that collects it wants all of it.
+      otherwise: io.err.isTTY ? { 'log-format': 'text', 'log-level': 'warn' } : {},
     })
     if (file !== null) note(`settings from ${file}`)
     if (closeEmptyFolder(config.data)) note(`closed the empty folder ${config.data} to others (mode 700)`)

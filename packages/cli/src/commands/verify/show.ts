@@ -39,7 +39,9 @@ const endOf = (path: readonly Certificate[]) => Math.min(...path.map(({ notAfter
 
 /** Who it is, in one line: its SPIFFE ID, its subject, or its first name. */
 export function titleOf(certificate: Certificate): string {
-  const { subjectAltName, subject } = certificate
+  const { subjectAltName, subject, basicConstraints } = certificate
+  // All CAs of a trust domain have its ID; their subjects tell them apart.
+  if (basicConstraints?.ca && !subject.isEmpty) return formatName(subject)
   const spiffe = subjectAltName?.uri.find(uri => uri.startsWith('spiffe://'))
   if (spiffe) return visible(spiffe)
   return subject.isEmpty ? visible(subjectAltName?.dns[0] ?? '(nameless)') : formatName(subject)

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { COMMANDS } from './commands/index.ts'
+import { lanyard, type World } from './testing/fake-io.ts'
+
+// What a newcomer does with a real authority, in order: one process for the authority, commands in this one.
+
+const LAUNCHER = new URL('../bin/lanyard.mjs', import.meta.url).pathname
+const folder = mkdtempSync(join(tmpdir(), 'lanyard-newcomer-'))
+const data = join(folder, 'data')
+const used = new Set<string>()
+
+interface Up {
+  readonly child: ChildProcess
+  readonly ready: Record<string, string>
+  /** All of standard output, once it ended. */
+  readonly out: Promise<string>
+  readonly err: Promise<string>
+}
+
+async function startUp(env: Record<string, string> = {}): Promise<Up> {
+  const { HOME: _home, ...rest } = process.env
+  const args = [LAUNCHER, 'up', '--json', '--data', data, '--listen', '127.0.0.1:0', '--trust-domain', 'example.test']
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    env: { ...rest, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const out = text(child.stdout)
+  const err = text(child.stderr)
+  const first = await Promise.race([
+    once(child.stdout, 'data').then(([chunk]) => String(chunk)),
+    once(child, 'exit').then(() => '{}'),
+  ])
+  return { child, ready: JSON.parse(first), out, err }
+}
+
+async function stop({ child }: Up, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  child.kill(signal)
+  return await ended({ child })
+}
+
+async function ended({ child }: Pick<Up, 'child'>): Promise<number | null> {
+  if (child.exitCode === null) await once(child, 'exit')
+  return child.exitCode
+}
+
+/** One command line as the newcomer types it, words split at blanks; gives the JSON, and fails with what was said. */
+async function type(line: string, expected = 0, world: World = {}) {
+  const words = line.split(' ')
+  used.add(words.slice(0, 2).join(' ')).add(words[0]!)
+  const ran = await lanyard([...words, '--json'], { home: folder, cwd: folder, ...world })
+  assert.equal(ran.exit, expected, `lanyard ${line}: ${ran.err}${ran.out}`)
+  return ran.out === '' ? undefined : JSON.parse(ran.out)
+}
+
+let up: Up
+before(async () => {
+  // As `mkdir` makes it; nothing lies in it, so that closing it comes in time.
+  mkdirSync(data, { mode: 0o755 })
+  up = await startUp()
+})
+after(async () => {
+  if (up.child.exitCode === null) await stop(up)
+  rmSync(folder, { recursive: true })
+})
+
+test('`lanyard up` says in one line of JSON where it is and which root it has', () => {
+  assert.deepEqual(Object.keys(up.ready), [
+    'event',
+    'url',
+    'trust_domain',
+    'root_sha256',
+    'root_file',
+    'admin_key_file',
+  ])
+  assert.match(up.ready.url!, /^https:\/\/127\.0\.0\.1:\d+$/)
+  assert.equal(up.ready.trust_domain, 'example.test')
+  assert.match(readFileSync(up.ready.admin_key_file!, 'utf8'), /^lanyard_\w+_\w+\n$/)
+  for (const file of [up.ready.admin_key_file!, up.ready.root_file!]) assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.equal(statSync(data).mode & 0o777, 0o700)
+})
+
+test('a fingerprint and a key file are all that is needed', async () => {
+  const { url, root_sha256, admin_key_file } = up.ready
+  await type(`bootstrap --url ${url} --fingerprint ${'0'.repeat(64)}`, 1)
+  const kept = await type(`bootstrap --url ${url} --fingerprint ${root_sha256} --api-key-file ${admin_key_file}`)
+  assert.equal(kept.root_sha256, root_sha256)
+  assert.equal((await type('whoami')).role, 'admin')
+})
+
+test('tenants', async () => {
+  assert.equal((await type('tenant create acme')).key_policy, 'rsa-only')
+  assert.equal((await type('tenant create globex --key-policy modern --renewal-grace 60')).renewal_grace_sec, 60)
+  assert.deepEqual(
+    (await type('tenant list')).items.map((one: { tenant: string }) => one.tenant),
+    ['acme', 'globex'],
+  )
+  assert.equal((await type('tenant show acme')).tenant, 'acme')
+  assert.equal((await type('tenant set acme --renewal-grace 120')).renewal_grace_sec, 120)
+  assert.equal((await type('tenant create acme', 1)).code, 'tenant_exists')
+  assert.equal((await type('tenant create Acme', 1)).code, 'name_invalid')
+})
+
+test('agents', async () => {
+  const made = await type('agent create acme planner --tier gold --owner ops --label env=prod --label team=a')
+  assert.deepEqual(made.labels, { env: 'prod', team: 'a' })
+  assert.equal(made.spiffe_id, 'spiffe://example.test/tenant/acme/agent/planner')
+  await type('agent create globex trader')
+  assert.equal((await type('agent list --tenant acme')).items.length, 1)
+  assert.deepEqual(await type('agent show acme planner'), made)
+  assert.equal((await type('agent set acme planner --tier bronze')).tier, 'bronze')
+  assert.equal((await type('agent show acme nobody', 1)).code, 'agent_unknown')
+})
+
+test('a certificate, written as three files', async () => {
+  const made = await type('cert request --tenant acme --agent planner --out planner')
+  assert.equal(made.reputation_tier, 'bronze')
+  assert.equal(made.validity_sec, 180)
+  const files = { svid: 'svid.pem', key: 'svid_key.pem', bundle: 'bundle.pem' }
+  for (const [part, name] of Object.entries(files)) assert.equal(made.files[part], join(folder, 'planner', name))
+  assert.equal(statSync(made.files.key).mode & 0o777, 0o600)
+  assert.equal(readFileSync(made.files.svid, 'utf8'), made.certificate + made.chain)
+  assert.equal(readFileSync(made.files.bundle, 'utf8'), made.bundle)
+
+  const verdict = await type(`verify ${made.files.svid} --roots ${made.files.bundle} --spiffe`)
+  assert.equal(verdict.spiffe_id, made.spiffe_id)
+  await type(`verify ${made.files.svid} --roots ${made.files.bundle} --at 2020-01-01T00:00:00Z`, 1)
+  assert.equal((await type(`inspect ${made.files.svid}`)).serial, made.serial)
+  assert.equal((await type('whoami --svid planner')).spiffe_id, made.spiffe_id)
+})
+
+test('the card of a certificate has four lines, from a file and from a server', async () => {
+  for (const what of ['planner/svid.pem', new URL(up.ready.url!).host]) {
+    const { out } = await lanyard(['inspect', what.includes('pem') ? join(folder, what) : what])
+    assert.match(out, /^who +spiffe:.*\nby +.*\nlife +.* left \(\d+ %\)\nkey +.*, serial [0-9a-f]{32}\n$/)
+  }
+})
+
+test('the key policy decides which keys are taken', async () => {
+  const refused = await type('cert request --tenant acme --agent planner --out other --key-type P-256', 1)
+  assert.equal(refused.code, 'key_type_forbidden')
+  assert.ok(!existsSync(join(folder, 'other')))
+  const curve = await type('cert request --tenant globex --agent trader --out trader --key-type P-256 --ttl 60')
+  assert.equal(curve.validity_sec, 60)
+  await type('cert request --tenant globex --agent trader --out trader --key-type Ed25519')
+  await type('cert request --tenant globex --out trader', 2)
+  await type('cert request --out trader', 2)
+})
+
+test('an agent token is enough for its agent', async () => {
+  const { ApiClient } = await import('./client/client.ts')
+  const bearer = readFileSync(up.ready.admin_key_file!, 'utf8').trim()
+  const ca = readFileSync(up.ready.root_file!, 'utf8')
+  const api = new ApiClient({ url: new URL(up.ready.url!), trust: { ca }, bearer })
+  const { token } = await api.call('POST /v1/agent/bootstrap', { body: { tenant: 'globex', agent: 'trader' } })
+  const env = { LANYARD_URL: up.ready.url, LANYARD_ROOT_SHA256: up.ready.root_sha256, LANYARD_TOKEN: token }
+  const home = join(folder, 'elsewhere')
+  assert.equal((await type('whoami', 0, { env, home })).kind, 'agent-token')
+  const made = await type('cert request --out by-token --key-type P-256', 0, { env, home })
+  assert.equal(made.spiffe_id, 'spiffe://example.test/tenant/globex/agent/trader')
+  await type('cert request --tenant globex --agent trader --out by-token', 2, { env, home })
+})
+
+test('a reload command runs after the files are there, and without our secrets', async () => {
+  const seen = join(folder, 'seen')
+  const line = [
+    'cert',
+    'request',
+    '--tenant',
+    'globex',
+    '--agent',
+    'trader',
+    '--out',
+    'reloaded',
+    '--key-type',
+    'P-256',
+  ]
+  const env = { ...process.env, LANYARD_API_KEY: readFileSync(up.ready.admin_key_file!, 'utf8').trim() }
+  const command = `cat "$LANYARD_SVID" "$LANYARD_SVID_KEY" > ${seen}; echo "[$LANYARD_API_KEY]" >> ${seen}`
+  const ran = await lanyard([...line, '--reload', command], { home: folder, cwd: folder, env })
+  assert.equal(ran.exit, 0, ran.err)
+  assert.match(readFileSync(seen, 'utf8'), /BEGIN CERTIFICATE.*BEGIN PRIVATE KEY.*\n\[\]\n$/s)
+  const failing = await lanyard([...line, '--reload', 'echo told; exit 3', '--json'], { home: folder, cwd: folder })
+  assert.equal(failing.exit, 1)
+  assert.equal(JSON.parse(failing.out).code, 'reload_failed')
+  assert.match(failing.err, /^told\n/)
+})
+
+test('with --renew it goes on until it is stopped', async () => {
+  const stop = new AbortController()
+  const args = ['cert', 'request', '--tenant', 'globex', '--agent', 'trader', '--out', 'kept', '--renew', '--json']
+  const ran = await lanyard([...args, '--key-type', 'P-256'], {
+    home: folder,
+    cwd: folder,
+    stop: stop.signal,
+    onOut: () => stop.abort(),
+  })
+  assert.equal(ran.exit, 0, ran.err)
+  const told = JSON.parse(ran.out)
+  assert.equal((await type(`inspect ${told.files.svid}`)).serial, told.serial)
+})
+
+test('records: certificates and events', async () => {
+  const { items } = await type('cert list --tenant acme --alive true')
+  assert.equal(items.length, 1)
+  const [first] = (await type('events --tenant acme --type cert.issued --limit 1')).items
+  assert.equal(first.detail.serial, items[0].serial)
+  assert.deepEqual(await type(`cert revoke ${items[0].serial} --reason test`), { revoked: [items[0].serial] })
+  assert.equal((await type('whoami --svid planner', 1)).code, 'certificate_revoked')
+  await type('cert revoke --tenant acme --agent planner --reason test')
+  await type('cert revoke --reason test', 2)
+})
+
+test('events can be followed, each shown once', async () => {
+  const stop = new AbortController()
+  const seen: { id: string; type: string }[] = []
+  const following = lanyard(['events', '--follow', '--interval', '0', '--json', '--tenant', 'acme'], {
+    home: folder,
+    stop: stop.signal,
+    onOut: line => {
+      seen.push(JSON.parse(line))
+      if (seen.at(-1)!.type === 'agent.created' && seen.length > 3) stop.abort()
+    },
+  })
+  await type('agent create acme latecomer')
+  assert.equal((await following).exit, 0)
+  assert.equal(new Set(seen.map(({ id }) => id)).size, seen.length)
+  assert.equal(seen.at(-1)!.type, 'agent.created')
+})
+
+test('a quarantined agent gets nothing until it is reinstated, a retired one never', async () => {
+  assert.equal((await type('agent quarantine acme planner')).lifecycle, 'quarantined')
+  assert.equal((await type('cert request --tenant acme --agent planner --out planner', 1)).code, 'agent_quarantined')
+  assert.equal((await type('agent reinstate acme planner')).incarnation, 2)
+  assert.deepEqual(await type('agent retire acme planner'), {})
+  assert.equal((await type('agent create acme planner', 1)).code, 'agent_exists')
+})
+
+test('API keys within their scope', async () => {
+  const made = await type('apikey create ci --role issuer --tenant acme --agents build-* --expires-in 60 --out ci.key')
+  assert.equal(made.key, undefined)
+  assert.equal(statSync(made.key_file).mode & 0o777, 0o600)
+  await type('agent create acme build-1')
+  await type('agent create acme deploy')
+  const key = ['--api-key-file', made.key_file].join(' ')
+  assert.equal((await type(`tenant list ${key}`, 1)).permission, 'tenant.read')
+  assert.equal((await type(`cert request --tenant acme --agent deploy --out x ${key}`, 1)).code, 'agent_not_covered')
+  assert.equal((await type(`cert request --tenant globex --agent trader --out x ${key}`, 1)).code, 'tenant_mismatch')
+  await type(`cert request --tenant acme --agent build-1 --out build-1 ${key}`)
+  assert.ok((await type('apikey list')).items.some((one: { id: string }) => one.id === made.id))
+  assert.deepEqual(await type(`apikey delete ${made.id}`), {})
+  assert.equal((await type(`whoami ${key}`, 1)).code, 'unauthenticated')
+  assert.match((await type('apikey create audit --role auditor')).key, /^lanyard_/)
+})
+
+test('the doctor finds nothing wrong, and points out what nobody sealed', async () => {
+  const { ok, checks } = await type(`doctor --data ${data}`)
+  assert.equal(ok, true)
+  const statusOf = (code: string) => checks.find((one: { code: string }) => one.code === code)?.status
+  for (const code of [
+    'data_folder_private',
+    'server_ready',
+    'clock_skew',
+    'tls_13_only',
+    'tls_no_resumption',
+    'root_age',
+  ])
+    assert.equal(statusOf(code), 'ok', code)
+  for (const code of ['keys_sealed', 'admin_key_kept', 'api_key_narrow']) assert.equal(statusOf(code), 'warning', code)
+})
+
+test('a second authority on the same folder is refused', async () => {
+  const second = await startUp()
+  assert.equal(second.ready.code, 'data_in_use')
+  assert.match(await second.err, /error data_in_use/)
+  assert.equal(await ended(second), 1)
+})
+
+test('a signal ends it in good order, and another start goes on where it was', async () => {
+  const [first, code] = [up.ready, await stop(up)]
+  assert.equal(code, 0)
+  assert.equal((await up.out).trim().split('\n').length, 1)
+  assert.match(await up.err, /warning: unsealed: /)
+  assert.match(await up.err, /closed the empty folder/)
+  rmSync(first.admin_key_file!)
+  up = await startUp()
+  assert.equal(up.ready.root_sha256, first.root_sha256)
+  assert.equal(up.ready.admin_key_file, null)
+  await type(`tenant show acme --url ${up.ready.url} --api-key-file /dev/null`, 2)
+  assert.equal(await stop(up, 'SIGINT'), 0)
+  assert.equal((await type('whoami', 3)).code, 'server_unreachable')
+})
+
+test('settings that cannot be used are refused before anything is touched', async () => {
+  const wrong = await startUp({ LANYARD_LIMITS_CONECTIONS: '5' })
+  assert.equal(wrong.ready.code, 'config_invalid')
+  assert.match(wrong.ready.detail!, /nearest is LANYARD_LIMITS_CONNECTIONS/)
+  assert.equal(await ended(wrong), 2)
+})
+
+test('every command was used', async () => {
+  for (const entry of COMMANDS) {
+    if (['demo', 'init', 'up'].includes(entry.name)) continue
+    for (const { name } of await entry.load()) assert.ok(used.has(name), name)
+  }
+})
