@@ -124,6 +124,13 @@ describe('chains: more than one way', () => {
     assert.equal(judge(() => ({ leaf: cas[0]!.leaf(), through, roots: [root] })).verdict, 'chain_work_exceeded')
   })
 
+  it('ends the search when long constraints are read again and again, though no name meets them', () => {
+    const cas = Array.from({ length: 9 }, (_, index) => TestIdentity.root({ subject: `CA ${index}` }))
+    const permitted = { email: Array.from({ length: 2_000 }, (_, index) => `host${index}.test`) }
+    const through = cas.flatMap(issuer => cas.filter(ca => ca !== issuer).map(ca => issuer.certify(ca, { permitted })))
+    assert.equal(judge(() => ({ leaf: cas[0]!.leaf(), through, roots: [root] })).verdict, 'chain_work_exceeded')
+  })
+
   it('does not even begin with thousands of certificates of one name', () => {
     const { certificate, key } = root.ca({ subject: 'CA' })
     const through = Array.from({ length: 2_000 }, (_, index) => {

@@ -29,7 +29,7 @@ export class ChainWork {
     this.#attempts = add(this.#attempts, 1, CHAIN_WORK.attempts, 'attempts')
   }
 
-  /** Names that are about to be compared with subtrees. */
+  /** Subtrees that are about to be read, or names to be compared with them. */
   countComparisons(count: number): void {
     this.#comparisons = add(this.#comparisons, count, CHAIN_WORK.comparisons, 'name comparisons')
   }

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import type { Crypto } from '../ports.ts'
+import { blame } from './blame.ts'
 import type { Certificate } from './certificate.ts'
 import {
   type ChainPurpose,
@@ -51,7 +52,7 @@ const DEFAULT_MAX_DEPTH = 8
 export function verifyChain(request: ChainRequest, crypto: Crypto): readonly Certificate[] {
   const { leaf, roots, name, maxDepth = DEFAULT_MAX_DEPTH, notAfterGrace = 0 } = request
   requireNumbers(request.at, maxDepth, notAfterGrace)
-  checkLeaf(leaf, request.at, notAfterGrace, request.purpose)
+  blame('the leaf', () => checkLeaf(leaf, request.at, notAfterGrace, request.purpose))
   const trusted = roots.some(root => root.equals(leaf))
   const path = trusted ? [leaf] : findPath({ ...request, maxDepth }, crypto, new ChainWork())
   if (name !== undefined) checkIdentity(leaf, name)

@@ -11,6 +11,11 @@ import type { ChainWork } from './chain-work.ts'
 import { checkNameConstraints } from './name-constraints.ts'
 import type { PathMember } from './path-member.ts'
 
+interface IssuerRequest {
+  readonly at: number
+  readonly purpose: ChainPurpose
+}
+
 /**
  * What RFC 5280, 6.1.4 asks of a CA above `below` (the leaf first), and for a root too: it is a certificate that somebody
  * chose, with an end and with limits that its owner wrote into it (RFC 5937), not a bare key.
@@ -21,17 +26,21 @@ import type { PathMember } from './path-member.ts'
 export function checkIssuer(
   issuer: PathMember,
   below: readonly PathMember[],
-  request: { readonly at: number; readonly purpose: ChainPurpose },
+  request: IssuerRequest,
   work: ChainWork,
 ): void {
-  const { certificate } = issuer
-  if (!issuer.trusted) checkRegular(certificate)
+  issuer.judgeOnce(() => checkStanding(issuer, request))
+  checkPathLength(issuer.certificate.basicConstraints?.pathLen, below)
+  checkConstraints(issuer, below, work)
+}
+
+/** What does not depend on the path. */
+function checkStanding({ certificate, trusted }: PathMember, { at, purpose }: IssuerRequest): void {
+  if (!trusted) checkRegular(certificate)
   checkProfile(certificate)
   if (!isCa(certificate)) throw new ProtocolError('not_a_ca', 'expected basicConstraints with cA')
-  checkValidity(certificate, request.at, 0)
-  checkIssuerPurpose(certificate, request.purpose)
-  checkPathLength(certificate.basicConstraints?.pathLen, below)
-  checkConstraints(issuer, below, work)
+  checkValidity(certificate, at, 0)
+  checkIssuerPurpose(certificate, purpose)
 }
 
 // RFC 5280, 4.2.1.9: intermediates that are not self-issued, so neither the leaf nor a key rollover counts.

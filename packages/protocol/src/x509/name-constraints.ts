@@ -44,6 +44,8 @@ function checkForm<Presented, Name, Subtree>(
   names: readonly Presented[],
   work: ChainWork,
 ): void {
+  // Reading is work too: a search may come past the same constraints thousands of times.
+  work.countComparisons(permitted.length + excluded.length)
   const readSubtree = (subtree: Presented) =>
     form.readSubtree(subtree) ?? fail('name_constraints_invalid', `expected a well-formed ${form.label} subtree`)
   const allowed = permitted.map(readSubtree)
@@ -56,9 +58,9 @@ function checkForm<Presented, Name, Subtree>(
     const name =
       form.readName(presented) ?? fail('name_constraint_violated', `expected well-formed ${form.label} names`)
     if (denied.some(subtree => form.relate(name, subtree) !== 'outside'))
-      fail('name_constraint_violated', `a ${form.label} lies within an excluded subtree`)
+      fail('name_constraint_violated', `expected no ${form.label} within an excluded subtree`)
     if (allowed.length > 0 && !allowed.some(subtree => form.relate(name, subtree) === 'inside'))
-      fail('name_constraint_violated', `a ${form.label} lies outside all permitted subtrees`)
+      fail('name_constraint_violated', `expected every ${form.label} within a permitted subtree`)
   }
 }
 

@@ -13,6 +13,8 @@ export class PathMember {
   readonly subject: string
   readonly issuer: string
 
+  #judged: { readonly refusal: unknown } | undefined
+
   constructor(certificate: Certificate, trusted: boolean) {
     this.certificate = certificate
     this.trusted = trusted
@@ -46,6 +48,12 @@ export class PathMember {
     return equalBytes(wanted, offered) ? 1 : -1
   }
 
+  /** Runs a check that depends on the certificate alone; from the second time on, only repeats what came of it. */
+  judgeOnce(check: () => void): void {
+    this.#judged ??= outcomeOf(check)
+    if (this.#judged.refusal !== null) throw this.#judged.refusal
+  }
+
   /** The names that the constraints of every CA above apply to. */
   constrainedNames(): NamesByForm {
     const { subject, subjectAltName } = this.certificate
@@ -57,3 +65,12 @@ export class PathMember {
 }
 
 const NO_NAMES: NamesByForm = { dns: [], ip: [], email: [], uri: [], directoryName: [], other: [] }
+
+function outcomeOf(check: () => void): { readonly refusal: unknown } {
+  try {
+    check()
+    return { refusal: null }
+  } catch (refusal) {
+    return { refusal }
+  }
+}

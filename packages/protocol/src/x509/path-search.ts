@@ -1,5 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import type { Crypto } from '../ports.ts'
+import { blame } from './blame.ts'
 import type { Certificate } from './certificate.ts'
 import { type ChainPurpose, checkKey } from './certificate-rules.ts'
 import type { ChainWork } from './chain-work.ts'
@@ -104,7 +105,7 @@ class PathSearch {
     const { signatureAlgorithm, signatureOid } = member.certificate
     if (signatureAlgorithm === null)
       throw new ProtocolError('signature_algorithm_forbidden', `${place(path)} is signed with ${signatureOid}`)
-    judging([...path, candidate], () => checkKey(candidate.certificate))
+    blame(place([...path, candidate]), () => checkKey(candidate.certificate))
     if (this.#signatures.areFrom(candidate, member)) return
     // Another key of the same name is no forger.
     if (member.hintAt(candidate) === -1)
@@ -115,7 +116,7 @@ class PathSearch {
   #checkCandidate(candidate: PathMember, path: readonly PathMember[]): void {
     const longer = [...path, candidate]
     if (!candidate.trusted) this.#checkDepth(longer)
-    judging(longer, () => {
+    blame(place(longer), () => {
       checkIssuer(candidate, path, this.#request, this.#work)
       if (candidate.trusted) this.#checkRoot(candidate)
     })
@@ -152,14 +153,4 @@ function cameFurther(a: Failure, b: Failure): boolean {
 function place(path: readonly PathMember[]): string {
   if (path.length === 1) return 'the leaf'
   return path.at(-1)!.trusted ? 'the root' : `intermediate ${path.length - 1}`
-}
-
-/** Runs a check of the last certificate of a path, and lets its refusal say which one that is. */
-function judging(path: readonly PathMember[], check: () => void): void {
-  try {
-    check()
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error
-    throw new ProtocolError(error.code, `${place(path)}: ${error.message}`, { cause: error })
-  }
 }
