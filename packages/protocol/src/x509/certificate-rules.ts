@@ -31,9 +31,9 @@ const POLICY_LIMITS: ReadonlySet<string> = new Set([EXTENSIONS.policyConstraints
  * The rules of RFC 5280, 4 that any certificate of a chain obeys by itself, wherever it stands. They are rules for CAs; a
  * certificate that breaks them was made by a broken or a careless one, and other readers may see another thing in it.
  *
- * @throws ProtocolError `certificate_version_forbidden`, `serial_number_forbidden`, `distinguished_name_missing`,
- *   `extension_missing`, `extension_misplaced`, `extension_criticality`, `extension_critical_unknown`,
- *   `key_usage_forbidden`, `extended_key_usage_forbidden`
+ * @throws ProtocolError `certificate_version_forbidden`, `distinguished_name_missing`, `extension_missing`,
+ *   `extension_misplaced`, `extension_criticality`, `extension_critical_unknown`, `key_usage_forbidden`,
+ *   `extended_key_usage_forbidden`
  */
 export function checkProfile(certificate: Certificate): void {
   // Versions 1 and 2 have no basicConstraints: whoever held such a certificate could act as a CA (RFC 5280, 6.1.4 (k)).
@@ -70,7 +70,7 @@ const RSA_LIMITS: RsaLimits = { minBits: 2048, maxBits: 8192, minExponent: 3n, m
 /**
  * Refuses keys that are too weak to trust or too dear to verify with, before anything is verified with them.
  *
- * @throws ProtocolError `key_type_unsupported`, `key_too_small`, `key_too_large`, `key_exponent_forbidden`
+ * @throws ProtocolError `key_type_forbidden`, `key_too_small`, `key_too_large`, `key_exponent_forbidden`
  */
 export function checkKey({ publicKey }: Certificate): void {
   requireKeyLimits(publicKey, RSA_LIMITS)
