@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '@lanyard/server'
 import { EXAMPLE } from '../tools/reference/configuration.ts'
@@ -11,9 +13,8 @@ for (const [name, text] of Object.entries(await referencePages()))
     assert.ok(readFileSync(new URL(name, REFERENCE), 'utf8') === text, due)
   })
 
-test('the example in the configuration page is usable', async t => {
-  const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs')
-  const folder = mkdtempSync('/tmp/lanyard-example-')
+test('the example in the configuration page is usable', t => {
+  const folder = mkdtempSync(join(tmpdir(), 'lanyard-example-'))
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(`${folder}/lanyard.yaml`, EXAMPLE.join('\n'))
   assert.equal(loadConfig({ cwd: folder, env: {} }).config.retention.events_days, 365)

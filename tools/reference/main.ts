@@ -1,0 +1,6 @@
+// Writes docs/reference from the source: `node tools/node.mjs tools/reference/main.ts`. A test says when it is due.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { REFERENCE, referencePages } from './pages.ts'
+
+mkdirSync(REFERENCE, { recursive: true })
+for (const [name, text] of Object.entries(await referencePages())) writeFileSync(new URL(name, REFERENCE), text)
