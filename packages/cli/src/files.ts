@@ -11,8 +11,8 @@ export interface NewFile {
 }
 
 /**
- * Writes all files or none: a reader sees each as it was or as it is now, never a part, whatever fails in between. All
- * are on disk under other names before the first takes its place.
+ * Writes files so that a reader sees each as it was or as it is now, never a part. All are on disk under other names
+ * before the first takes its place, so that a full disk or a forbidden folder changes none.
  *
  * @throws Refusal `file_unwritable`
  */

@@ -42,6 +42,9 @@ export const refuse = (code: string, detail: string, options?: { cause?: unknown
 const PASSING = ['server_unreachable', 'authority_unreachable', 'not_ready', 'store_unavailable', 'rate_limited']
 const MISUSE = ['usage_invalid', 'config_invalid']
 
+/** Whether the same call may succeed later. */
+export const isPassing = (error: unknown): boolean => error instanceof Refusal && PASSING.includes(error.problem.code)
+
 /** Any error as a problem, and how the program ends with it. */
 export async function problemOf(error: unknown): Promise<{ problem: Problem; exit: Exit }> {
   if (error instanceof Misuse) return { problem: await misuseProblem(error), exit: 'misuse' }

@@ -6,7 +6,7 @@ import { command, flag, type Invocation, number, type Outcome, text } from '../c
 import { visible } from '../layout.ts'
 import { PAGE } from '../listing.ts'
 import type { Paint } from '../paint.ts'
-import { Misuse } from '../problem.ts'
+import { isPassing, Misuse } from '../problem.ts'
 
 const FILTER = {
   tenant: text('TENANT', 'Only of this tenant'),
@@ -34,7 +34,7 @@ export const events = command({
     { line: 'lanyard events --follow --json | jq .type', does: 'For a program: one JSON object to a line.' },
   ],
   wraps: 'GET /v1/events',
-  run: async ({ options, io, emit }) => {
+  run: async ({ options, io, emit, note }) => {
     const { tenant, agent, type, since, until, limit, cursor } = options
     if (options.follow && (until !== undefined || cursor !== undefined))
       throw new Misuse('--follow goes with neither --until nor --cursor')
@@ -42,7 +42,7 @@ export const events = command({
     const query = { tenant, agent, type, since, until, limit, cursor }
     if (!options.follow) return page(await api.call('GET /v1/events', { query }))
     const interval = (options.interval ?? 2) * 1000
-    await follow(api, { tenant, agent, type, since }, interval, io.stopped(), emit)
+    await follow(api, { tenant, agent, type, since }, { interval, stopped: io.stopped(), emit, note })
     return undefined
   },
 })
@@ -75,19 +75,23 @@ interface Filter {
   readonly since?: string | undefined
 }
 
-/** Looks again and again. An event is known by its id, since two may have the same time. */
-async function follow(
-  api: ApiClient,
-  filter: Filter,
-  interval: number,
-  stopped: AbortSignal,
-  emit: Invocation['emit'],
-): Promise<void> {
+interface Following extends Pick<Invocation, 'emit' | 'note'> {
+  /** Milliseconds. */
+  readonly interval: number
+  readonly stopped: AbortSignal
+}
+
+/** Looks again and again, also while the authority is away. An event is known by its id, since two may have the same time. */
+async function follow(api: ApiClient, filter: Filter, { interval, stopped, emit, note }: Following): Promise<void> {
   let since = filter.since
   let shown = new Set<string>()
   while (!stopped.aborted) {
-    const fresh = (await allSince(api, { ...filter, since }, shown)).reverse()
-    for (const event of fresh) emit({ json: event, text: paint => line(event, paint) })
+    const fresh = await allSince(api, { ...filter, since }, shown).catch(error => {
+      if (!isPassing(error)) throw error
+      note(`${error.message}; trying again`)
+      return []
+    })
+    for (const event of fresh.reverse()) emit({ json: event, text: paint => line(event, paint) })
     const last = fresh.at(-1)
     if (last) {
       const same = fresh.filter(event => event.at === last.at).map(event => event.id)

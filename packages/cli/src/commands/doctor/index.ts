@@ -48,10 +48,11 @@ async function checkSettings(data: string | undefined, file: string | undefined,
   try {
     const loaded = loadConfig({ flags: { data }, file, env: io.env, cwd: io.cwd })
     const { host, port } = loaded.config.listen
+    const here = existsSync(loaded.config.data)
     const called = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
     return {
-      findings: [finding('config_usable', 'ok', loaded.file ?? 'the usual settings')],
-      data: existsSync(loaded.config.data) ? loaded.config.data : null,
+      findings: here || loaded.file ? [finding('config_usable', 'ok', loaded.file ?? 'the usual settings')] : [],
+      data: here ? loaded.config.data : null,
       url: `https://${called.includes(':') ? `[${called}]` : called}:${port}`,
     }
   } catch (error) {

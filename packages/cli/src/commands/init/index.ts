@@ -42,6 +42,7 @@ export const init = command({
     if (ask) await askAll(answers, ask)
     // All of it is judged before anything is written.
     const { config } = loadConfig({ flags: answers, env: io.env, file: null, cwd: io.cwd })
+    if (config.keys === 'memory') throw new Misuse('--keys memory leaves nothing to initialise: use `lanyard up`')
     // The file counts paths from its own folder, options count them from here.
     if (dirname(file) !== io.cwd) answers.data = config.data
     const passphraseFile = await makePassphrase(options['passphrase-out'] as string | undefined, ask, io)
