@@ -9,17 +9,24 @@ export function programName(env: Readonly<Record<string, string | undefined>>): 
 
 type Started = Pick<RunningServer, 'url' | 'rootSha256' | 'adminKeyFile'>
 
-/** Lines to paste into another terminal, from the server that runs to the first certificate. */
+/**
+ * Lines to paste into another terminal, from the server that runs to the first certificate; only the first of them where
+ * the admin key is no longer in the data folder, since its owner has been here before.
+ */
 export function firstSteps(server: Started, env: Readonly<Record<string, string | undefined>>, paint: Paint): string {
   const name = programName(env)
-  const key = server.adminKeyFile ?? 'FILE'
-  const lines = [
-    `${name} bootstrap --url ${server.url} --fingerprint ${server.rootSha256} --api-key-file ${quoted(key)}`,
-    `${name} tenant create acme`,
-    `${name} agent create acme planner`,
-    `${name} cert request --tenant acme --agent planner --out ./planner`,
-    `${name} inspect ./planner/svid.pem`,
-  ]
+  const { url, rootSha256, adminKeyFile: key } = server
+  const trust = `${name} bootstrap --url ${url} --fingerprint ${rootSha256}`
+  const lines =
+    key === null
+      ? [trust]
+      : [
+          `${trust} --api-key-file ${quoted(key)}`,
+          `${name} tenant create acme`,
+          `${name} agent create acme planner`,
+          `${name} cert request --tenant acme --agent planner --out ./planner`,
+          `${name} inspect ./planner/svid.pem`,
+        ]
   return [paint.faint('In another terminal:'), ...lines.map(line => `  ${line}`)].join('\n')
 }
 
