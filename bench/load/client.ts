@@ -47,7 +47,7 @@ export class Tally {
 const tell = (word: Word) => process.send?.(word)
 
 export const connect = (url: string, rootPem: string) =>
-  new Client(url, { connect: { ca: rootPem }, pipelining: 1, keepAliveTimeout: 60_000 })
+  new Client(url, { allowH2: false, connect: { ca: rootPem }, pipelining: 1, keepAliveTimeout: 60_000 })
 
 /** Posts JSON on one connection; gives the problem's code, or null when it was accepted. */
 export async function post(client: Client, path: string, authorization: string, body: string) {

@@ -70,7 +70,7 @@ async function renewUntilAccepted(
 /** One renewal on a connection of its own. */
 export async function renewOnce(url: string, rootPem: string, held: Held, next: KeyAndCsr) {
   const key = held.key.export({ type: 'pkcs8', format: 'pem' }) as string
-  const client = new Client(url, { connect: { ca: rootPem, cert: held.cert, key } })
+  const client = new Client(url, { allowH2: false, connect: { ca: rootPem, cert: held.cert, key } })
   try {
     const { code, text } = await post(client, '/v1/agent/auth/cert', '', JSON.stringify({ csr: next.csrPem }))
     return { code, cert: code === null ? certOf(text) : '' }

@@ -52,12 +52,12 @@ export interface UpOptions {
 export async function lanyardUp({ data, flags = [], env = {}, prefix = [] }: UpOptions = {}): Promise<LanyardUp> {
   const folder = data ?? join(mkdtempSync(join(tmpdir(), 'lanyard-up-')), 'data')
   const up = ['up', '--json', '--data', folder, '--listen', '127.0.0.1:0', '--log-level', 'warn', ...flags]
-  const [command, ...args] = [...prefix, process.execPath, '--disable-warning=ExperimentalWarning', MAIN, ...up]
+  const [command, ...args] = [...prefix, process.execPath, ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/cpuprof2'] : []), '--disable-warning=ExperimentalWarning', MAIN, ...up]
   const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
   const ready = await readyLine(child)
   const rootPem = readFileSync(ready.root_file, 'utf8')
   const adminKey = readFileSync(ready.admin_key_file, 'utf8').trim()
-  const dispatcher = new Agent({ connect: { ca: rootPem }, connections: 32 })
+  const dispatcher = new Agent({ allowH2: false, connect: { ca: rootPem }, connections: 32 })
 
   const ask: LanyardUp['ask'] = async (method, path, body, key = adminKey) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
