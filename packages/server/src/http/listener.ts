@@ -117,7 +117,8 @@ export class Listener implements HttpServer {
     this.#gate('secureConnection', socket => this.#shookHands(socket as TLSSocket))
     this.#server.on('tlsClientError', (_error, socket) => {
       const connection = this.#admission.find(socket)
-      if (connection) this.#admission.handshakeFailed(connection)
+      // Once a cipher is agreed on, this was no mistake such as plain HTTP on this port.
+      if (connection && socket.getCipher()?.name) this.#admission.handshakeFailed(connection)
       socket.destroy()
     })
   }
