@@ -19,6 +19,7 @@ export {
   type ConnectOptions,
   Identity,
   type PeerChoice,
+  type PeerInit,
   type ServeOptions,
 } from './identity/identity.ts'
 export type { IdentityKeyType } from './identity/keys.ts'

@@ -43,7 +43,7 @@ export function refuseRequest(refusal: Refusal, request: IncomingMessage, respon
   // Counts as reading, without reading: else Node would pull the whole body off the wire after the answer.
   request.read(0)
   request.on('error', () => {})
-  linger(request.socket)
+  linger(request)
   const body = bodyOf(refusal)
   response.writeHead(statusOf(refusal), { ...headersOf(body), connection: 'close' })
   response.end(body)
@@ -57,9 +57,8 @@ export function refuseUpgrade(refusal: Refusal, socket: Duplex): void {
     ([name, value]) => `${name}: ${value}\r\n`,
   )
   socket.on('error', () => {})
-  linger(socket)
   socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`)
-  socket.end(body, () => (socket as { destroySoon?(): void }).destroySoon?.())
+  socket.end(body, () => socket.destroy())
 }
 
 /** Refuses a stream of HTTP/2, its body unread, and takes no more streams on its connection. */
@@ -78,13 +77,15 @@ export function refuseCompat(refusal: Refusal, request: Http2ServerRequest, _res
 }
 
 /**
- * Gives the client time to read the answer: closing a socket that holds unread data makes the kernel send a reset,
- * which can overtake the answer (RFC 9112, 9.6).
+ * Where a body is still to come, gives the client time to read the answer: closing a socket that holds unread data makes
+ * the kernel send a reset, which can overtake the answer (RFC 9112, 9.6).
  */
-function linger(socket: Duplex): void {
-  const polite = socket as Duplex & { destroySoon?: () => void }
-  polite.destroySoon = () => {
+function linger(request: IncomingMessage): void {
+  const { socket } = request
+  // Node calls it once the answer is written.
+  socket.destroySoon = () => {
     socket.end()
-    setTimeout(() => socket.destroy(), LINGER_MS).unref()
+    if (request.complete) socket.destroy()
+    else setTimeout(() => socket.destroy(), LINGER_MS).unref()
   }
 }

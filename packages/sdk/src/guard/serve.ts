@@ -52,8 +52,8 @@ function warn(error: unknown): void {
 }
 
 /** A server that listens. */
-export interface Serving {
-  readonly server: Server | Http2SecureServer
+export interface Serving<S extends Server | Http2SecureServer = Server> {
+  readonly server: S
   readonly host: string
   readonly port: number
   /** `https://host:port`. */
@@ -62,9 +62,13 @@ export interface Serving {
   close(): Promise<void>
 }
 
-export async function listen(server: Server | Http2SecureServer, host: string, port: number): Promise<Serving> {
+export async function listen<S extends Server | Http2SecureServer>(
+  server: S,
+  host: string,
+  port: number,
+): Promise<Serving<S>> {
   const sessions = new Set<ServerHttp2Session>()
-  ;(server as Http2SecureServer).on('session', session => {
+  server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
   })
@@ -83,6 +87,7 @@ export async function listen(server: Server | Http2SecureServer, host: string, p
     url: `https://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     close: () =>
       new Promise((resolve, reject) => {
+        if (!server.listening) return resolve()
         server.close(error => (error ? reject(error) : resolve()))
         if ('closeIdleConnections' in server) server.closeIdleConnections()
         for (const session of sessions) session.close()

@@ -3,7 +3,7 @@ import type { Http2SecureServer } from 'node:http2'
 import type { Agent, Server } from 'node:https'
 import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls'
 import type { SpiffeId } from '@lanyard/protocol'
-import { type Dispatcher, type RequestInit, type Response, fetch as undiciFetch } from 'undici'
+import { type Dispatcher, FormData, type RequestInit, type Response, fetch as undiciFetch } from 'undici'
 import { codeOf, IdentityError } from '../errors.ts'
 import { type Authorizer, requireAuthorizer } from '../guard/authorizer.ts'
 import { Door } from '../guard/door.ts'
@@ -30,6 +30,11 @@ const RECOVERY_MS = 15_000
 /** Whom to talk to. There is no default. */
 export interface PeerChoice {
   readonly peer: Authorizer
+}
+
+/** What `fetch` takes, and whom to talk to. */
+export interface PeerInit extends Omit<RequestInit, 'body' | 'dispatcher'>, PeerChoice {
+  readonly body?: RequestInit['body'] | globalThis.FormData
 }
 
 /** Whom to answer. There is no default. */
@@ -149,10 +154,11 @@ export class Identity extends EventEmitter<IdentityEvents> {
    *   `peer_closed`, `url_not_https`, `identity_expired`, `identity_closed`
    * @throws TypeError without `peer`, and as `fetch` does
    */
-  async fetch(url: string | URL, init: RequestInit & PeerChoice): Promise<Response> {
-    const { peer, ...rest } = (init ?? {}) as RequestInit & PeerChoice
+  async fetch(url: string | URL, init: PeerInit): Promise<Response> {
+    const { peer, body, ...rest } = (init ?? {}) as PeerInit
+    const dispatcher = this.dispatcher({ peer })
     try {
-      return await undiciFetch(url, { ...rest, dispatcher: this.dispatcher({ peer }) })
+      return await undiciFetch(url, { ...rest, ...(body === undefined ? {} : { body: ownForm(body) }), dispatcher })
     } catch (error) {
       // fetch wraps whatever failed below into "fetch failed".
       throw error instanceof TypeError && error.cause instanceof IdentityError ? error.cause : error
@@ -188,11 +194,16 @@ export class Identity extends EventEmitter<IdentityEvents> {
    *
    * @throws TypeError without `allow`
    */
-  async serve(options: ServeOptions, handler: Handler): Promise<Serving> {
+  async serve(options: ServeOptions & { readonly http2: true }, handler: Handler): Promise<Serving<Http2SecureServer>>
+  async serve(options: ServeOptions & { readonly http2?: false }, handler: Handler): Promise<Serving>
+  async serve(options: ServeOptions, handler: Handler): Promise<Serving<Server | Http2SecureServer>> {
     return listen(this.createServer(options, handler), options.host ?? '127.0.0.1', options.port ?? 0)
   }
 
   /** The server of {@link serve}, not listening yet. */
+  createServer(options: AllowChoice & ServerChoice & { readonly http2: true }, handler: Handler): Http2SecureServer
+  createServer(options: AllowChoice & ServerChoice & { readonly http2?: false }, handler: Handler): Server
+  createServer(options: AllowChoice & ServerChoice, handler: Handler): Server | Http2SecureServer
   createServer(options: AllowChoice & ServerChoice, handler: Handler): Server | Http2SecureServer {
     return this.protect(makeServer(this.serverOptions(), options, handler), options)
   }
@@ -284,6 +295,17 @@ export class Identity extends EventEmitter<IdentityEvents> {
       cancel()
     }
   }
+}
+
+/** undici knows its own forms alone, not those of the undici that Node has built in. */
+function ownForm(body: PeerInit['body']): Exclude<RequestInit['body'], undefined> {
+  if (!(body instanceof globalThis.FormData)) return (body ?? null) as Exclude<RequestInit['body'], undefined>
+  const form = new FormData()
+  for (const [name, value] of body) {
+    if (typeof value === 'string') form.append(name, value)
+    else form.append(name, value, value.name)
+  }
+  return form
 }
 
 function closed(): IdentityError {

@@ -33,6 +33,7 @@ const NOBODY: SvidListener = { onRenewed() {}, onFailing() {}, onLost() {} }
 export class Renewal implements SvidSource {
   readonly #ports: RenewalPorts
   readonly #alarm: Alarm
+  readonly #keyAlarm: Alarm
   readonly #stopped = new AbortController()
   #listener = NOBODY
   #svid: Svid | null = null
@@ -42,12 +43,13 @@ export class Renewal implements SvidSource {
   #tokensRefused = 0
   #failures = 0
   #ttlSec: number | undefined
-  /** The authority asked not to be asked before. */
+  /** The authority asked not to be asked before: by the steady clock, which nobody can set. */
   #notBefore = 0
 
   constructor(ports: RenewalPorts) {
     this.#ports = ports
     this.#alarm = new Alarm(ports.time)
+    this.#keyAlarm = new Alarm(ports.time)
     this.#ttlSec = ports.ttlSec
   }
 
@@ -72,6 +74,7 @@ export class Renewal implements SvidSource {
 
   stop(): void {
     this.#alarm.clear()
+    this.#keyAlarm.clear()
     this.#stopped.abort(new IdentityError('identity_closed', 'the identity was closed'))
   }
 
@@ -79,7 +82,8 @@ export class Renewal implements SvidSource {
     this.#alarm.clear()
     const { time } = this.#ports
     const { signal } = this.#stopped
-    if (this.#notBefore > time.now()) await pause(time, this.#notBefore - time.now(), signal)
+    const early = this.#notBefore - time.monotonic()
+    if (early > 0) await pause(time, early, signal)
     try {
       signal.throwIfAborted()
       this.#pending ??= await this.#prepare()
@@ -119,11 +123,9 @@ export class Renewal implements SvidSource {
   }
 
   #schedule(renewAt: number): void {
-    const { time, keys } = this.#ports
-    this.#alarm.set(Math.max(time.now(), renewAt - KEY_LEAD_MS), () => {
-      keys.prepare()
-      this.#alarm.set(renewAt, () => this.#renewQuietly())
-    })
+    // Both are set now: a clock that is set back in between must not put the second one off.
+    this.#keyAlarm.set(renewAt - KEY_LEAD_MS, () => this.#ports.keys.prepare())
+    this.#alarm.set(renewAt, () => this.#renewQuietly())
   }
 
   /** Its failure was told already. */
@@ -139,8 +141,8 @@ export class Renewal implements SvidSource {
       return
     }
     const { time, random } = this.#ports
-    if (error.retryAfter !== null) this.#notBefore = time.now() + error.retryAfter
-    const retryAt = Math.max(time.now() + backoff(this.#failures, random), this.#notBefore)
+    if (error.retryAfter !== null) this.#notBefore = time.monotonic() + error.retryAfter
+    const retryAt = time.now() + Math.max(backoff(this.#failures, random), this.#notBefore - time.monotonic())
     this.#alarm.set(retryAt, () => this.#renewQuietly())
     this.#listener.onFailing(error, retryAt, this.#failures)
   }

@@ -1,10 +1,10 @@
 import { Dispatcher, errors } from 'undici'
-import { IdentityError } from '../errors.ts'
+import { codeOf, IdentityError } from '../errors.ts'
 import type { Authorizer } from '../guard/authorizer.ts'
 import type { Connection, Pool } from './pool.ts'
-import { Relay } from './relay.ts'
+import { Relay, StableController } from './relay.ts'
 
-/** Connections tried for one request that was never sent on any of them. */
+/** Connections tried for one request. */
 const MAX_TRIES = 3
 
 /**
@@ -23,7 +23,7 @@ export class PeerDispatcher extends Dispatcher {
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    void this.#dispatch(options, handler, 1)
+    void this.#dispatch({ options, handler, controller: new StableController(), attempt: 1 })
     return true
   }
 
@@ -46,38 +46,56 @@ export class PeerDispatcher extends Dispatcher {
     return callback ? this.close(callback) : this.close()
   }
 
-  async #dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, attempt: number) {
+  async #dispatch(sending: Sending): Promise<void> {
+    const { options, handler, attempt } = sending
     try {
       if (this.#closed) throw new errors.ClientClosedError()
       const connection = await this.#pool.lend(originOf(options), this.#authorizer, attempt > 1)
-      this.#send(connection, options, handler, attempt)
+      this.#send(connection, sending)
     } catch (error) {
-      fail(handler, error as Error)
+      handler.onResponseError?.(sending.controller, error as Error)
     }
   }
 
-  #send(
-    connection: Connection,
-    options: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
-    attempt: number,
-  ): void {
+  #send(connection: Connection, sending: Sending): void {
     const { client, fresh, origin } = connection
-    // In the next microtask undici has let go of the connection.
-    const giveBack = () => queueMicrotask(() => this.#pool.giveBack(connection))
-    const relay = new Relay(handler, {
-      done: giveBack,
-      unsent: error => {
-        giveBack()
+    const { options, handler, controller, attempt } = sending
+    const relay = new Relay(handler, controller, {
+      // In the next microtask undici has let go of the connection.
+      done: () => queueMicrotask(() => this.#pool.giveBack(connection)),
+      failed: (error, sent) => {
         const gone = client.destroyed || connection.session.socket.destroyed
-        if (gone && attempt < MAX_TRIES) void this.#dispatch(options, handler, attempt + 1)
-        else fail(handler, error)
+        const again = gone && attempt < MAX_TRIES && (!sent || (!fresh && isClosed(error) && isRepeatable(options)))
+        if (again) void this.#dispatch({ ...sending, attempt: attempt + 1 })
+        return again
       },
       explain: error => (fresh ? explain(error, connection) : error),
     })
     // A constant name: undici would leave the connection when the Host header of a request names another.
     client.dispatch({ ...options, origin, servername: 'peer' } as Dispatcher.DispatchOptions, relay)
   }
+}
+
+/** A request on its way. */
+interface Sending {
+  readonly options: Dispatcher.DispatchOptions
+  readonly handler: Dispatcher.DispatchHandler
+  readonly controller: StableController
+  readonly attempt: number
+}
+
+/**
+ * Whether a request that may have left can be sent again: a safe one without a body, which an idle connection that the
+ * server was just closing has lost (RFC 9110, 9.2.2).
+ */
+function isRepeatable({ method, body, upgrade }: Dispatcher.DispatchOptions): boolean {
+  return (
+    (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') && (body === null || body === undefined) && !upgrade
+  )
+}
+
+function isClosed(error: Error): boolean {
+  return 'code' in error && /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/.test(String(error.code))
 }
 
 function originOf({ origin }: Dispatcher.DispatchOptions): URL {
@@ -87,18 +105,13 @@ function originOf({ origin }: Dispatcher.DispatchOptions): URL {
   return url
 }
 
-function fail(handler: Dispatcher.DispatchHandler, error: Error): void {
-  // As undici does for a request that never had a connection: there is no controller.
-  handler.onResponseError?.(null as unknown as Dispatcher.DispatchController, error)
-}
-
 /**
  * Under TLS 1.3 a handshake ends for the client before the server has judged it: a server that refuses the certificate
  * shows itself in place of the first answer.
  */
 function explain(error: Error, { session }: Connection): Error {
-  const code = 'code' in error ? String(error.code) : ''
-  if (!/^(ERR_SSL_|ECONNRESET|EPIPE|UND_ERR_SOCKET)/.test(code)) return error
+  const code = codeOf(error)
+  if (!code.startsWith('ERR_SSL_') && !isClosed(error)) return error
   return new IdentityError('peer_closed', `${session.peer.id} closed the connection before its first answer: ${code}`, {
     cause: error,
   })

@@ -1,34 +1,92 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
 export interface RelayEvents {
   /** The request ended, in whatever way; the connection may be used again unless it is gone. */
   done(): void
-  /** The request failed before a byte of it was sent; nothing was told to the handler. */
-  unsent(error: Error): void
+  /**
+   * The request failed without an answer; `sent` tells whether a byte of it may have left. True when it is tried again:
+   * then the handler hears nothing of this failure.
+   */
+  failed(error: Error, sent: boolean): boolean
   /** Makes an error that the caller understands of one that came before any answer. */
   explain(error: Error): Error
 }
 
-/** Passes what happens to a request on to its handler, except a failure from before it was sent. */
-export class Relay implements Dispatcher.DispatchHandler {
-  readonly #handler: Dispatcher.DispatchHandler
+/** A controller that stays the same for the handler while its request moves to another connection. */
+export class StableController implements Dispatcher.DispatchController {
+  #current: Dispatcher.DispatchController | null = null
+
+  /** Whether a handler has it already. */
+  get given(): boolean {
+    return this.#current !== null
+  }
+
+  follow(controller: Dispatcher.DispatchController): this {
+    this.#current = controller
+    return this
+  }
+
+  get aborted(): boolean {
+    return this.#current?.aborted ?? false
+  }
+
+  get paused(): boolean {
+    return this.#current?.paused ?? false
+  }
+
+  get reason(): Error | null {
+    return this.#current?.reason ?? null
+  }
+
+  get rawHeaders(): Buffer[] | string[] | IncomingHttpHeaders | null {
+    return this.#current?.rawHeaders ?? null
+  }
+
+  get rawTrailers(): Buffer[] | string[] | IncomingHttpHeaders | null {
+    return this.#current?.rawTrailers ?? null
+  }
+
+  abort(reason: Error): void {
+    this.#current?.abort(reason)
+  }
+
+  pause(): void {
+    this.#current?.pause()
+  }
+
+  resume(): void {
+    this.#current?.resume()
+  }
+}
+
+type Handler = Dispatcher.DispatchHandler
+type Controller = Dispatcher.DispatchController
+
+/** Passes what happens to a request on one connection to its handler, unless the request is tried on another one. */
+export class Relay implements Handler {
+  readonly #handler: Handler
+  readonly #controller: StableController
   readonly #events: RelayEvents
-  #started = false
+  #sent = false
   #answered = false
 
-  constructor(handler: Dispatcher.DispatchHandler, events: RelayEvents) {
+  constructor(handler: Handler, controller: StableController, events: RelayEvents) {
     this.#handler = handler
+    this.#controller = controller
     this.#events = events
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    this.#started = true
-    this.#handler.onRequestStart?.(controller, context)
+  onRequestStart(controller: Controller, context: unknown): void {
+    this.#sent = true
+    const again = this.#controller.given
+    this.#controller.follow(controller)
+    if (!again) this.#handler.onRequestStart?.(this.#controller, context)
   }
 
-  onRequestUpgrade(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>): void {
+  onRequestUpgrade(...[, ...details]: Parameters<NonNullable<Handler['onRequestUpgrade']>>): void {
     this.#answered = true
-    this.#handler.onRequestUpgrade?.(...args)
+    this.#handler.onRequestUpgrade?.(this.#controller, ...details)
     this.#events.done()
   }
 
@@ -37,25 +95,24 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#handler.onResponseStarted?.()
   }
 
-  onResponseStart(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
+  onResponseStart(...[, ...details]: Parameters<NonNullable<Handler['onResponseStart']>>): void {
     this.#answered = true
-    this.#handler.onResponseStart?.(...args)
+    this.#handler.onResponseStart?.(this.#controller, ...details)
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#handler.onResponseData?.(controller, chunk)
+  onResponseData(_controller: Controller, chunk: Buffer): void {
+    this.#handler.onResponseData?.(this.#controller, chunk)
   }
 
-  onResponseEnd(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
-    this.#handler.onResponseEnd?.(...args)
+  onResponseEnd(...[, ...details]: Parameters<NonNullable<Handler['onResponseEnd']>>): void {
+    this.#handler.onResponseEnd?.(this.#controller, ...details)
     this.#events.done()
   }
 
-  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#started) {
-      this.#handler.onResponseError?.(controller, this.#answered ? error : this.#events.explain(error))
-      this.#events.done()
-    } else this.#events.unsent(error)
+  onResponseError(_controller: Controller, error: Error): void {
+    this.#events.done()
+    if (!this.#answered && !this.#controller.aborted && this.#events.failed(error, this.#sent)) return
+    this.#handler.onResponseError?.(this.#controller, this.#answered ? error : this.#events.explain(error))
   }
 
   onBodySent(chunk: Buffer): void {

@@ -32,6 +32,8 @@ interface Lineage {
   frozen: boolean
 }
 
+const LOCALHOST = { dns: ['localhost'], ip: [Uint8Array.of(127, 0, 0, 1)] }
+
 /**
  * A small authority that works: real certificates over real TLS, one key for each token, one child for each certificate.
  * What it does not have is a store, tenants and people.
@@ -42,6 +44,8 @@ export class FakeAuthority {
   readonly mishaps: Mishap[] = []
   ttlSec = 300
   keyPolicy: 'rsa-only' | 'modern' = 'modern'
+  /** Another agent that renewals are answered for. */
+  actAs: string | null = null
   /** Added to the clock that its clients have, in milliseconds. */
   skew = 0
   readonly #time: TimeSource
@@ -67,7 +71,7 @@ export class FakeAuthority {
     )
   }
 
-  static async start(time: TimeSource, names = { dns: ['localhost'], ip: [Uint8Array.of(127, 0, 0, 1)] }) {
+  static async start(time: TimeSource, names: { dns: string[]; ip: Uint8Array[] } = LOCALHOST) {
     const authority = new FakeAuthority(time, names)
     await authority.#listen(0)
     return authority
@@ -168,7 +172,7 @@ export class FakeAuthority {
 
   #sign(lineage: Lineage, spki: Uint8Array, ttlSec: number) {
     const at = Math.floor(this.#now() / 1000)
-    const spiffeId = this.ca.id('acme', lineage.agent)
+    const spiffeId = this.ca.id('acme', this.actAs ?? lineage.agent)
     const leaf = this.ca.leaf({ spki, uri: [spiffeId], notBefore: at - 10, notAfter: at + ttlSec - 1 })
     this.#certificates.set(leaf.serialHex, lineage)
     lineage.newest = leaf.serialHex
