@@ -5,7 +5,7 @@ import type { ChainName, OpenStore } from './ports.ts'
 import type { RowContext } from './rows/context.ts'
 
 /** Rows that one group removes at most: a few milliseconds, in which nothing else is answered. */
-const BATCH = 500
+const BATCH = 100
 
 /** A lineage outlives its end by a day, so that the certificates it names have left before it. */
 const LINEAGE_MS = 86_400_000

@@ -11,7 +11,7 @@ import { chainedEvent } from './rows/events.ts'
 import { headRows } from './rows/heads.ts'
 
 /** Rows that one read takes at most. */
-const BATCH = 500
+const BATCH = 200
 
 interface Link {
   readonly seq: number

@@ -3,7 +3,7 @@ import type { Fields } from '../chains.ts'
 import { bytesOfHex, bytesOfThumbprint, hexOf, TIER_NUMBER, thumbprintOf, tierOf } from '../encoding.ts'
 import type { Statements } from '../statement.ts'
 
-/** From `certificates as c` joined as `certificatesOf` does. */
+/** From `certificates as c` with names. */
 export interface CertificateRow {
   place: number
   key_id: Uint8Array
@@ -29,12 +29,17 @@ export interface CertificateRow {
   hash: Uint8Array
 }
 
+/** Certificates by their own columns. */
+export const plainCertificates = ({ kysely }: Statements) => kysely.selectFrom('certificates as c')
+
 /** Certificates with the names that their numbers stand for. */
-export function certificatesOf({ kysely }: Statements) {
-  return kysely
-    .selectFrom('certificates as c')
-    .innerJoin('issuers as i', 'i.id', 'c.issuer_id')
+export const certificatesOf = (statements: Statements) => withNames(plainCertificates(statements))
+
+/** Adds to certificates the names that their numbers stand for. */
+export function withNames(certificates: ReturnType<typeof plainCertificates>) {
+  return certificates
     .innerJoin('agents as a', 'a.id', 'c.agent_id')
+    .innerJoin('issuers as i', 'i.id', 'c.issuer_id')
     .innerJoin('tenants as t', 't.id', 'c.tenant_id')
     .innerJoin('lineages as l', 'l.no', 'c.lineage_no')
     .select([

@@ -1,7 +1,8 @@
 import type { AgentKey, CertificateRows } from '@lanyard/authority'
 import { bytesOfHex, hexOf, numbersOfCursor } from '../encoding.ts'
-import { listCertificates } from './certificate-list.ts'
+import { listCertificates, type TimePlace } from './certificate-list.ts'
 import {
+  type CertificateRow,
   certificateOf,
   certificatesOf,
   chainedCertificate,
@@ -44,12 +45,16 @@ export function certificateRows(context: RowContext): CertificateRows {
     },
     *list(filter, page) {
       const before = page.after === null ? null : timePlaceOf(page.after)
-      const rows = yield* listCertificates(context, filter, before, page.limit + 1)
-      const { items, next } = pageOf(rows, page, row => `${row.issued_at}.${row.place}`)
+      const { rows, floor } = yield* listCertificates(context, filter, before, page.limit + 1)
+      const { items, next } = pageOf(rows, page, cursorOfRow, floor && cursorOf(floor))
       return { items: items.map(certificateOf), next }
     },
   }
 }
+
+const cursorOf = ({ at, place }: TimePlace) => `${at}.${place}`
+
+const cursorOfRow = ({ issued_at: at, place }: CertificateRow) => cursorOf({ at, place })
 
 function timePlaceOf(after: string) {
   const [at, place] = numbersOfCursor(after, 2)

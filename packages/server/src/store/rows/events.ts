@@ -8,7 +8,7 @@ import type { EventTable } from '../schema.ts'
 import { listCertificates, type TimePlace } from './certificate-list.ts'
 import { type CertificateRow, certificateOf } from './certificate-row.ts'
 import type { RowContext } from './context.ts'
-import { pageOf, requireOne } from './page.ts'
+import { EXAMINED_MAX, pageOf, requireOne } from './page.ts'
 
 /** What the audit chain covers: everything. The detail stands in the row as it was hashed. */
 export const chainedEvent = (event: Omit<NewEvent, 'detail'>, detail: string): Fields => [
@@ -56,9 +56,13 @@ export function eventRows(context: RowContext): EventRows {
   }
 }
 
-/** An event in the one order of both tables: newest first, then audit before issuance, then the later place. */
-interface Found extends TimePlace {
+/** A place in the one order of both tables: newest first, then audit before issuance, then the later place. */
+interface Position extends TimePlace {
   readonly chain: ChainName
+}
+
+/** An event at its place. */
+interface Found extends Position {
   readonly event: EventState
 }
 
@@ -67,31 +71,35 @@ function* listEvents(context: RowContext, filter: EventFilter, page: Page) {
   const after = page.after === null ? null : positionOf(page.after)
   const names = yield* instanceNames(context)
   const found: Found[] = []
+  let floor: Position | null = null
   if (filter.type !== 'cert.issued') {
-    const rows = yield* auditRows(context, filter, boundFor('audit', after), page.limit + 1)
+    const before = boundFor('audit', after)
+    const last = filter.type === undefined ? null : yield* lastExamined(context, filter, before)
+    const rows = yield* auditRows(context, filter, before, last, page.limit + 1)
+    floor = last && { ...last, chain: 'audit' }
     found.push(...rows.map(row => foundEvent(row, names)))
   }
   if (filter.type === undefined || filter.type === 'cert.issued') {
-    const rows = yield* listCertificates(context, filter, boundFor('issuance', after), page.limit + 1)
+    const { rows } = yield* listCertificates(context, filter, boundFor('issuance', after), page.limit + 1)
     found.push(...rows.map(row => foundCertificate(row, names)))
   }
-  const { items, next } = pageOf(found.sort(newestFirst), page, cursorOf)
+  const { items, next } = pageOf(found.sort(newestFirst), page, cursorOf, floor && cursorOf(floor))
   return { items: items.map(({ event }) => event), next }
 }
 
 const newestFirst = (a: Found, b: Found) =>
   b.at - a.at || Number(a.chain === 'issuance') - Number(b.chain === 'issuance') || b.place - a.place
 
-const cursorOf = ({ at, chain, place }: Found) => `${at}.${chain === 'audit' ? 0 : 1}.${place}`
+const cursorOf = ({ at, chain, place }: Position) => `${at}.${chain === 'audit' ? 0 : 1}.${place}`
 
-function positionOf(after: string): TimePlace & { chain: ChainName } {
+function positionOf(after: string): Position {
   const [at, chain, place] = numbersOfCursor(after, 3)
   if (chain !== 0 && chain !== 1) throw cursorInvalid()
   return { at: at!, chain: chain === 0 ? 'audit' : 'issuance', place: place! }
 }
 
 // At the time of the last item, the other chain's rows are either all still to come or all given already.
-function boundFor(chain: ChainName, after: (TimePlace & { chain: ChainName }) | null): TimePlace | null {
+function boundFor(chain: ChainName, after: Position | null): TimePlace | null {
   if (after === null || after.chain === chain) return after
   return { at: after.at, place: chain === 'issuance' ? Number.MAX_SAFE_INTEGER : -1 }
 }
@@ -102,27 +110,46 @@ function* instanceNames({ statements }: RowContext): Step<ReadonlyMap<number, st
 }
 
 function auditRows(
-  { statements }: RowContext,
-  { tenant, agent, type, since, until }: EventFilter,
+  context: RowContext,
+  filter: EventFilter,
   before: TimePlace | null,
+  floor: TimePlace | null,
   limit: number,
 ): Step<readonly EventTable[]> {
-  return statements.query(
-    statements.kysely
-      .selectFrom('events')
+  return context.statements.query(
+    walk(context, filter, before)
       .selectAll()
-      .$if(tenant !== undefined, q => q.where('tenant', '=', tenant!))
-      .$if(agent !== undefined, q => q.where('agent', '=', agent!))
-      .$if(type !== undefined, q => q.where('type', '=', type!))
-      .$if(since !== undefined, q => q.where('at', '>=', since!))
-      .$if(until !== undefined, q => q.where('at', '<', until!))
-      .$if(before !== null, q =>
-        q.where(eb => eb(eb.refTuple('at', 'place'), '<', eb.tuple(before!.at, before!.place))),
-      )
-      .orderBy('at', 'desc')
-      .orderBy('place', 'desc')
+      .$if(filter.type !== undefined, q => q.where('type', '=', filter.type!))
+      .$if(floor !== null, q => q.where(eb => eb(eb.refTuple('at', 'place'), '>=', eb.tuple(floor!.at, floor!.place))))
       .limit(limit),
   )
+}
+
+function* lastExamined(context: RowContext, filter: EventFilter, before: TimePlace | null): Step<TimePlace | null> {
+  const [last] = yield* context.statements.query(
+    walk(context, filter, before)
+      .select(['at', 'place'])
+      .offset(EXAMINED_MAX - 1)
+      .limit(1),
+  )
+  return last ?? null
+}
+
+// What an index can follow, in its order: all but the type.
+function walk({ statements }: RowContext, { tenant, agent, since, until }: EventFilter, before: TimePlace | null) {
+  const db = statements.kysely
+  return db
+    .selectFrom('events')
+    .$if(tenant !== undefined, q => q.where('tenant', '=', tenant!))
+    .$if(agent !== undefined, q => q.where('agent', '=', agent!))
+    .$if(agent !== undefined && tenant === undefined, q =>
+      q.where('tenant', 'in', db.selectFrom('tenants').select('tenant')),
+    )
+    .$if(since !== undefined, q => q.where('at', '>=', since!))
+    .$if(until !== undefined, q => q.where('at', '<', until!))
+    .$if(before !== null, q => q.where(eb => eb(eb.refTuple('at', 'place'), '<', eb.tuple(before!.at, before!.place))))
+    .orderBy('at', 'desc')
+    .orderBy('place', 'desc')
 }
 
 function foundEvent(row: EventTable, names: ReadonlyMap<number, string>): Found {
