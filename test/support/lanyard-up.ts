@@ -52,8 +52,8 @@ export interface UpOptions {
 export async function lanyardUp({ data, flags = [], env = {}, prefix = [] }: UpOptions = {}): Promise<LanyardUp> {
   const folder = data ?? join(mkdtempSync(join(tmpdir(), 'lanyard-up-')), 'data')
   const up = ['up', '--json', '--data', folder, '--listen', '127.0.0.1:0', '--log-level', 'warn', ...flags]
-  const [command, ...args] = [...prefix, process.execPath, ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/cpuprof2'] : []), '--disable-warning=ExperimentalWarning', MAIN, ...up]
-  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  const [command, ...args] = [...prefix, process.execPath, '--disable-warning=ExperimentalWarning', MAIN, ...up]
+  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const ready = await readyLine(child)
   const rootPem = readFileSync(ready.root_file, 'utf8')
   const adminKey = readFileSync(ready.admin_key_file, 'utf8').trim()
@@ -94,8 +94,10 @@ export async function lanyardUp({ data, flags = [], env = {}, prefix = [] }: UpO
 }
 
 async function readyLine(child: ChildProcess): Promise<Ready> {
-  const lines = createInterface(child.stdout!)
-  const line = await Promise.race([once(lines, 'line'), once(child, 'exit').then(([code]) => Number(code))])
-  if (typeof line === 'number') throw new Error(`lanyard up ended with ${line} before it was ready`)
-  return JSON.parse((line as [string])[0]) as Ready
+  // What it says matters only if it fails to start; unread, a full pipe would stop it.
+  let said = ''
+  child.stderr!.setEncoding('utf8').on('data', text => (said += text))
+  const line = await Promise.race([once(createInterface(child.stdout!), 'line'), once(child, 'exit')])
+  if (typeof line[0] !== 'string') throw new Error(`lanyard up ended with ${line[0]} before it was ready:\n${said}`)
+  return JSON.parse(line[0]) as Ready
 }
