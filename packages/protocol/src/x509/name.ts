@@ -1,4 +1,3 @@
-import { toHex } from '../bytes.ts'
 import type { DerReader } from '../der/reader.ts'
 import { isStringTag } from '../der/strings.ts'
 import { TAG } from '../der/tags.ts'
@@ -15,13 +14,8 @@ export interface NameAttribute {
 
 /** A distinguished name. */
 export interface Name {
-  /**
-   * The exact encoding. Names are the same when these bytes are: issuers copy them (RFC 5280, 4.1.2.6), and a comparison
-   * that folds case and blanks would let two readers disagree about who signed.
-   */
+  /** The exact encoding, to be copied into what this name issues. Chains compare names by `name-comparison.ts`. */
   readonly der: Uint8Array
-  /** Hex of `der`: the same for the same name, for maps and comparisons. */
-  readonly key: string
   readonly isEmpty: boolean
   /** In the order of the encoding, those of a multi-valued RDN one behind the other. */
   readonly attributes: readonly NameAttribute[]
@@ -33,7 +27,7 @@ export const EMPTY_NAME: Uint8Array = Uint8Array.of(TAG.sequence, 0)
 /** Reads a Name (RFC 5280, 4.1.2.4). Throws `der_*`, `name_malformed`. */
 export function readName(reader: DerReader): Name {
   const { bytes, value } = reader.recorded(names => names.each(TAG.sequence, readRdn))
-  return { der: bytes, key: toHex(bytes), isEmpty: value.length === 0, attributes: value.flat() }
+  return { der: bytes, isEmpty: value.length === 0, attributes: value.flat() }
 }
 
 function readRdn(reader: DerReader): NameAttribute[] {
