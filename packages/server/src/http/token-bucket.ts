@@ -20,7 +20,8 @@ export class TokenBucket {
       this.#tokens -= 1
       return 0
     }
-    return Math.ceil((1 - this.#tokens) / this.#perMs)
+    // Less a nanosecond, by which fractions may be off.
+    return Math.max(1, Math.ceil((1 - this.#tokens) / this.#perMs - 1e-6))
   }
 
   // A clock that was set back adds nothing and takes nothing away.
