@@ -28,13 +28,13 @@ test('a link depends on chain, instance, place, predecessor and every field', ()
   assert.equal(new Set(hashes).size, hashes.length)
 })
 
-test('heads that are taken back give the same place again', () => {
+test('heads that are put back give the same place again', () => {
   const chain = heads()
   chain.next('audit', ['kept'])
-  chain.mark()
+  const before = chain.standing
   const undone = chain.next('audit', ['undone'])
   chain.next('issuance', ['undone too'])
-  chain.restore()
+  chain.putBack(before)
   const again = chain.next('audit', ['undone'])
   assert.deepEqual(again, undone)
   assert.equal(chain.next('issuance', ['x']).place, 1)

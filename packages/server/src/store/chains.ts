@@ -20,43 +20,39 @@ export function linkHash(head: ChainHead, seq: number, fields: Fields): Buffer {
   return hash('sha256', JSON.stringify([`lanyard-${head.chain}-1`, head.instance, seq, head.hash, ...fields]), 'buffer')
 }
 
-interface Standing {
-  readonly seq: number
-  readonly hash: string
-}
+/** Where the chains of one writer stand, by their newest rows. */
+export type Standing = Readonly<Record<ChainName, { readonly seq: number; readonly hash: string }>>
 
 /**
- * The heads of the chains that one writer appends to, in memory: no statement is needed to find where a row goes. The
- * engine marks them when a transaction begins and takes them back when it is undone.
+ * The heads of the chains that one writer appends to, in memory: no statement is needed to find where a row goes. Whoever
+ * runs steps puts them back when a step or a transaction came to nothing, else the next row would follow one that is not there.
  */
 export class ChainHeads {
   readonly instance: string
   /** The short number of the instance. */
   readonly number: number
-  #heads: Readonly<Record<ChainName, Standing>>
-  #marked: Readonly<Record<ChainName, Standing>>
+  #standing: Standing
 
-  constructor(instance: string, number: number, heads: Record<ChainName, Standing>) {
+  constructor(instance: string, number: number, standing: Standing) {
     this.instance = instance
     this.number = number
-    this.#heads = heads
-    this.#marked = heads
+    this.#standing = standing
+  }
+
+  get standing(): Standing {
+    return this.#standing
+  }
+
+  putBack(standing: Standing): void {
+    this.#standing = standing
   }
 
   /** Links one row to the end of a chain. */
   next(chain: ChainName, fields: Fields): { place: number; hash: Uint8Array } {
-    const head = this.#heads[chain]
+    const head = this.#standing[chain]
     const seq = head.seq + 1
     const link = linkHash({ instance: this.instance, chain, ...head }, seq, fields)
-    this.#heads = { ...this.#heads, [chain]: { seq, hash: link.toString('hex') } }
+    this.#standing = { ...this.#standing, [chain]: { seq, hash: link.toString('hex') } }
     return { place: placeOf(this.number, seq), hash: link }
-  }
-
-  mark(): void {
-    this.#marked = this.#heads
-  }
-
-  restore(): void {
-    this.#heads = this.#marked
   }
 }

@@ -16,6 +16,8 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown }
 
 /** Steps in one transaction at most, so that one commit never holds the process for long. */
 const GROUP_MAX = 256
+/** How long the first write of a group waits at most for others, in milliseconds: about what ten certificates take. */
+const GATHER_MS = 2
 
 /**
  * The store on one SQLite connection. Everything runs synchronously: a group of writes is one block from BEGIN to
@@ -36,9 +38,11 @@ export class SqliteEngine implements Engine {
 
   async read<T>(step: () => Step<T>): Promise<T> {
     this.#requireOpen()
+    const standing = this.#heads.standing
     try {
       return runStep(step, this.#answerRead)
     } catch (error) {
+      this.#heads.putBack(standing)
       throw reasonOf(error)
     }
   }
@@ -63,13 +67,22 @@ export class SqliteEngine implements Engine {
     if (this.#closed) throw new LanyardError('store_unavailable', 'the store is closed')
   }
 
-  // After the poll phase: whatever arrived on the sockets in this turn of the event loop shares one commit.
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
+    this.#gather(0, performance.now())
+  }
+
+  // After the poll phase. As long as each turn of the event loop brings further writes, the group waits for the next
+  // one: a sync costs as much as several writes, and a busy server should share it among many. Alone, a write waits for
+  // one empty turn.
+  #gather(seen: number, since: number): void {
     setImmediate(() => {
+      const waiting = this.#queue.length
+      const growing = waiting > seen && waiting < GROUP_MAX && performance.now() - since < GATHER_MS
+      if (growing) return this.#gather(waiting, since)
       this.#scheduled = false
-      if (this.#queue.length > 0) this.#runGroup()
+      if (waiting > 0) this.#runGroup()
       if (this.#queue.length > 0) this.#schedule()
     })
   }
@@ -99,23 +112,26 @@ export class SqliteEngine implements Engine {
 
   // A step that refuses before it writes is an outcome like any other; all else undoes the transaction.
   #outcome(job: Job): Outcome {
+    const standing = this.#heads.standing
     try {
       return { value: runStep(job.step, this.#answer) }
     } catch (error) {
       if (error instanceof TornStep || error instanceof StatementFailed) throw error
+      // It may have taken a place for a row and then refused, or stumbled, before the insert.
+      this.#heads.putBack(standing)
       return { error }
     }
   }
 
   #transaction<T>(body: () => T): T {
     this.#begin()
-    this.#heads.mark()
+    const { standing } = this.#heads
     try {
       const value = body()
       this.#run('commit')
       return value
     } catch (error) {
-      this.#heads.restore()
+      this.#heads.putBack(standing)
       // SQLite undoes the transaction by itself after some errors, such as a full disk.
       if (this.#db.isTransaction) this.#run('rollback')
       throw error

@@ -69,6 +69,25 @@ export function groupsSuite(place: () => Place): void {
       assert.equal(to, 2)
     })
 
+    test('leave no gap in a chain where a step stumbles between its place and its row', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      const { store, rows } = open
+      const results = await Promise.allSettled([
+        store.write(() => rows.certificates.insert(certificate(1, { serial: 'not hex' }))),
+        store.write(() => rows.events.append(event({ actor: undefined as never }))),
+        store.read(() => rows.events.append(event())),
+        store.write(() => rows.certificates.insert(certificate(2))),
+        store.write(() => rows.events.append(event())),
+      ])
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['rejected', 'rejected', 'rejected', 'fulfilled', 'fulfilled'],
+      )
+      assert.equal((await open.verifyChain(open.instance, 'issuance')).to, 1)
+      assert.equal((await open.verifyChain(open.instance, 'audit')).to, 1)
+    })
+
     test('take more steps than fit into one', async t => {
       const open = await opened(t, place)
       await populate(open)
