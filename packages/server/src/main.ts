@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { type Act, type Clock, type Dice, eventOf } from '@lanyard/authority'
 import type { ServerConfig } from './config.ts'
 import { createHttp } from './http/create-http.ts'
 import type { Log } from './http/ports.ts'
 import { ensureAdminKey } from './instance/admin-key.ts'
+import { pooledDice } from './instance/dice.ts'
 import { httpParts } from './instance/http-parts.ts'
 import { startJobs } from './instance/jobs.ts'
 import { createLog } from './instance/log.ts'
@@ -97,7 +97,7 @@ type Parts = Required<Omit<ServerIo, 'env'>>
 const withDefaults = (config: ServerConfig, io: ServerIo): Parts => ({
   clock: io.clock ?? { now: () => Date.now() },
   timers: io.timers ?? systemTimers,
-  dice: io.dice ?? { bytes: length => new Uint8Array(randomBytes(length)) },
+  dice: io.dice ?? pooledDice(),
   log: io.log ?? createLog(config.log),
 })
 
