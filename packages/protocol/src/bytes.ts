@@ -49,6 +49,17 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** UTF-8 of a string; throws `utf8_invalid` for a lone surrogate. */
 export function encodeUtf8(text: string): Uint8Array {
+  // Nearly all that is encoded is ASCII, and on the way of every certificate.
+  const plain = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return encodeWide(text)
+    plain[i] = code
+  }
+  return plain
+}
+
+function encodeWide(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3)
   let at = 0
   for (let i = 0; i < text.length; i++) {
@@ -73,6 +84,10 @@ function writePoint(bytes: Uint8Array, at: number, point: number): number {
 
 /** The text of UTF-8 bytes; throws `utf8_invalid` for overlong forms, surrogates, and anything cut short (RFC 3629, 3). */
 export function decodeUtf8(bytes: Uint8Array): string {
+  return bytes.every(byte => byte < 0x80) ? asciiText(bytes) : decodeWide(bytes)
+}
+
+function decodeWide(bytes: Uint8Array): string {
   let text = ''
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at]!
