@@ -19,7 +19,8 @@ test('without a certificate: a TLS alert', async t => {
   socket.write(GET)
   // Under TLS 1.3 the client is told only after its own part is done.
   assert.equal(await answerOn(socket), 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
-  assert.deepEqual(seen, { requests: 0, connections: 0, refused: [] })
+  assert.deepEqual([seen.requests, seen.connections], [0, 0])
+  assert.match(`${seen.refused[0]?.error}`, /PEER_DID_NOT_RETURN_A_CERTIFICATE/)
 })
 
 test('an untrusted chain: closed before any handler hears of it', async t => {
@@ -29,7 +30,11 @@ test('an untrusted chain: closed before any handler hears of it', async t => {
     const socket = rawClient(port, svid)
     socket.write(GET)
     assert.doesNotMatch(await answerOn(socket), /HTTP/)
-    assert.equal(seen.requests, 0)
+    assert.deepEqual([seen.requests, seen.connections], [0, 0])
+    assert.deepEqual(
+      seen.refused.map(({ error }) => error.code),
+      ['peer_untrusted'],
+    )
   }
 })
 
@@ -80,6 +85,24 @@ test('a session is never resumed', async t => {
     assert.equal(again.isSessionReused(), false)
     again.destroy()
   }
+})
+
+test('a session that is resumed all the same is refused: nobody would have asked about its certificate', async t => {
+  const { port, server, identity, seen } = await bobServes(t)
+  const { secureOptions: _, ...withTickets } = identity.serverOptions()
+  server.setSecureContext(withTickets)
+  const alice = ca.svid(ALICE)
+  const first = rawClient(port, alice)
+  first.write(GET)
+  const [session] = await once(first, 'session')
+  first.destroy()
+  const again = rawClient(port, alice, { session })
+  again.write(GET)
+  assert.doesNotMatch(await answerOn(again), /HTTP/)
+  assert.deepEqual(
+    seen.refused.map(({ error }) => error.code),
+    ['session_resumed'],
+  )
 })
 
 test('trusted but not allowed: 403, the connection ends, nothing behind it is looked at', async t => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse, Http2Session, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
-import type { IdentityError } from '../errors.ts'
+import { codeOf, IdentityError } from '../errors.ts'
 import type { Local } from '../mtls/local.ts'
 import { provePeer } from '../mtls/peer.ts'
 import { bindSession, hasEnded, type Session, sessionOf } from '../mtls/session.ts'
@@ -46,6 +46,9 @@ export class Door {
     switch (event) {
       case 'secureConnection':
         return this.#admit(args[0] as TLSSocket)
+      case 'tlsClientError':
+        this.#local.refused(handshakeError(args[0] as Error, args[1] as TLSSocket), args[1] as TLSSocket)
+        return this.#pass(event, ...args)
       case 'session':
         if (this.#arriving !== null) bindSession(args[0] as Http2Session, this.#arriving)
         return this.#pass(event, ...args)
@@ -132,6 +135,12 @@ export class Door {
       return { code: 'peer_not_allowed', detail: `this service does not allow ${session.peer.id}` }
     }
   }
+}
+
+/** A handshake that Node ended: with what it holds against the certificate, where there was one. */
+function handshakeError(cause: Error, { authorizationError }: TLSSocket): IdentityError {
+  const why = authorizationError ? String(authorizationError) : codeOf(cause)
+  return new IdentityError('peer_untrusted', `the handshake of the peer failed: ${why}`, { cause })
 }
 
 function ended({ peer }: Session, now: number): Refusal {

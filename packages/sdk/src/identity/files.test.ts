@@ -43,6 +43,23 @@ test('files that are half replaced are read once more; what still does not fit i
   assert.equal(identity.svid.serial, first.serial)
 })
 
+test('files that nobody keeps fresh are told of once, and serve again when they are', async t => {
+  const time = new TestTime()
+  const { identity, folder } = await identityWith(t, ca.svid(ID), time)
+  const codes: string[] = []
+  identity.on('failing', ({ error }) => codes.push(error.code))
+  time.jump(600_000)
+  for (let i = 0; i < 3; i++) {
+    time.advance(5_000)
+    while (time.waiting === 0) await new Promise(resolve => setImmediate(resolve))
+  }
+  assert.deepEqual(codes, ['identity_expired'])
+  const renewed = once(identity, 'renewed')
+  await writeSvid(folder, ca.svid(ID))
+  time.advance(5_000)
+  await renewed
+})
+
 test('files of somebody else do not change who this is', async t => {
   const { identity, folder } = await identityWith(t, ca.svid(ID))
   await writeSvid(folder, ca.svid(ca.id('globex', 'eve')))

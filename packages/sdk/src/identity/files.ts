@@ -61,6 +61,8 @@ export class FileSource implements SvidSource {
   #seen = ''
   #reading: Promise<Svid> | null = null
   #failures = 0
+  /** Serial number of the certificate whose end was told. */
+  #told = ''
 
   constructor(files: SvidFiles, first: Svid, time: TimeSource, listener: SvidListener) {
     this.#files = files
@@ -89,6 +91,7 @@ export class FileSource implements SvidSource {
 
   /** Reads the files again when they were written since the last time. */
   async #look(): Promise<void> {
+    this.#checkEnd()
     const stamp = await this.#stamp()
     if (stamp === this.#seen) return
     await this.renew().then(
@@ -97,6 +100,16 @@ export class FileSource implements SvidSource {
       },
       () => {},
     )
+  }
+
+  /** Tells once that whoever keeps the files fresh has stopped. */
+  #checkEnd(): void {
+    const { serial, notAfter } = this.#current
+    if (this.#told === serial || !this.#current.hasEnded(this.#time.now())) return
+    this.#told = serial
+    const end = new Date(notAfter * 1000).toISOString()
+    const error = new IdentityError('identity_expired', `the certificate in ${this.#files.certificate} ended at ${end}`)
+    this.#listener.onFailing(error, this.#time.now() + LOOK_EVERY_MS, ++this.#failures)
   }
 
   async #stamp(): Promise<string> {

@@ -214,8 +214,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
   }
 
   /**
-   * Puts the checks of {@link serve} before a server made elsewhere with {@link serverOptions}, and renews its
-   * certificate. Handlers may be added before and after.
+   * Puts the checks of {@link serve} before a server made elsewhere with {@link serverOptions}, and keeps its certificate
+   * fresh. Handlers may be added before and after.
    *
    * @throws TypeError without `allow`, and for a server that speaks no TLS or listens already
    */
