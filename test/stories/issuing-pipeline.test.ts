@@ -250,3 +250,18 @@ test('a lifetime may be shorter, and is refused when longer or below the floor',
   await refused(story.ask(token, mine, 59), 'ttl_out_of_range')
   await story.close()
 })
+
+test('refusals of a known agent are told, once a minute each, with what came in between', async () => {
+  const story = await begin({ keyPolicy: 'rsa-only' })
+  const token = await story.bootstrap(INVOICE)
+  const forbidden = await csr('P-256')
+  for (let i = 0; i < 5; i++) await refused(story.ask(token, forbidden), 'key_type_forbidden')
+  story.clock.pass(60)
+  await refused(story.ask(token, forbidden), 'key_type_forbidden')
+  const told = (await story.events('cert.refused')).map(({ outcome, detail }) => ({ outcome, ...detail }))
+  assert.deepEqual(told, [
+    { outcome: 'refused', code: 'key_type_forbidden', more_since_last: 4 },
+    { outcome: 'refused', code: 'key_type_forbidden', more_since_last: 0 },
+  ])
+  await story.close()
+})

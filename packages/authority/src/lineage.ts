@@ -1,7 +1,9 @@
-import type { EventType } from '@lanyard/api'
-import { LanyardError } from '@lanyard/api'
+import { type EventType, LanyardError } from '@lanyard/api'
 import type { TokenCaller } from './caller.ts'
 import type { CertificateState, LineageState } from './ports.ts'
+
+/** A refusal whose event is recorded with it, in one transaction. */
+export class RecordedRefusal extends LanyardError {}
 
 /** What a request may become: the place of the new certificate in its lineage. */
 export interface Place {
@@ -51,7 +53,7 @@ export function placeByRenewal(lineage: LineageState, parent: CertificateState, 
   if (retry) return place(lineage.generation, parent.serial)
   return {
     kind: 'refusal',
-    error: new LanyardError(
+    error: new RecordedRefusal(
       'lineage_forked',
       `certificate ${parent.serial} of generation ${parent.generation} was renewed before with another key; the newest generation is ${lineage.generation}`,
     ),
@@ -68,7 +70,7 @@ const refusal = (
   event: EventType,
 ): Refusal => ({
   kind: 'refusal',
-  error: new LanyardError(code, detail),
+  error: new RecordedRefusal(code, detail),
   event,
   freeze: false,
 })

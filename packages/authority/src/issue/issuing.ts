@@ -17,6 +17,7 @@ import { type Clearance, check, type Grant, redeem } from './check.ts'
 import { inspect } from './inspect.ts'
 import type { X509Issuer } from './issuer.ts'
 import { recordIssue, type Signed } from './record.ts'
+import { Refusals, type RefusedRequest } from './refusals.ts'
 import type { Issued, IssueRequest } from './request.ts'
 
 /** What the pipeline works with. */
@@ -37,15 +38,32 @@ export interface IssuingPorts {
  */
 export class Issuing {
   readonly #ports: IssuingPorts
+  readonly #refusals: Refusals
 
   constructor(ports: IssuingPorts) {
     this.#ports = ports
+    this.#refusals = new Refusals(ports)
   }
 
   /**
-   * Issues one certificate, durably recorded when the promise is kept. Throws the codes of the route `issueCert`.
+   * Issues one certificate, durably recorded when the promise is kept. Throws the codes of the route `issueCert`, after
+   * the refusal was told in an event.
    */
   async issue(request: IssueRequest): Promise<Issued> {
+    try {
+      return await this.#issue(request)
+    } catch (error) {
+      await this.refused(error, { agent: request.caller, ...request })
+      throw error
+    }
+  }
+
+  /** Tells of a request that a door refused before it came here, by an agent that it knew. */
+  refused(error: unknown, request: RefusedRequest): Promise<void> {
+    return this.#refusals.tell(error, request)
+  }
+
+  async #issue(request: IssueRequest): Promise<Issued> {
     const clearance = await this.#clear(request)
     const issuer = this.#ports.issuer()
     const grant = redeem(clearance)
