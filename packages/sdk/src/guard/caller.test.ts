@@ -140,6 +140,17 @@ test('ws, both ends', async t => {
   assert.equal((error as { code: string }).code, 'peer_not_allowed')
 })
 
+test('who was called is no caller', async t => {
+  const identity = await bob(t)
+  const serving = await identity.serve({ allow }, (_request, response) => response.end())
+  t.after(() => serving.close())
+  const { identity: alice } = await identityWith(t, ca.svid(ALICE))
+  const socket = await alice.connect({ host: serving.host, port: serving.port, peer: agentId(BOB) })
+  assert.throws(() => caller(socket), { code: 'caller_unknown' })
+  assert.throws(() => caller({ socket }), { code: 'caller_unknown' })
+  socket.destroy()
+})
+
 test('whoever did not come through a door is nobody', async () => {
   const forged = { id: ALICE, socket: { authorized: true }, headers: { 'x-forwarded-client-cert': ALICE } }
   for (const request of [

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer as createPlainServer } from 'node:http'
+import { createServer as createPlainServer, IncomingMessage } from 'node:http'
 import { type ClientHttp2Session, connect as connectHttp2, createSecureServer } from 'node:http2'
 import { createServer } from 'node:https'
+import { Socket } from 'node:net'
 import { test } from 'node:test'
 import { TestCa } from '../testing/ca.ts'
 import { identityWith } from '../testing/files.ts'
@@ -270,6 +271,18 @@ test('HTTP/2: a certificate that ended is refused at the next stream', async t =
   const refused = await ask(alice, { expect: '100-continue', ':method': 'POST' }, Buffer.alloc(10))
   assert.equal(refused.status, 401)
   assert.equal(JSON.parse(refused.text).code, 'certificate_expired')
+})
+
+test('a request on a connection that the door never saw is cut', async t => {
+  const { server, seen } = await bobServes(t, { allow: dangerouslyAny() })
+  const socket = new Socket()
+  server.emit('request', new IncomingMessage(socket), {})
+  assert.equal(socket.destroyed, true)
+  server.on('upgrade', () => assert.fail('nobody was judged'))
+  const upgraded = new Socket()
+  server.emit('upgrade', new IncomingMessage(upgraded), upgraded, Buffer.alloc(0))
+  assert.equal(upgraded.destroyed, true)
+  assert.equal(seen.requests, 0)
 })
 
 test('servers made elsewhere: protected before they listen, or not at all', async t => {

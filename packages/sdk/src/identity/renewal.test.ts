@@ -14,6 +14,8 @@ interface Stage {
   readonly time: TestTime
   readonly authority: FakeAuthority
   readonly start: (options?: Partial<TokenOptions>) => Promise<Identity>
+  /** Waits as long as a whole exchange with the authority takes, so that what was to be asked has been asked. */
+  readonly exchange: () => Promise<unknown>
 }
 
 /** An authority, and how to get an identity from it; all of it ends with the test. */
@@ -28,7 +30,11 @@ async function stage(t: TestContext): Promise<Stage> {
     t.after(() => identity.close())
     return identity
   }
-  return { time, authority, start }
+  const exchange = async () => {
+    await start()
+    authority.seen.splice(-2)
+  }
+  return { time, authority, start, exchange }
 }
 
 /** Lets time pass until the identity has something to tell. */
@@ -65,22 +71,22 @@ test('the first certificate comes with the token, each further one with the newe
 })
 
 test('it renews when the authority said, not before', async t => {
-  const { time, authority, start } = await stage(t)
+  const { time, authority, start, exchange } = await stage(t)
   const identity = await start()
   // Half of five minutes; the fake issues at whole seconds.
   time.advance(2.5 * MINUTE - 1001)
-  await new Promise(resolve => setImmediate(resolve))
+  await exchange()
   assert.equal(authority.asked.length, 1)
   await until(identity, 'renewed', time, 1001)
 })
 
 for (const skew of [-60 * MINUTE, -20_000, 20_000, 60 * MINUTE])
   test(`a clock that is ${-skew / 1000} s ahead of the authority's changes nothing of that`, async t => {
-    const { time, authority, start } = await stage(t)
+    const { time, authority, start, exchange } = await stage(t)
     authority.skew = skew
     const identity = await start()
     time.advance(2.5 * MINUTE - 2001)
-    await new Promise(resolve => setImmediate(resolve))
+    await exchange()
     assert.equal(authority.asked.length, 1)
     await until(identity, 'renewed', time, 2001)
     assert.equal(authority.asked.length, 2)
@@ -149,13 +155,13 @@ test('in an outage it goes on, slower and slower, and recovers by itself', async
 })
 
 test('Retry-After is obeyed, by renew() too', async t => {
-  const { time, authority, start } = await stage(t)
+  const { time, authority, start, exchange } = await stage(t)
   const identity = await start()
   authority.refuse(429, 'rate_limited', { 'retry-after': '40' })
   await assert.rejects(identity.renew(), { code: 'rate_limited', status: 429, retryAfter: 40_000 })
   const renewed = identity.renew()
   time.advance(39_999)
-  await new Promise(resolve => setImmediate(resolve))
+  await exchange()
   assert.equal(authority.asked.length, 2)
   time.advance(1)
   await renewed

@@ -54,23 +54,26 @@ test('the authorizer is asked for each request on a kept connection', async t =>
 })
 
 test('requests that wait for a connection are judged too', async t => {
-  const { url, seen } = await bobServes(t, { handler: (_request, response) => setImmediate(() => response.end('ok')) })
+  const held: (() => void)[] = []
+  const { url, seen } = await bobServes(t, { handler: (_request, response) => held.push(() => response.end('ok')) })
   const { identity: alice } = await identityWith(t, ca.svid(ALICE))
-  let asked = 0
+  let allowed = true
   const agent = alice.agent({
     peer: id => {
-      if (++asked <= 2) return id
-      throw new Error('enough')
+      if (allowed) return id
+      throw new Error('not any more')
     },
   })
   agent.maxSockets = 1
-  const answers = await Promise.allSettled([get(url, agent), get(url, agent), get(url, agent)])
-  assert.deepEqual(
-    answers.map(({ status }) => status),
-    ['fulfilled', 'fulfilled', 'rejected'],
-  )
-  assert.equal(seen.requests, 2)
-  agent.destroy()
+  const first = get(url, agent)
+  while (held.length === 0) await new Promise(resolve => setImmediate(resolve))
+  // It waits in the queue of the agent, for the connection that the first one has.
+  const second = get(url, agent)
+  allowed = false
+  held.pop()?.()
+  assert.equal(await first, 'ok')
+  await assert.rejects(second, { code: 'peer_not_allowed' })
+  assert.equal(seen.requests, 1)
 })
 
 test('a kept connection is left when the certificate of the peer has ended, or the own one was renewed', async t => {
