@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { Agent, fetch } from 'undici'
+import { LANYARD_FLAGS } from '../../tools/node.mjs'
 
 const MAIN = new URL('../../packages/cli/src/main.ts', import.meta.url).pathname
 
@@ -52,7 +53,7 @@ export interface UpOptions {
 export async function lanyardUp({ data, flags = [], env = {}, prefix = [] }: UpOptions = {}): Promise<LanyardUp> {
   const folder = data ?? join(mkdtempSync(join(tmpdir(), 'lanyard-up-')), 'data')
   const up = ['up', '--json', '--data', folder, '--listen', '127.0.0.1:0', '--log-level', 'warn', ...flags]
-  const [command, ...args] = [...prefix, process.execPath, '--disable-warning=ExperimentalWarning', MAIN, ...up]
+  const [command, ...args] = [...prefix, process.execPath, ...LANYARD_FLAGS, MAIN, ...up]
   const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const ready = await readyLine(child)
   const rootPem = readFileSync(ready.root_file, 'utf8')
