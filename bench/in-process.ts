@@ -20,7 +20,7 @@ const brief = Math.min(seconds, 2)
 const clock = { now: () => Date.now() }
 const rows = part === 'operations' ? await operations() : await pipelines()
 process.send?.(rows)
-process.disconnect()
+process.disconnect?.()
 
 async function operations(): Promise<Row[]> {
   const signer = nodeSigner(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)

@@ -113,5 +113,5 @@ process.once('message', async (job: Job) => {
       break
   }
   tell({ word: 'done', outcome: tally.outcome() })
-  process.disconnect()
+  process.disconnect?.()
 })
