@@ -48,6 +48,11 @@ const UNFIT = [
     'peer_certificate_ended',
   ],
   ['a certificate that has not begun', ca.svid(ALICE, { notBefore: now + 60, notAfter: now + 600 }), 'peer_untrusted'],
+  [
+    'our root speaking for another trust domain',
+    ca.svid('spiffe://other.org/tenant/acme/agent/alice'),
+    'peer_untrusted',
+  ],
 ] as const
 for (const [name, svid, code] of UNFIT)
   test(`${name}: closed, and the server tells`, async t => {
@@ -61,6 +66,23 @@ for (const [name, svid, code] of UNFIT)
     )
     assert.equal(seen.requests, 0)
   })
+
+test('our root speaking for another trust domain is refused where OpenSSL would let it pass', async t => {
+  const { port, seen } = await bobServes(t, { allow: dangerouslyAny() })
+  const socket = rawClient(port, ca.svid('spiffe://other.org/tenant/acme/agent/alice'))
+  socket.write(GET)
+  assert.doesNotMatch(await answerOn(socket), /HTTP/)
+  assert.deepEqual([seen.requests, seen.connections], [0, 0])
+})
+
+test('ten seconds after its end a certificate still passes, for the sake of the clocks', async t => {
+  const time = new TestTime()
+  const { port } = await bobServes(t, { time })
+  const end = Math.floor(time.now() / 1000) - 5
+  const socket = rawClient(port, ca.svid(ALICE, { notBefore: end - 60, notAfter: end }))
+  socket.write(GET.replace('host', 'connection: close\r\nhost'))
+  assert.match(await answerOn(socket), /200 OK/)
+})
 
 test('TLS 1.2 is refused', async t => {
   const { port } = await bobServes(t)

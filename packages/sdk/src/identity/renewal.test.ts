@@ -92,6 +92,18 @@ for (const skew of [-60 * MINUTE, -20_000, 20_000, 60 * MINUTE])
     assert.equal(authority.asked.length, 2)
   })
 
+test('an authority that names a moment in the past, or after the end, is not asked in a loop, nor too late', async t => {
+  const { time, authority, start, exchange } = await stage(t)
+  authority.renewAfterSec = -3600
+  const identity = await start()
+  time.advance(999)
+  await exchange()
+  assert.equal(authority.asked.length, 1)
+  authority.renewAfterSec = 3600
+  await until(identity, 'renewed', time, 1)
+  await until(identity, 'renewed', time, 300_000)
+})
+
 test('after sleep it renews within seconds, with its own certificate', async t => {
   const { time, authority, start } = await stage(t)
   const identity = await start()

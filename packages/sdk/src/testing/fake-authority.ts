@@ -43,6 +43,8 @@ export class FakeAuthority {
   readonly seen: Seen[] = []
   readonly mishaps: Mishap[] = []
   ttlSec = 300
+  /** When to renew, in seconds from the issue; half of the lifetime when null. */
+  renewAfterSec: number | null = null
   keyPolicy: 'rsa-only' | 'modern' = 'modern'
   /** Another agent that renewals are answered for. */
   actAs: string | null = null
@@ -186,7 +188,7 @@ export class FakeAuthority {
       not_after: rfc3339(leaf.notAfter),
       reputation_tier: 'silver',
       validity_sec: ttlSec,
-      renew_after: new Date((at + ttlSec / 2) * 1000).toISOString(),
+      renew_after: new Date((at + (this.renewAfterSec ?? ttlSec / 2)) * 1000).toISOString(),
     }
   }
 }
