@@ -10,7 +10,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { LanyardError } from '@lanyard/api'
 import { Admission } from './admission.ts'
-import { readPeerChain } from './authenticate/peer-chain.ts'
+import { PeerChains } from './authenticate/peer-chain.ts'
 import { type Connection, connectionOf, mark } from './connection.ts'
 import { SessionGuard } from './h2-session.ts'
 import type { HttpLimits, HttpServer, Log, ServerTls } from './ports.ts'
@@ -50,6 +50,7 @@ export class Listener implements HttpServer {
   readonly #limits: HttpLimits
   readonly #log: Log
   readonly #admission: Admission
+  readonly #peerChains = new PeerChains()
   readonly #sessions = new Map<ServerHttp2Session, SessionGuard>()
   readonly #sweep: NodeJS.Timeout
   #closing: Promise<void> | null = null
@@ -142,7 +143,7 @@ export class Listener implements HttpServer {
     // What was verified at another handshake says nothing about this one.
     if (!connection || socket.isSessionReused()) return false
     socket.on('error', () => {})
-    connection.peer = readPeerChain(socket)
+    connection.peer = this.#peerChains.read(socket)
     if (connection.peer?.hostile) this.#admission.strike(connection)
     connection.open = true
     connection.multiplexed = socket.alpnProtocol === 'h2'

@@ -1,53 +1,75 @@
-import type { KeyObject, X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { Certificate, ProtocolError } from '@lanyard/protocol'
 
 /** What a client presented: the leaf, whose key it proved, and the certificates that it sent along. */
 export interface PeerChain {
-  /** DER, the leaf first. At most {@link MAX_CHAIN} are kept. */
-  readonly ders: readonly Uint8Array[]
+  /** The leaf first, at most {@link MAX_CHAIN}; or what is wrong with one of them. */
+  readonly certificates: readonly [Certificate, ...Certificate[]] | ProtocolError
   /** No honest client sends this: too long, or with keys that exist to make their verification dear. */
   readonly hostile: boolean
 }
 
 /** A leaf and three intermediates. Ours have one. */
 const MAX_CHAIN = 4
+/** A subjectPublicKeyInfo with 4,096 bits of RSA has 550 bytes; DSA begins at twice that. */
+const MAX_KEY_BYTES = 600
+const MAX_EXPONENT = 2n ** 32n - 1n
+/** Intermediates that are kept parsed. We have one or two at a time. */
+const MAX_KEPT = 32
 
-/** The chain of a connection whose handshake is over; null where the client presented none. */
-export function readPeerChain(socket: TLSSocket): PeerChain | null {
-  const leaf = socket.getPeerX509Certificate()
-  if (leaf === undefined) return null
-  const chain: X509Certificate[] = []
-  let next: X509Certificate | undefined = leaf
-  while (next !== undefined && chain.length <= MAX_CHAIN) {
-    chain.push(next)
-    next = next.issuerCertificate
+/** Reads the chains of connections whose handshake is over. */
+export class PeerChains {
+  readonly #kept = new Map<string, Certificate>()
+
+  /** What the client presented; null without a certificate. */
+  read(socket: TLSSocket): PeerChain | null {
+    const leaf = socket.getPeerX509Certificate()
+    if (leaf === undefined) return null
+    const chain = [leaf]
+    for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
+      if (chain.push(next) > MAX_CHAIN) return { certificates: TOO_LONG, hostile: true }
+    }
+    const certificates = this.#parse(chain)
+    const modest = certificates instanceof ProtocolError ? chain.every(isModestKey) : certificates.every(isModest)
+    return { certificates, hostile: !modest }
   }
-  const hostile = chain.length > MAX_CHAIN || !chain.every(certificate => isModest(keyOf(certificate)))
-  return { ders: chain.slice(0, MAX_CHAIN).map(certificate => certificate.raw), hostile }
+
+  #parse([leaf, ...rest]: X509Certificate[]): PeerChain['certificates'] {
+    try {
+      return [Certificate.fromDer(leaf!.raw), ...rest.map(({ raw }) => this.#intermediate(raw))]
+    } catch (error) {
+      if (error instanceof ProtocolError) return error
+      throw error
+    }
+  }
+
+  // The same object for the same bytes, so that its signature is verified once. The oldest leaves first.
+  #intermediate(der: Buffer): Certificate {
+    const bytes = der.toString('latin1')
+    const known = this.#kept.get(bytes)
+    if (known) return known
+    const certificate = Certificate.fromDer(der)
+    this.#kept.set(bytes, certificate)
+    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
+    return certificate
+  }
 }
 
-/** A key that OpenSSL cannot read has cost nothing: verification ended there. */
-function keyOf(certificate: X509Certificate): KeyObject | null {
-  try {
-    return certificate.publicKey
-  } catch {
-    return null
-  }
-}
+const TOO_LONG = new ProtocolError('chain_too_deep', `expected at most ${MAX_CHAIN} certificates`)
 
 // A 2,047-bit exponent makes one verification a hundred times dearer than 65537 does, DSA of 10,000 bits more still.
-function isModest(key: KeyObject | null): boolean {
-  if (key === null) return true
-  switch (key.asymmetricKeyType) {
-    case 'rsa': {
-      const { modulusLength = Number.POSITIVE_INFINITY, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
-      return modulusLength <= 4096 && publicExponent < 2n ** 32n
-    }
-    case 'ec':
-    case 'ed25519':
-    case 'ed448':
-      return true
-    default:
-      return false
+const isModest = ({ publicKey: { der, exponent = 0n } }: Certificate) =>
+  der.length <= MAX_KEY_BYTES && exponent <= MAX_EXPONENT
+
+/** The same of what strict DER refuses and OpenSSL took, so that a quirk in the encoding is no way around. */
+function isModestKey(certificate: X509Certificate): boolean {
+  try {
+    const { publicKey } = certificate
+    const { publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {}
+    return publicKey.export({ format: 'der', type: 'spki' }).length <= MAX_KEY_BYTES && publicExponent <= MAX_EXPONENT
+  } catch {
+    // A key that OpenSSL cannot read has cost nothing.
+    return true
   }
 }

@@ -2,7 +2,7 @@ import { LanyardError } from '@lanyard/api'
 import { isoTime } from '@lanyard/authority'
 import {
   type Bundle,
-  Certificate,
+  type BundleSource,
   type Crypto,
   jwkFromSpki,
   jwkThumbprint,
@@ -15,8 +15,6 @@ import { rememberSignatures } from './remembered.ts'
 
 /** The longest time after its end that any tenant lets a certificate renew (the greatest `renewal_grace_sec`). */
 const MAX_GRACE_SEC = 86_400
-/** Intermediates that are kept parsed. We have one or two at a time. */
-const MAX_INTERMEDIATES = 32
 
 /** What a client certificate proves by itself: who was certified, not whether that still counts. */
 export interface Proof {
@@ -35,7 +33,6 @@ export class Proofs {
   readonly #crypto: Crypto
   readonly #bundle: () => Bundle
   readonly #proofs = new WeakMap<PeerChain, { readonly bundle: Bundle; readonly proof: Proof }>()
-  readonly #intermediates = new Map<string, Certificate>()
 
   constructor(crypto: Crypto, bundle: () => Bundle) {
     this.#crypto = rememberSignatures(crypto)
@@ -59,12 +56,11 @@ export class Proofs {
     }
   }
 
-  #prove({ ders: [first, ...rest] }: PeerChain, bundle: Bundle, at: number): Proof {
-    const leaf = Certificate.fromDer(first!)
-    const chain = [leaf, ...rest.map(der => this.#intermediate(der))]
-    const bundles = (trustDomain: { equals(other: Bundle['trustDomain']): boolean }) =>
-      trustDomain.equals(bundle.trustDomain) ? bundle : undefined
-    const request = { chain, bundles, at, purpose: 'clientAuth', notAfterGrace: MAX_GRACE_SEC } as const
+  #prove({ certificates }: PeerChain, bundle: Bundle, at: number): Proof {
+    if (certificates instanceof ProtocolError) throw certificates
+    const [leaf] = certificates
+    const bundles: BundleSource = trustDomain => (trustDomain.equals(bundle.trustDomain) ? bundle : undefined)
+    const request = { chain: certificates, bundles, at, purpose: 'clientAuth', notAfterGrace: MAX_GRACE_SEC } as const
     const { id, path } = verifyX509Svid(request, this.#crypto)
     const issuer = path[1]?.subjectKeyId
     if (issuer === undefined) throw new ProtocolError('chain_untrusted', 'expected an issuer with a key identifier')
@@ -75,19 +71,6 @@ export class Proofs {
       keyThumbprint: jwkThumbprint(jwkFromSpki(leaf.publicKey.der), this.#crypto),
       notAfter: leaf.notAfter,
     }
-  }
-
-  // The same object for the same bytes, so that its signature is verified once. The oldest leaves first.
-  #intermediate(der: Uint8Array): Certificate {
-    const bytes = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('latin1')
-    const known = this.#intermediates.get(bytes)
-    if (known) return known
-    const certificate = Certificate.fromDer(der)
-    this.#intermediates.set(bytes, certificate)
-    if (this.#intermediates.size > MAX_INTERMEDIATES) {
-      this.#intermediates.delete(this.#intermediates.keys().next().value!)
-    }
-    return certificate
   }
 }
 
