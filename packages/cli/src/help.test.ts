@@ -13,7 +13,7 @@ Commands
   up         Start an authority; an empty folder is initialised first.
   bootstrap  Trust an authority from the fingerprint of its root alone.
   tenant     Create, list, show and change tenants.
-  agent      Create, list, show, change, quarantine, reinstate and retire agents.
+  agent      Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
   cert       Request a certificate and keep it fresh; list and revoke certificates.
   apikey     Create, list and delete API keys.
   events     Read the audit events, or follow them.

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path'
 import type { Agent } from '@lanyard/api'
 import { CONNECTION, connect } from '../client/connection.ts'
 import { choice, command, list, type Outcome, text } from '../command.ts'
 import { defined } from '../defined.ts'
-import { card } from '../layout.ts'
+import { writeFiles } from '../files.ts'
+import { card, duration } from '../layout.ts'
 import { listing, NO_REPLY, PAGE } from '../listing.ts'
 import { Misuse } from '../problem.ts'
 import { LIFECYCLES, TIERS } from './choices.ts'
@@ -72,6 +74,36 @@ const create = command({
     const body = { tenant, agent, ...changesOf(options) }
     const api = await connect(options, io)
     return shown(await api.call('POST /v1/agents', { body }))
+  },
+})
+
+const token = command({
+  name: 'agent token',
+  summary: 'Mint an agent token: what an agent gets its first certificate with.',
+  about:
+    'Good for 15 minutes, for the first key that comes with it. Hand it to one process alone: a second one is refused.\nStandard output holds the token and nothing else.',
+  operands: WHO,
+  options: {
+    jkt: text('THUMBPRINT', 'Bind it to this key at once: RFC 7638, SHA-256, base64url'),
+    out: text('FILE', 'Write the token there (0600) and do not show it'),
+    ...CONNECTION,
+  },
+  examples: [
+    {
+      line: 'lanyard agent token acme planner --out planner.token',
+      does: 'For an agent that finds it by LANYARD_TOKEN_FILE=planner.token.',
+    },
+    { line: 'lanyard agent token acme planner --json', does: 'With the SPIFFE ID and the seconds that it lasts.' },
+  ],
+  wraps: 'POST /v1/agent/bootstrap',
+  run: async ({ operands: [tenant = '', agent = ''], options: { jkt, out, ...options }, io, note }) => {
+    const api = await connect(options, io)
+    const reply = await api.call('POST /v1/agent/bootstrap', { body: { tenant, agent, ...defined({ jkt }) } })
+    const { token: minted, ...rest } = reply
+    const file = out === undefined ? null : resolve(io.cwd, out)
+    if (file !== null) writeFiles([{ path: file, content: `${minted}\n`, mode: 0o600 }])
+    note(`${file ?? 'token'}: one key of ${reply.spiffe_id}, within ${duration(reply.expires_in)}`)
+    return { json: file === null ? reply : { ...rest, token_file: file }, text: file === null ? minted : '' }
   },
 })
 
@@ -184,4 +216,4 @@ const retire = command({
   },
 })
 
-export const agentCommands = [create, listAll, show, set, quarantine, reinstate, retire]
+export const agentCommands = [create, token, listAll, show, set, quarantine, reinstate, retire]

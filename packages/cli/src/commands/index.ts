@@ -36,7 +36,7 @@ export const COMMANDS: readonly Entry[] = [
   },
   {
     name: 'agent',
-    summary: 'Create, list, show, change, quarantine, reinstate and retire agents.',
+    summary: 'Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.',
     load: async () => (await import('./agent.ts')).agentCommands,
   },
   {
