@@ -137,10 +137,15 @@ test('a certificate, written as three files', async () => {
 })
 
 test('the card of a certificate has four lines, from a file and from a server', async () => {
-  for (const what of ['planner/svid.pem', new URL(up.ready.url!).host]) {
+  for (const what of ['planner/svid.pem', new URL(up.ready.url!).host, up.ready.url!, `${up.ready.url}/`]) {
     const { out } = await lanyard(['inspect', what.includes('pem') ? join(folder, what) : what])
     assert.match(out, /^who +spiffe:.*\nby +.*\nlife +.* left \(\d+ %\)\nkey +.*, serial [0-9a-f]{32}\n$/)
   }
+})
+
+test('what is no certificate is named as such', async () => {
+  const { detail } = await type(`inspect ${up.ready.admin_key_file}`, 2)
+  assert.match(detail, /expected certificates in PEM or DER, got neither in .*admin\.key/)
 })
 
 test('the key policy decides which keys are taken', async () => {
@@ -155,17 +160,27 @@ test('the key policy decides which keys are taken', async () => {
 })
 
 test('an agent token is enough for its agent', async () => {
-  const { ApiClient } = await import('./client/client.ts')
-  const bearer = readFileSync(up.ready.admin_key_file!, 'utf8').trim()
-  const ca = readFileSync(up.ready.root_file!, 'utf8')
-  const api = new ApiClient({ url: new URL(up.ready.url!), trust: { ca }, bearer })
-  const { token } = await api.call('POST /v1/agent/bootstrap', { body: { tenant: 'globex', agent: 'trader' } })
+  const { token } = await type('agent token globex trader')
   const env = { LANYARD_URL: up.ready.url, LANYARD_ROOT_SHA256: up.ready.root_sha256, LANYARD_TOKEN: token }
   const home = join(folder, 'elsewhere')
   assert.equal((await type('whoami', 0, { env, home })).kind, 'agent-token')
   const made = await type('cert request --out by-token --key-type P-256', 0, { env, home })
   assert.equal(made.spiffe_id, 'spiffe://example.test/tenant/globex/agent/trader')
   await type('cert request --tenant globex --agent trader --out by-token', 2, { env, home })
+})
+
+test('a token for a shell stands alone on standard output; for a file it stands nowhere else', async () => {
+  const world = { home: folder, cwd: folder }
+  const shown = await lanyard(['agent', 'token', 'globex', 'trader'], world)
+  assert.match(shown.out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
+  assert.match(shown.err, /one key of spiffe:\/\/example\.test\/tenant\/globex\/agent\/trader, within 15 min/)
+  const kept = await lanyard(['agent', 'token', 'globex', 'trader', '--out', 'trader.token', '--json'], world)
+  const { token_file, ...rest } = JSON.parse(kept.out)
+  assert.deepEqual(Object.keys(rest).sort(), ['expires_in', 'spiffe_id', 'token_type'])
+  assert.equal(statSync(token_file).mode & 0o777, 0o600)
+  const [minted, end] = readFileSync(token_file, 'utf8').split('\n')
+  assert.equal(end, '')
+  assert.ok(minted && !kept.out.includes(minted) && !kept.err.includes(minted))
 })
 
 test('a reload command runs after the files are there, and without our secrets', async () => {

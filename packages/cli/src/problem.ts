@@ -15,11 +15,19 @@ export class Misuse extends Error {
   override readonly name = 'Misuse'
   readonly given: string | undefined
   readonly known: readonly string[]
+  /** The command whose help tells more. */
+  command: string | null = null
 
   constructor(message: string, given?: string, known: readonly string[] = []) {
     super(message)
     this.given = given
     this.known = known
+  }
+
+  /** The same misuse, once it is known which command was meant. */
+  of(command: string): this {
+    this.command = command
+    return this
   }
 }
 
@@ -58,7 +66,8 @@ async function misuseProblem(error: Misuse): Promise<Problem> {
   const { nearestWithinReach } = await import('@lanyard/api')
   const meant = error.given === undefined ? undefined : nearestWithinReach(error.given, error.known)
   const detail = meant === undefined ? error.message : `${error.message}; did you mean ${meant}?`
-  return withRemedy({ code: 'usage_invalid', detail })
+  const problem = await withRemedy({ code: 'usage_invalid', detail })
+  return error.command === null ? problem : { ...problem, remedy: `See \`lanyard ${error.command} --help\`.` }
 }
 
 /** Errors of other packages carry their code, and some a remedy (LanyardError, ProtocolError, IdentityError). */

@@ -62,6 +62,18 @@ for (const [line, says] of MISUSE)
     assert.ok(problem.remedy)
   })
 
+test('misuse leads to the help of the command that was meant', async () => {
+  for (const [line, help] of [
+    ['tenant create acme --key-polcy modern', 'tenant create --help'],
+    ['tenant list', 'tenant list --help'],
+    ['tenant craete acme', 'tenant --help'],
+    ['frobnicate', 'help'],
+  ] as const) {
+    const { err } = await lanyard(line.split(' '))
+    assert.ok(err.endsWith(`do See \`lanyard ${help}\`.\n`), err)
+  }
+})
+
 test('an authority that is not there ends with another code than a refusal', async () => {
   const root = 'a'.repeat(64)
   const { exit, out } = await lanyard(['whoami', '--json', '--url', 'https://127.0.0.1:1', '--root-sha256', root])

@@ -74,7 +74,8 @@ async function find(
   if (command) return go(command, rest)
   const { Misuse } = await import('./problem.ts')
   const known = commands.map(({ name }) => name.slice(first.length + 1))
-  throw new Misuse(`\`lanyard ${first}\` has ${known.join(', ')}, but no ${JSON.stringify(second)}`, second, known)
+  const detail = `\`lanyard ${first}\` has ${known.join(', ')}, but no ${JSON.stringify(second)}`
+  throw new Misuse(detail, second, known).of(first)
 }
 
 async function entryOf(word: string): Promise<Entry> {
@@ -89,6 +90,15 @@ async function entryOf(word: string): Promise<Entry> {
 }
 
 async function runCommand(command: Command, args: readonly string[], session: Session): Promise<Exit> {
+  try {
+    return await runParsed(command, args, session)
+  } catch (error) {
+    const { Misuse } = await import('./problem.ts')
+    throw error instanceof Misuse ? error.of(command.name) : error
+  }
+}
+
+async function runParsed(command: Command, args: readonly string[], session: Session): Promise<Exit> {
   const { parseArguments } = await import('./parse.ts')
   const { operands, options } = parseArguments(command, args)
   if (options.help) return help(command.name.split(' '), session)

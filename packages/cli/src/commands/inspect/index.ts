@@ -14,7 +14,9 @@ export const inspect = command({
   name: 'inspect',
   summary: 'Show a certificate, from a file or a server, on a card of four lines.',
   about: 'Shows what is written, and proves nothing: `lanyard verify` judges.',
-  operands: [{ name: 'WHAT', about: 'FILE in PEM or DER, HOST:PORT of a TLS server, or - for standard input' }],
+  operands: [
+    { name: 'WHAT', about: 'FILE in PEM or DER, HOST:PORT or https URL of a TLS server, or - for standard input' },
+  ],
   options: {},
   examples: [
     { line: 'lanyard inspect planner/svid.pem', does: 'Who, by whom, from when until when, and with which key.' },
@@ -29,17 +31,34 @@ export const inspect = command({
 })
 
 async function load(what: string, io: Io): Promise<Uint8Array[]> {
-  if (what === '-') return certificatesIn(await io.read())
+  if (what === '-') return written(await io.read(), 'standard input')
+  const url = existsSync(what) ? null : addressOf(what)
+  return url === null ? written(readInput(what, 'WHAT'), what) : shownBy(url)
+}
+
+/** `HOST:PORT`, or a URL as `lanyard up` prints it; null for what must be a file. */
+function addressOf(what: string): URL | null {
+  if (/^https:\/\/[^/]+\/?$/.test(what)) return URL.parse(what)
   const isAddress = /^(\[[0-9a-fA-F:.]+\]|[^:[\]/]+):\d{1,5}$/.test(what)
-  return isAddress && !existsSync(what) ? shownBy(what) : certificatesIn(readInput(what, 'WHAT'))
+  return isAddress ? URL.parse(`https://${what}`) : null
+}
+
+const SEQUENCE = 0x30
+
+/** To a person who named another file than was meant, an unexpected DER tag would tell nothing. */
+function written(bytes: Uint8Array, what: string): Uint8Array[] {
+  const found = certificatesIn(bytes)
+  const isRaw = found[0] === bytes
+  if (isRaw && bytes[0] !== SEQUENCE) throw new Misuse(`expected certificates in PEM or DER, got neither in ${what}`)
+  return found
 }
 
 /** What a server shows in the handshake, leaf first. It is not believed, and nothing is sent to it. */
-async function shownBy(address: string): Promise<Uint8Array[]> {
+async function shownBy(url: URL): Promise<Uint8Array[]> {
   try {
-    return await shownChain(new URL(`https://${address}`))
+    return await shownChain(url)
   } catch (cause) {
-    throw refuse('server_unreachable', `${address}: ${(cause as Error).message}`, { cause })
+    throw refuse('server_unreachable', `${url.host}: ${(cause as Error).message}`, { cause })
   }
 }
 
