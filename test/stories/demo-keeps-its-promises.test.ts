@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import process from 'node:process'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
@@ -18,4 +20,16 @@ test('the demo tells nine steps, and every one holds', async () => {
   assert.equal(steps.length, 9)
   assert.equal(held, true)
   assert.equal(code, 0)
+})
+
+test('kept, it says where it is, goes on until it is stopped, and leaves nothing behind', async () => {
+  const child = spawn(process.execPath, [MAIN, 'demo', '--keep', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const [line] = await once(createInterface(child.stdout), 'line')
+  const { held, kept } = JSON.parse(line) as { held: boolean; kept: { admin_key_file: string } }
+  assert.equal(held, true)
+  assert.equal(existsSync(kept.admin_key_file), true)
+  child.kill('SIGINT')
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 0)
+  assert.equal(existsSync(kept.admin_key_file), false)
 })

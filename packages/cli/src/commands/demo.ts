@@ -8,7 +8,7 @@ export const demo = command({
   operands: [],
   options: { keep: flag('Leave everything running afterwards, and print the URLs') },
   examples: [
-    { line: 'lanyard demo', does: 'Tells the story in about twenty seconds and cleans up.' },
+    { line: 'lanyard demo', does: 'Tells the story in a few seconds and cleans up.' },
     { line: 'lanyard demo --keep', does: 'Leaves the authority running, to try commands on it.' },
   ],
   run: async invocation => (await import('../demo/index.ts')).runDemo(invocation),

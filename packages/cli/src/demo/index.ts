@@ -1,34 +1,37 @@
 import type { Invocation, Outcome } from '../command.ts'
-import { paintFor } from '../paint.ts'
+import type { Io } from '../io.ts'
+import { type Paint, paintFor } from '../paint.ts'
+import { programName, quoted } from '../program-name.ts'
 import type { Scene } from './scene.ts'
 import { tellStory } from './story.ts'
 import { Teller } from './teller.ts'
 
 /** The story of `lanyard demo`: exit code 0 only if every line held. */
-export async function runDemo({ options, io, json, note }: Invocation): Promise<Outcome | undefined> {
+export async function runDemo({ options, io, json, emit, note }: Invocation): Promise<Outcome | undefined> {
   const stopped = io.stopped()
   const out = json ? io.err : io.out
-  const paint = paintFor(out, io.env, options['no-color'] !== true)
-  const teller = new Teller(line => out.write(`${line}\n`), paint)
+  const teller = new Teller(line => out.write(`${line}\n`), paintFor(out, io.env, options['no-color'] !== true))
   const start = performance.now()
   let scene: Scene
   try {
     scene = await tellStory(teller)
   } catch {
-    return { json: report(teller, start), text: paint.bad('A promise did not hold.'), exit: 'refused' }
+    return { json: report(teller, start), text: paint => paint.bad('A promise did not hold.'), exit: 'refused' }
   }
-  if (options.keep === true) {
-    out.write(`${kept(scene)}\n`)
-    await untilAborted(stopped)
-    note('stopping')
+  const told = report(teller, start)
+  const held = (paint: Paint) => `\n${paint.good(`All ${told.steps.length} promises held`)} in ${seconds(told.ms)} s.`
+  if (options.keep !== true) {
+    await scene.close()
+    return { json: told, text: paint => `${held(paint)} Next: ${programName(io.env)} up` }
   }
+  emit({ json: { ...told, kept: kept(scene) }, text: paint => `${held(paint)}\n\n${onwards(scene, io.env)}` })
+  await untilAborted(stopped)
+  note('stopping')
   await scene.close()
-  const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  return {
-    json: report(teller, start),
-    text: `\n${paint.good(`All ${teller.told.length} promises held`)} in ${seconds} s. Next: lanyard up`,
-  }
+  return undefined
 }
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(1)
 
 const report = ({ told }: Teller, start: number) => ({
   held: told.every(({ held }) => held),
@@ -36,13 +39,24 @@ const report = ({ told }: Teller, start: number) => ({
   steps: told,
 })
 
-function kept({ server, folder }: Scene): string {
+/** Where the authority that goes on is, as `lanyard up --json` says it. */
+const kept = ({ server }: Scene) => ({
+  url: server.url,
+  trust_domain: server.trustDomain,
+  root_sha256: server.rootSha256,
+  root_file: server.rootFile,
+  admin_key_file: server.adminKeyFile,
+})
+
+/** A profile of its own: the one that commands use by themselves may be that of an authority which stays. */
+function onwards({ server }: Scene, env: Io['env']): string {
+  const name = programName(env)
+  const key = quoted(server.adminKeyFile ?? '')
   return [
-    '',
-    `The authority goes on at ${server.url} until Ctrl-C; its folder is ${folder}.`,
-    `  lanyard bootstrap --url ${server.url} --fingerprint ${server.rootSha256} --api-key-file ${server.adminKeyFile}`,
-    '  lanyard agent list',
-    '  lanyard events',
+    `The authority goes on at ${server.url} until Ctrl-C. In another terminal:`,
+    `  ${name} bootstrap --profile demo --url ${server.url} --fingerprint ${server.rootSha256} --api-key-file ${key}`,
+    `  ${name} agent list --profile demo`,
+    `  ${name} events --profile demo`,
   ].join('\n')
 }
 

@@ -1,11 +1,6 @@
 import type { RunningServer } from '@lanyard/server'
 import type { Paint } from '../../paint.ts'
-
-/** How the person called this program, so that a line to paste works as it stands. */
-export function programName(env: Readonly<Record<string, string | undefined>>): string {
-  if (env.npm_lifecycle_event === 'lanyard' || env.npm_lifecycle_event === 'demo') return 'npm run -s lanyard --'
-  return env.npm_command === 'exec' ? 'npx lanyard' : 'lanyard'
-}
+import { programName, quoted } from '../../program-name.ts'
 
 type Started = Pick<RunningServer, 'url' | 'rootSha256' | 'adminKeyFile'>
 
@@ -29,7 +24,3 @@ export function firstSteps(server: Started, env: Readonly<Record<string, string 
         ]
   return [paint.faint('In another terminal:'), ...lines.map(line => `  ${line}`)].join('\n')
 }
-
-/** As a POSIX shell takes it. */
-export const quoted = (path: string): string =>
-  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
