@@ -315,6 +315,8 @@ test('servers made elsewhere: protected before they listen, or not at all', asyn
   await new Promise<void>(resolve => listening.listen(0, '127.0.0.1', resolve))
   t.after(() => listening.close())
   assert.throws(() => identity.protect(listening, { allow }), { name: 'TypeError' })
+  const twice = identity.protect(createServer(identity.serverOptions()), { allow })
+  assert.throws(() => identity.protect(twice, { allow: dangerouslyAny() }), { name: 'TypeError' })
 })
 
 test('a server that was made without asking for certificates lets nobody in', async t => {

@@ -9,6 +9,8 @@ import { bindSession, hasEnded, type Session, sessionOf } from '../mtls/session.
 import { type Authorizer, authorize } from './authorizer.ts'
 import { type Refusal, refuseRequest, refuseStream, refuseUpgrade } from './refusal.ts'
 
+const guarded = new WeakSet<TlsServer>()
+
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
 
 /**
@@ -32,6 +34,8 @@ export class Door {
   static install(local: Local, allow: Authorizer, server: TlsServer): void {
     if (!(server instanceof TlsServer)) throw new TypeError('expected a server of node:https, node:http2 or node:tls')
     if (server.listening) throw new TypeError('expected a server that does not listen yet')
+    if (guarded.has(server)) throw new TypeError('expected a server that is not protected yet')
+    guarded.add(server)
     const door = new Door(local, allow, server)
     server.emit = door.#emit as typeof server.emit
     // Without a listener Node would answer "100 Continue" before anyone has judged the request.
@@ -124,7 +128,7 @@ export class Door {
   /** Null lets the request in. `cut`: a connection that this door never admitted. */
   #judge(carrier: unknown): Refusal | 'cut' | null {
     const session = sessionOf(carrier)
-    if (session === undefined) return 'cut'
+    if (session?.side !== 'server') return 'cut'
     const now = this.#local.time.now()
     if (hasEnded(session.peer, now)) return ended(session, now)
     try {

@@ -217,7 +217,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * Puts the checks of {@link serve} before a server made elsewhere with {@link serverOptions}, and keeps its certificate
    * fresh. Handlers may be added before and after.
    *
-   * @throws TypeError without `allow`, and for a server that speaks no TLS or listens already
+   * @throws TypeError without `allow`, and for a server that speaks no TLS, listens already, or is protected
    */
   protect<S extends TlsServer>(server: S, { allow }: AllowChoice): S {
     Door.install(this.#local, requireAuthorizer(allow, 'allow'), server)
