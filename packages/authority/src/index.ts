@@ -1,6 +1,7 @@
 export * from './bootstrap.ts'
 export * from './ca/index.ts'
 export * from './caller.ts'
+export { concerning, concernOf } from './concern.ts'
 export * from './event.ts'
 export type { X509Issuer } from './issue/issuer.ts'
 export { Issuing, type IssuingPorts, newSerial } from './issue/issuing.ts'

@@ -1,4 +1,5 @@
-import { LanyardError, NAME_PATTERN } from '@lanyard/api'
+import { LanyardError } from '@lanyard/api'
+import { NAME_PATTERN } from '@lanyard/protocol'
 
 /**
  * A tenant's or agent's name, judged at the door. Throws `name_invalid`: a name stands in SPIFFE IDs as it is, and

@@ -1,4 +1,5 @@
 import { routes } from '@lanyard/api'
+import { concernOf } from '@lanyard/authority'
 import { createHandlers } from '../handlers/index.ts'
 import { createAuthenticate } from './authenticate/index.ts'
 import { Deadlines } from './deadlines.ts'
@@ -21,6 +22,11 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     deadlines,
     log,
     closing: () => listener.closing,
+    // Agents that the gate turned away when they asked for a certificate; strangers are counted by their connection.
+    async refused(error, { id, source, correlation }) {
+      const agent = id === 'issueCert' ? concernOf(error) : undefined
+      if (agent) await parts.issuing.refused(error, { agent, source, correlation })
+    },
     prove: connection => listener.prove(connection),
     ...(inspect === undefined ? {} : { inspect }),
   })

@@ -37,6 +37,11 @@ export interface MountParts {
   readonly log: Log
   /** Every reply should be the last of its connection. */
   readonly closing: () => boolean
+  /** A credential was refused at the door. Kept once whatever is told of it is told. */
+  readonly refused: (
+    error: unknown,
+    request: { readonly id: RouteId; readonly source: string; readonly correlation: string },
+  ) => Promise<void>
   /** The connection has carried a good credential. */
   readonly prove: (connection: Connection) => void
   /** Holds replies against their declaration: for tests. */
@@ -107,7 +112,7 @@ export class Mount {
   async #reply(arrival: Arrival, requestId: string): Promise<Reply> {
     const { request, connection } = arrival
     const call = this.#find(request)
-    const caller = await this.#admit(call, connection)
+    const caller = await this.#admit(call, connection, requestId)
     const query = queryOf(call)
     const body = await this.#body(call, arrival)
     const { params } = call
@@ -127,17 +132,17 @@ export class Mount {
     return { id, route: this.#parts.routes[id], params, search: mark < 0 ? '' : target.slice(mark + 1), headers }
   }
 
-  async #admit({ id, route, headers }: Call, connection: Connection): Promise<Caller | null> {
+  async #admit({ id, route, headers }: Call, connection: Connection, requestId: string): Promise<Caller | null> {
     const { auth, limit } = route
     if (auth.kind === 'public') return null
-    const caller = await this.#authenticated(headers, connection, id)
+    const caller = await this.#authenticated(headers, connection, id, requestId)
     if (limit.per === 'identity') this.#parts.rateLimit.spend(caller)
     if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
     requireKind(caller, auth.accepts)
     return caller
   }
 
-  async #authenticated(headers: ReadHeaders, connection: Connection, id: RouteId): Promise<Caller> {
+  async #authenticated(headers: ReadHeaders, connection: Connection, id: RouteId, requestId: string): Promise<Caller> {
     try {
       const caller = await this.#parts.authenticate(headers, connection, id)
       connection.failures = 0
@@ -145,6 +150,7 @@ export class Mount {
       return caller
     } catch (error) {
       connection.failures++
+      await this.#parts.refused(error, { id, source: connection.source, correlation: requestId })
       throw error
     }
   }

@@ -43,7 +43,7 @@ export interface HandlerPorts {
   readonly store: Store
   readonly rows: Rows
   readonly authorities: HttpAuthorities
-  readonly issuing: Pick<Issuing, 'issue'>
+  readonly issuing: Pick<Issuing, 'issue' | 'refused'>
   readonly spiffeIdOf: SpiffeIdOf
   readonly tenantDefaults: TenantDefaults
   readonly maxLineageSec: number

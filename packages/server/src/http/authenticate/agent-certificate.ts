@@ -2,6 +2,7 @@ import { LanyardError, permissionsOf } from '@lanyard/api'
 import {
   type CertificateCaller,
   type CertificateState,
+  concerning,
   isoTime,
   requireAlive,
   requireOpenLineage,
@@ -42,11 +43,14 @@ export class AgentCertificates {
     const at = clock.now()
     const row = requireRecord(found.row, proof, at)
     if (!found.subject) throw new LanyardError('lineage_ended', 'the lineage of this certificate is not known')
-    requireAlive(found.subject.agent, row.incarnation)
-    if (row.revokedAt !== null) throw new LanyardError('certificate_revoked', `certificate ${row.serial} is revoked`)
-    requireOpenLineage(found.subject, at)
-    if (!mayHaveEnded) requireNotEnded(proof, at)
-    return callerOf(row, found.subject)
+    const { subject } = found
+    return concerning(subject.agent, () => {
+      requireAlive(subject.agent, row.incarnation)
+      if (row.revokedAt !== null) throw new LanyardError('certificate_revoked', `certificate ${row.serial} is revoked`)
+      requireOpenLineage(subject, at)
+      if (!mayHaveEnded) requireNotEnded(proof, at)
+      return callerOf(row, subject)
+    })
   }
 
   *#find({ issuerKeyId, serial }: Proof): Step<Found> {

@@ -3,6 +3,7 @@ import {
   AGENT_TOKEN_TYP,
   agentTokenAudience,
   agentTokenIssuer,
+  concerning,
   isoTime,
   readAgentTokenClaims,
   requireAlive,
@@ -30,8 +31,10 @@ export async function callerOfToken(token: string, ports: Ports): Promise<TokenC
   if (!claims) throw new LanyardError('unauthenticated', 'expected the claims of an agent token')
   if (at >= claims.expiresAt) throw expired(at, Math.ceil((at - claims.expiresAt) / 1000))
   const subject = requireOwn(await ports.store.read(() => ports.rows.lineages.subject(claims.lineage)), claims)
-  requireAlive(subject.agent, claims.incarnation)
-  requireOpenLineage(subject, at)
+  concerning(subject.agent, () => {
+    requireAlive(subject.agent, claims.incarnation)
+    requireOpenLineage(subject, at)
+  })
   return { kind: 'agent-token', ...claims, spiffeId: subject.agent.spiffeId, permissions: PERMISSIONS }
 }
 

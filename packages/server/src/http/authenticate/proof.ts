@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { LanyardError, MAX_GRACE_SEC } from '@lanyard/api'
 import { isoTime } from '@lanyard/authority'
 import {
   type Bundle,
@@ -13,8 +13,6 @@ import {
 import type { PeerChain } from './peer-chain.ts'
 import { rememberSignatures } from './remembered.ts'
 
-/** The longest time after its end that any tenant lets a certificate renew (the greatest `renewal_grace_sec`). */
-const MAX_GRACE_SEC = 86_400
 
 /** What a client certificate proves by itself: who was certified, not whether that still counts. */
 export interface Proof {
