@@ -1,8 +1,6 @@
+import { NAME_PATTERN } from '@lanyard/protocol'
 import { z } from 'zod'
 import { ROLES, type RoleName } from './permissions.ts'
-
-/** Names of tenants and agents: they stand in SPIFFE IDs as they are, so nothing is ever escaped. */
-export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
 export const TIERS = ['platinum', 'gold', 'silver', 'bronze', 'restricted'] as const
 export const LIFECYCLES = ['pending', 'active', 'degraded', 'restricted', 'quarantined', 'retired'] as const
@@ -31,8 +29,10 @@ export const Labels = z
   .refine(labels => Object.keys(labels).length <= 32, 'expected at most 32 labels')
 export const Owner = z.string().max(255)
 export const Description = z.string().max(1000)
+/** The longest grace that a tenant can have: whoever must remember ended certificates, or prove them, counts on it. */
+export const MAX_GRACE_SEC = 86_400
 /** Seconds a certificate may be expired and still renew. */
-export const Grace = z.int().min(0).max(86_400)
+export const Grace = z.int().min(0).max(MAX_GRACE_SEC)
 /** Calls per minute; 0: none is counted. */
 export const RateLimit = z.int().min(0).max(1_000_000)
 /** A pattern of agent names: `*` stands for any run of characters. */

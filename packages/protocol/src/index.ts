@@ -63,6 +63,7 @@ export {
   DEFAULT_ID_TEMPLATE,
   IdTemplate,
   MAX_NAME_BYTES,
+  NAME_PATTERN,
   parseName,
   RESERVED_FIRST_SEGMENTS,
 } from './spiffe/id-template.ts'

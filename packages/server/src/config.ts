@@ -1,5 +1,6 @@
-import { KEY_POLICIES } from '@lanyard/api'
+import { KEY_POLICIES, MAX_GRACE_SEC } from '@lanyard/api'
 import { z } from 'zod'
+import { KEY_ALGORITHMS } from './keys/key-manager.ts'
 
 /** Where the server listens. Port 0 takes any free one. */
 export interface Address {
@@ -57,7 +58,7 @@ const log = {
 
 const ca = {
   algorithm: z
-    .enum(['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'])
+    .enum(KEY_ALGORITHMS)
     .default('P-256')
     .describe('Keys of the root and the intermediates; the root of an existing store stays as it is'),
 }
@@ -99,7 +100,7 @@ export const ServerConfig = z.strictObject({
   max_lineage_sec: count(30 * DAY, 10 * MINUTE, 3650 * DAY).describe(
     'Seconds that renewals may go on before an agent must bootstrap again',
   ),
-  renewal_grace_sec: count(60 * MINUTE, 0, DAY).describe(
+  renewal_grace_sec: count(60 * MINUTE, 0, MAX_GRACE_SEC).describe(
     'Seconds that a certificate may be expired and still renew, for new tenants',
   ),
   key_policy: z

@@ -8,8 +8,10 @@ export const DEFAULT_ID_TEMPLATE = '/tenant/{tenant}/agent/{agent}'
 /** First path segments that no agent may have: ours (servers, feeds, receipts) and SPIRE's. */
 export const RESERVED_FIRST_SEGMENTS: readonly string[] = ['lanyard', 'spire']
 
+/** The form of the name of a tenant or agent; the API and the authority judge by the same one. */
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,62}$/
+
 const PLACEHOLDERS = ['{tenant}', '{agent}'] as const
-const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
 /**
  * The name of a tenant or an agent. Names stand in SPIFFE IDs as they are: those with other characters are refused and
@@ -18,8 +20,8 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/
  * @throws ProtocolError `name_invalid`
  */
 export function parseName(name: string): string {
-  if (typeof name !== 'string' || !NAME.test(name))
-    throw new ProtocolError('name_invalid', `expected a name of the form ${NAME.source}`)
+  if (typeof name !== 'string' || !NAME_PATTERN.test(name))
+    throw new ProtocolError('name_invalid', `expected a name of the form ${NAME_PATTERN.source}`)
   return name
 }
 

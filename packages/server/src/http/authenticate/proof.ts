@@ -13,7 +13,6 @@ import {
 import type { PeerChain } from './peer-chain.ts'
 import { rememberSignatures } from './remembered.ts'
 
-
 /** What a client certificate proves by itself: who was certified, not whether that still counts. */
 export interface Proof {
   readonly spiffeId: string
