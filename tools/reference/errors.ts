@@ -41,5 +41,5 @@ const MEMBERS = [
   ['`server_time`, `skew_sec`', "faults of time: the server's clock, and by how much the credential missed it"],
   ['`retry_after_sec`', '`rate_limited`: seconds to wait, the same as `Retry-After`'],
   ['`limit_bytes`', '`body_too_large`: the limit'],
-  ['`got`, `allowed`', '`key_type_forbidden`, `key_too_small`: what came, what is allowed'],
+  ['`got`, `allowed`', '`key_type_forbidden`: what came, what the key policy of the tenant allows'],
 ]

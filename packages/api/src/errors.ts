@@ -245,7 +245,7 @@ export interface ProblemExtras {
   readonly allow?: readonly string[]
   /** `body_too_large`: the limit in bytes. */
   readonly limit_bytes?: number
-  /** `key_type_forbidden`, `key_too_small`: what came, what is allowed. */
+  /** `key_type_forbidden`: what came, what the key policy of the tenant allows. */
   readonly got?: string
   readonly allowed?: readonly string[]
 }

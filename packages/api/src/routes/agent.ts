@@ -66,6 +66,7 @@ export const issueCert = route({
     'key_too_small',
     'key_too_large',
     'key_exponent_forbidden',
+    'signature_algorithm_forbidden',
     'key_reused',
     'ttl_out_of_range',
     'agent_quarantined',
