@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { Connection } from './connection.ts'
 import type { HttpLimits } from './ports.ts'
 import { networkOf, Strikes } from './strikes.ts'
@@ -18,7 +19,7 @@ export class Admission {
   readonly #strikes: Strikes
   readonly #strangers = new Set<Connection>()
   readonly #proven = new Set<Connection>()
-  readonly #byEnds = new Map<string, Connection>()
+  readonly #records = new WeakMap<Socket, Connection>()
 
   constructor(limits: Pick<HttpLimits, 'connections' | 'handshakes_per_sec'>, now: () => number) {
     this.#most = limits.connections
@@ -33,16 +34,17 @@ export class Admission {
     if (this.#strikes.refuses(networkOf(connection.source))) return false
     if (this.#handshakes.take(this.#now()) > 0) return false
     if (this.size >= this.#most && !this.#evictStranger()) return false
-    const ends = endsOf(raw)
     this.#strangers.add(connection)
-    this.#byEnds.set(ends, connection)
-    raw.once('close', () => this.#forget(ends, connection))
+    this.#records.set(raw, connection)
+    raw.once('close', () => this.#forget(connection))
     return true
   }
 
-  /** The record of an admitted connection; `socket` is it or the TLS socket on top of it. */
-  find(socket: Socket): Connection | undefined {
-    return this.#byEnds.get(endsOf(socket))
+  /** The record of the connection that a TLS socket stands on. */
+  find(socket: TLSSocket): Connection | undefined {
+    // Undocumented, and the only link between the two; by addresses they cannot be matched once the peer has gone.
+    const { _parent: raw } = socket as unknown as { _parent: Socket }
+    return this.#records.get(raw)
   }
 
   /** A request has authenticated: this connection keeps its place. */
@@ -77,13 +79,8 @@ export class Admission {
     return true
   }
 
-  #forget(ends: string, connection: Connection): void {
+  #forget(connection: Connection): void {
     this.#strangers.delete(connection)
     this.#proven.delete(connection)
-    this.#byEnds.delete(ends)
   }
 }
-
-// A TLS socket does not tell which TCP socket it stands on, but both name the same two ends.
-const endsOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket) =>
-  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`

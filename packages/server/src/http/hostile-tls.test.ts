@@ -191,13 +191,26 @@ describe('client certificates that are not ours', () => {
   })
 
   test('a chain of 50: cut off, and its sender waits outside after the third', async () => {
-    const chain = await costlyChain(50)
+    const chain = costlyChain(50)
     for (let i = 0; i < 3; i++) await assert.rejects(whoami(chain))
     await assert.rejects(server.call('GET /healthz'))
   })
 
+  test('the same by someone who does not wait for the answer', async () => {
+    const chain = costlyChain(50)
+    for (let i = 0; i < 3; i++) {
+      const socket = tlsConnect({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false, ...chain })
+      socket.on('error', () => {})
+      await once(socket, 'secureConnect')
+      socket.end()
+      socket.resume()
+      await new Promise(resolve => socket.once('close', resolve))
+    }
+    await assert.rejects(health)
+  })
+
   test('a key that makes verification dear: cut off', async () => {
-    await assert.rejects(whoami(await costlyChain(2)))
+    await assert.rejects(whoami(costlyChain(2)))
     assert.equal(await health(), 200)
   })
 })

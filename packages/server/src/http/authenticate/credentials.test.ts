@@ -260,6 +260,42 @@ describe('two credentials', () => {
   })
 })
 
+test('headers that a proxy would set prove nothing, and change nothing', async () => {
+  const { cert } = await server.certificate(key)
+  const der = cert.split('-----')[2]!.replace(/\s/g, '')
+  const headers = {
+    'client-cert': `:${der}:`,
+    'x-forwarded-client-cert': `Cert="${encodeURIComponent(cert)}";URI=spiffe://example.test/tenant/acme/agent/${key.agent}`,
+    'x-client-cert': encodeURIComponent(cert),
+    'x-forwarded-for': '192.0.2.7',
+    forwarded: 'for=192.0.2.7',
+    'x-real-ip': '192.0.2.7',
+  }
+  assert.equal(await refusal({ headers }), 'unauthenticated')
+  const { status } = await server.call(`PATCH /v1/agents/acme/${key.agent}`, {
+    token: admin,
+    headers,
+    body: { owner: 'x' },
+  })
+  assert.equal(status, 200)
+  const { body } = await server.call(`GET /v1/events?agent=${key.agent}&type=agent.updated`, { token: admin })
+  assert.equal(body.items[0].source, '127.0.0.1')
+})
+
+test('no refusal repeats the secret that came', async () => {
+  const secrets = [
+    `lanyard_${'0'.repeat(12)}_${'5ec7e7'.repeat(10)}0000`,
+    `${(await server.token(key)).slice(0, -4)}AAAA`,
+    'hunter2-hunter2',
+  ]
+  for (const token of secrets) {
+    const { text, headers } = await whoami({ token })
+    const secret = token.slice(-20)
+    assert.ok(!text.includes(secret) && !JSON.stringify(headers).includes(secret))
+  }
+  assert.deepEqual(server.logged, [])
+})
+
 describe('allowance', () => {
   test('of an API key is its own number', async () => {
     const token = await server.apiKey('auditor', { rateLimit: 3 })
