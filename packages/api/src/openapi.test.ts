@@ -43,7 +43,7 @@ test('refers only to what it holds, and is plain JSON', () => {
   for (const [, ref] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
     let target = document
     for (const key of ref!.split('/')) target = target?.[key]
-    assert.ok(target, ref)
+    assert.ok(target, ref!)
   }
 })
 
