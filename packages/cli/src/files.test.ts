@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,23 @@ test('a file that cannot be written leaves the others as they were, and nothing 
   )
   assert.equal(readFileSync(join(folder, 'key'), 'utf8'), 'old')
   assert.deepEqual(readdirSync(folder).toSorted(), ['file', 'key'])
+})
+
+// A limit on the size of files stands for a full disk: the kernel takes what has room, and refuses only the rest.
+test('a file for which the disk has room in part is not written at all', () => {
+  const folder = join(base, 'full')
+  writeFiles([{ path: join(folder, 'key'), content: 'old', mode: 0o600 }])
+  const script = `
+    import { writeFiles } from ${JSON.stringify(new URL('files.ts', import.meta.url).href)}
+    const [path] = process.argv.slice(-1)
+    try { writeFiles([{ path, content: 'x'.repeat(100_000), mode: 0o600 }]) } catch (error) { console.log(error.problem.code) }`
+  const limited = `trap '' XFSZ; ulimit -f 8; exec "$0" --input-type=module-typescript -e "$1" "$2"`
+  const said = execFileSync('/bin/sh', ['-c', limited, process.execPath, script, join(folder, 'key')], {
+    encoding: 'utf8',
+  })
+  assert.equal(said, 'file_unwritable\n')
+  assert.equal(readFileSync(join(folder, 'key'), 'utf8'), 'old')
+  assert.deepEqual(readdirSync(folder), ['key'])
 })
 
 test('a file that the command line names and that cannot be read is misuse', () => {

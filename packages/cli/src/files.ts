@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Misuse, refuse } from './problem.ts'
 
@@ -35,8 +35,12 @@ function writeBeside({ path, content, mode }: NewFile): string {
   const beside = join(folder, `.${randomBytes(8).toString('hex')}.new`)
   const file = openSync(beside, 'wx', mode)
   try {
-    writeSync(file, typeof content === 'string' ? Buffer.from(content) : content)
+    // Not writeSync: where the disk has room for a part, it writes that part and is content.
+    writeFileSync(file, content)
     fsyncSync(file)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
   } finally {
     closeSync(file)
   }
