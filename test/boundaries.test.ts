@@ -21,6 +21,10 @@ const IMPURE = [
   { pattern: /\bMath\.random\b/, because: 'dice are a port, and Math.random can be predicted' },
   { pattern: /from 'node:|\bprocess\.|\bBuffer\b|\bconsole\./, because: 'pure floors touch nothing outside' },
 ]
+/** Made for tests, although no test by name. */
+const TEST_SUPPORT = /\/(testing|suite)\//
+/** What is imported from outside of the package, in each way of writing it. */
+const IMPORTED = /(?:\bfrom |^import |\bimport\()'([^'.][^']*)'/gm
 const ROOMS = /(^|\/)(utils?|common|shared|helpers?|misc|core)(\/|\.[a-z]+$)/
 
 const sources = (name: string) =>
@@ -38,6 +42,32 @@ test('packages import from lower floors alone', () => {
         assert.ok(may.includes(other!), `${file} imports ${other}, but ${name} may not: ${because}`)
       }
     }
+  }
+})
+
+test('packages import what their manifest lists, and nothing that merely happens to be installed', () => {
+  for (const name of Object.keys(FLOORS)) {
+    const { dependencies } = JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8'))
+    const known = Object.keys(dependencies)
+    for (const file of sources(name).filter(file => !TEST_SUPPORT.test(file))) {
+      for (const [, imported] of readFileSync(file, 'utf8').matchAll(IMPORTED)) {
+        if (imported!.startsWith('node:')) continue
+        const listed = known.some(dependency => imported === dependency || imported!.startsWith(`${dependency}/`))
+        assert.ok(listed, `${file} imports ${imported}, which packages/${name}/package.json does not list`)
+      }
+    }
+  }
+})
+
+test('pure floors compile without Node, without a DOM and without types of others', () => {
+  const base = JSON.parse(readFileSync('tsconfig.base.json', 'utf8')).compilerOptions
+  assert.deepEqual([base.lib, base.types], [['esnext'], []])
+  for (const name of PURE) {
+    const own = JSON.parse(readFileSync(`packages/${name}/tsconfig.json`, 'utf8'))
+    assert.equal(own.compilerOptions, undefined, `packages/${name}/tsconfig.json loosens what the base forbids`)
+    assert.deepEqual(own.include, ['src'])
+    const left = own.exclude.filter((path: string) => !/\.(test|suite)\.ts$/.test(path))
+    assert.deepEqual(left, ['src/node'], `packages/${name}/tsconfig.json leaves files out`)
   }
 })
 
