@@ -10,8 +10,8 @@ export interface PeerChain {
   readonly hostile: boolean
 }
 
-/** A leaf and three intermediates. Ours have one. */
-const MAX_CHAIN = 4
+/** More than any company has between leaf and root. Ours have one. */
+const MAX_CHAIN = 8
 /** A subjectPublicKeyInfo with 4,096 bits of RSA has 550 bytes; DSA begins at twice that. */
 const MAX_KEY_BYTES = 600
 const MAX_EXPONENT = 2n ** 32n - 1n
