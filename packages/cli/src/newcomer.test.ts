@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { COMMANDS } from './commands/index.ts'
 import { lanyard, type World } from './testing/fake-io.ts'
+import { TestCa } from './testing/test-ca.ts'
 
 // What a newcomer does with a real authority, in order: one process for the authority, commands in this one.
 
@@ -31,6 +32,7 @@ async function startUp(env: Record<string, string> = {}): Promise<Up> {
     cwd: folder,
     env: { ...rest, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   })
   const out = text(child.stdout)
   const err = text(child.stderr)
@@ -41,8 +43,9 @@ async function startUp(env: Record<string, string> = {}): Promise<Up> {
   return { child, ready: JSON.parse(first), out, err }
 }
 
+/** As a terminal and a supervisor do it: the signal reaches the launcher and, twice so, what it launched. */
 async function stop({ child }: Up, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-  child.kill(signal)
+  process.kill(-child.pid!, signal)
   return await ended({ child })
 }
 
@@ -291,6 +294,19 @@ test('the doctor finds nothing wrong, and points out what nobody sealed', async 
   for (const code of ['keys_sealed', 'admin_key_kept', 'api_key_narrow']) assert.equal(statusOf(code), 'warning', code)
 })
 
+test('the doctor does not mix the folder of one authority with the profile of another', async () => {
+  const other = join(folder, 'other-data')
+  mkdirSync(other, { mode: 0o700 })
+  const { rootPem } = new TestCa()
+  writeFileSync(join(other, 'root.pem'), rootPem, { mode: 0o600 })
+  writeFileSync(join(folder, 'other.yaml'), `data: ${other}\nlisten: 127.0.0.1:1\n`)
+  const alone = await type('doctor --config other.yaml', 1)
+  const reached = ({ checks }: { checks: { code: string; detail: string }[] }) =>
+    checks.find(({ code }) => code === 'server_reachable')!.detail
+  assert.match(reached(alone), /^127\.0\.0\.1:1: /)
+  assert.match(reached(await type('doctor --config other.yaml --profile default')), /proves itself under the root/)
+})
+
 test('a second authority on the same folder is refused', async () => {
   const second = await startUp()
   assert.equal(second.ready.code, 'data_in_use')
@@ -301,6 +317,11 @@ test('a second authority on the same folder is refused', async () => {
 test('a signal ends it in good order, and another start goes on where it was', async () => {
   const [first, code] = [up.ready, await stop(up)]
   assert.equal(code, 0)
+  // Closed in good order, the store is one file.
+  assert.deepEqual(
+    readdirSync(data).filter(name => name.startsWith('lanyard.db')),
+    ['lanyard.db'],
+  )
   assert.equal((await up.out).trim().split('\n').length, 1)
   assert.match(await up.err, /warning: unsealed: /)
   assert.match(await up.err, /closed the empty folder/)

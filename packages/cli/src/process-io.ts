@@ -44,15 +44,21 @@ async function ask(question: string): Promise<string> {
 }
 
 let stopping: AbortController | undefined
+/** Ctrl-C reaches the launcher and us, and the launcher passes it on: within this time it is the same one. */
+const SAME_SIGNAL_MS = 500
 
 function stopped(): AbortSignal {
   if (!stopping) {
     const controller = new AbortController()
     stopping = controller
+    let first = 0
     const stop = () => {
+      if (!controller.signal.aborted) {
+        first = performance.now()
+        controller.abort()
+      }
       // A second signal means: at once.
-      if (controller.signal.aborted) process.exit(130)
-      controller.abort()
+      else if (performance.now() - first > SAME_SIGNAL_MS) process.exit(130)
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
