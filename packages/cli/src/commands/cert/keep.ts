@@ -68,14 +68,21 @@ async function begin({ place, tokens, keyType, ttl }: Wanted, stopped: AbortSign
 
 function untilLost(identity: Identity, stopped: AbortSignal, note: (text: string) => void): Promise<void> {
   identity.on('failing', ({ error, retryAt, validUntil }) => {
-    const until = validUntil === null ? '' : `; the certificate lasts until ${rfc3339(validUntil.getTime())}`
-    note(`renewal failed (${error.code}: ${error.message}); again at ${rfc3339(retryAt.getTime())}${until}`)
+    note(
+      `renewal failed (${error.code}: ${error.message}); again at ${rfc3339(retryAt.getTime())}${lasting(validUntil)}`,
+    )
   })
   return new Promise((resolve, reject) => {
     if (stopped.aborted) resolve()
     stopped.addEventListener('abort', () => resolve(), { once: true })
     identity.on('lost', ({ error }: { error: IdentityError }) => reject(error))
   })
+}
+
+function lasting(until: Date | null): string {
+  if (until === null) return ''
+  const verb = until.getTime() > Date.now() ? 'lasts until' : 'ended at'
+  return `; the certificate ${verb} ${rfc3339(until.getTime())}`
 }
 
 function told(svid: Svid, files: SvidFiles): Outcome {

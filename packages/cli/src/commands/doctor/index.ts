@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CONNECTION, type ConnectionOptions, findPlace } from '../../client/connection.ts'
+import { CONNECTION, type ConnectionOptions, findPlace, type Place } from '../../client/connection.ts'
 import { command, type Outcome, text } from '../../command.ts'
 import type { Io } from '../../io.ts'
 import { visible } from '../../layout.ts'
@@ -13,7 +13,7 @@ export const doctor = command({
   name: 'doctor',
   summary: 'Go through the security checklist.',
   about:
-    'Looks at the data folder, if there is one here, and at the authority that commands would call; without one, at the\nauthority of that folder. Each check has a code and says what to do. Exit code 1 when one failed; warnings are yours to weigh.',
+    'Looks at the data folder, if there is one here, and at its authority; else, or where --url, --profile or a variable\nchooses one, at the authority that commands would call. Each check has a code and says what to do. Exit code 1 when one failed; warnings are yours to weigh.',
   operands: [],
   options: {
     data: { ...text('DIR', 'Data folder of the authority'), variable: 'LANYARD_DATA' },
@@ -61,13 +61,15 @@ async function checkSettings(data: string | undefined, file: string | undefined,
   }
 }
 
-/** The authority that commands would call; without one, that of the data folder, by the root that lies in it. */
+/** The authority that commands would call; that of the data folder where there is none, or where nobody chose another. */
 async function checkPlace(connection: ConnectionOptions, { data, url }: Settings, io: Io): Promise<Finding[]> {
   const problems: Problem[] = []
-  const tries = [connection, ...(data !== null && url !== null ? [ownConnection(data, url)] : [])]
-  for (const options of tries) {
+  const own = data !== null && url !== null ? ownConnection(data, url) : null
+  for (const options of own === null ? [connection] : [connection, own]) {
     try {
-      return await checkServer(await findPlace(options, io), io.now)
+      const place = await findPlace(options, io)
+      if (own !== null && options !== own && !isChosen(connection, io) && !isOf(own, place)) continue
+      return await checkServer(place, io.now)
     } catch (error) {
       problems.push((await problemOf(error)).problem)
     }
@@ -76,6 +78,20 @@ async function checkPlace(connection: ConnectionOptions, { data, url }: Settings
     if (code === 'permissions_too_wide') return finding('profile_private', 'failed', detail ?? code)
     return finding('server_reachable', code === 'usage_invalid' ? 'skipped' : 'failed', detail ?? code)
   })
+}
+
+/** Whether options or variables say which authority is meant, and not just the profile that happens to be there. */
+const isChosen = (options: ConnectionOptions, { env }: Io): boolean =>
+  [options.url, options.profile, env.LANYARD_URL, env.LANYARD_PROFILE].some(Boolean)
+
+/** Half a report of one authority and half of another would tell of neither. */
+function isOf(own: ConnectionOptions, { ca }: Place): boolean {
+  try {
+    return readFileSync(own['root-file']!, 'utf8').trim() === ca.trim()
+  } catch {
+    // Another user's folder: what commands would call is all that can be looked at.
+    return true
+  }
 }
 
 function ownConnection(data: string, url: string): ConnectionOptions {
