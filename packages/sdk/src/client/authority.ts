@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
-import { Certificate, decodePem, parseIpAddress, verifyChain } from '@lanyard/protocol'
+import { parseIpAddress, verifyChain } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { codeOf, IdentityError } from '../errors.ts'
 import type { Svid } from '../identity/svid.ts'
@@ -9,6 +9,7 @@ import { asksNode, chainOf, checkHandshake } from '../mtls/peer.ts'
 import { SKEW_SEC } from '../mtls/session.ts'
 import { singleClient } from '../mtls/single-client.ts'
 import type { TimeSource } from '../time.ts'
+import { certificatesOf } from './certificates.ts'
 import { type Answer, type CertificateReply, type CertificateRequest, parseReply, problemOf } from './reply.ts'
 import { parseFingerprint, pinnedRoot } from './root.ts'
 
@@ -189,9 +190,3 @@ function parseUrl(text: string | URL): URL {
 const hostOf = (url: URL) => (url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname)
 const portOf = (url: URL) => (url.port === '' ? 443 : Number(url.port))
 const prefixOf = (url: URL) => url.pathname.replace(/\/+$/, '')
-
-/** The certificates of a bundle. */
-export function certificatesOf(pem: string): Certificate[] {
-  const blocks = decodePem(pem, { labels: ['CERTIFICATE'], maxBytes: MAX_REPLY_BYTES, maxBlocks: 64 })
-  return blocks.map(({ der }) => Certificate.fromDer(der))
-}

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 
 /** How long a refused client may take to read the answer before the connection is cut. */
@@ -69,11 +69,6 @@ export function refuseStream(refusal: Refusal, stream: ServerHttp2Stream): void 
   // RFC 9113, 8.1: after a complete answer, NO_ERROR asks the client to stop sending.
   stream.end(body, () => stream.close(0))
   stream.session?.close()
-}
-
-/** The same for the compatibility interface of HTTP/2, which hands out no stream of its own. */
-export function refuseCompat(refusal: Refusal, request: Http2ServerRequest, _response: Http2ServerResponse): void {
-  refuseStream(refusal, request.stream)
 }
 
 /**

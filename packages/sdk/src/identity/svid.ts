@@ -9,7 +9,7 @@ import {
   verifyX509Svid,
 } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
-import { certificatesOf } from '../client/authority.ts'
+import { certificatesOf } from '../client/certificates.ts'
 import type { ReputationTier } from '../client/reply.ts'
 
 /** What an X.509-SVID is made of, in PEM, with the key that belongs to it. */

@@ -31,7 +31,6 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   certificate_expired: 'new-token',
   certificate_untrusted: 'new-token',
   certificate_revoked: 'new-token',
-  certificate_superseded: 'new-token',
   lineage_ended: 'new-token',
   lineage_forked: 'new-token',
   incarnation_dead: 'new-token',
