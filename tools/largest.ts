@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 const files = execFileSync('git', ['ls-files', 'packages/*.ts', 'tools/*.ts', 'bench/*.ts'], { encoding: 'utf8' })
   .split('\n')
-  .filter(file => file !== '' && !/\.(test|suite)\.ts$/.test(file))
+  .filter(file => file !== '' && !/\.(test|suite)\.ts$|\/(testing|suite)\//.test(file))
 
 interface Piece {
   readonly lines: number
@@ -30,13 +30,20 @@ function functionsOf(file: string, lines: readonly string[]): Piece[] {
   return lines.flatMap((line, start) => {
     const match = START.exec(line)
     if (!match || /^\s*(if|for|while|switch|return|catch|test|describe)\b/.test(line)) return []
-    const end = lines.findIndex((other, at) => at > start && other.startsWith(`${match[1]}}`))
-    const next = lines.findIndex(
-      (other, at) => at > start && other !== '' && !/^\s/.test(other.slice(match[1]!.length, match[1]!.length + 1)),
-    )
-    if (end < 0 || (next >= 0 && next < end && !/^\s*[)\]}]/.test(lines[next]!))) return []
+    const [, indent = ''] = match
+    const body = headEnd(lines, start, indent)
+    const end = lines.findIndex((other, at) => body !== null && at > body && other.startsWith(`${indent}}`))
+    if (end < 0) return []
     return [{ lines: end - start + 1, name: `${file}:${start + 1} ${match[2] ?? match[3] ?? match[4]}` }]
   })
+}
+
+/** The line that opens the body; null for a call, a declaration without a body, or an expression. */
+function headEnd(lines: readonly string[], start: number, indent: string): number | null {
+  if (lines[start]!.endsWith('{')) return start
+  if (!lines[start]!.endsWith('(')) return null
+  const end = lines.findIndex((other, at) => at > start && other.startsWith(`${indent})`))
+  return lines[end]?.endsWith('{') ? end : null
 }
 
 function print(pieces: readonly Piece[]): void {
