@@ -29,9 +29,12 @@ export const SDK_CODES = {
     'Ask about a request of a server made by serve(), createServer() or protect(); in Hono, give the context.',
 } as const
 
+/** A code of {@link SDK_CODES}. */
 export type SdkCode = keyof typeof SDK_CODES
 
+/** What an error says beside its code and its message. */
 export interface IdentityErrorDetails {
+  /** What to do; that of the code when absent. */
   readonly remedy?: string
   /** HTTP status of the authority's reply. */
   readonly status?: number
@@ -49,9 +52,13 @@ export interface IdentityErrorDetails {
 export class IdentityError extends Error {
   override readonly name = 'IdentityError'
   readonly code: string
+  /** What to do. */
   readonly remedy: string
+  /** HTTP status of the authority's reply; null where none came. */
   readonly status: number | null
+  /** Names the request in the authority's log; null where it has no name. */
   readonly requestId: string | null
+  /** How long the authority asked to wait, in milliseconds; null where it did not. */
   readonly retryAfter: number | null
 
   constructor(code: SdkCode, detail: string, details?: IdentityErrorDetails)

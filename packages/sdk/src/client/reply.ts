@@ -8,6 +8,7 @@ export interface CertificateRequest {
   readonly ttl_sec?: number
 }
 
+/** The standing of an agent, which decides how long its certificates live. */
 export type ReputationTier = 'platinum' | 'gold' | 'silver' | 'bronze' | 'restricted'
 
 /** What `POST /v1/agent/auth/cert` gives. */

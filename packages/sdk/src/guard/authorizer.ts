@@ -27,6 +27,7 @@ export function agentId(id: string | SpiffeId, ...more: readonly (string | Spiff
   return ids.length === 1 ? exactId(ids[0]!) : oneOfIds(ids)
 }
 
+/** How the IDs of a tenant are written, and where. */
 export interface TenantOptions {
   /** How the trust domain writes tenant and agent into IDs, where its owner chose another template than the usual one. */
   readonly template?: string

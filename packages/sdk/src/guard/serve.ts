@@ -7,6 +7,7 @@ import type { TlsOptions } from 'node:tls'
 /** A handler as `node:http` has it; an Express app is one. With `http2` it gets the compatible requests of `node:http2`. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
 
+/** How a server speaks. */
 export interface ServerChoice {
   /** Speaks HTTP/2 too. Not for Express, whose requests are those of HTTP/1.1. */
   readonly http2?: boolean
@@ -54,7 +55,9 @@ function warn(error: unknown): void {
 /** A server that listens. */
 export interface Serving<S extends Server | Http2SecureServer = Server> {
   readonly server: S
+  /** Where it listens, as it was told. */
   readonly host: string
+  /** The one that the system chose where none was given. */
   readonly port: number
   /** `https://host:port`. */
   readonly url: string

@@ -15,18 +15,24 @@ export interface Failing {
 /** A renewal that failed for good: a person must act, as `remedy` says; then `renew()` or a restart tries again. */
 export interface Lost {
   readonly error: IdentityError
+  /** That of the error. */
   readonly code: string
+  /** What a person can do. */
   readonly remedy: string
+  /** When the present certificate ends; null before there was one. */
   readonly validUntil: Date | null
 }
 
 /** A peer that was refused, at the handshake or at a request. */
 export interface Refused {
+  /** Why, with what the peer proved to be in its message. */
   readonly error: IdentityError
   readonly remoteAddress: string | undefined
 }
 
+/** What an identity emits: name → arguments of a listener. */
 export interface IdentityEvents {
+  /** A new certificate is in use. */
   renewed: [svid: Svid]
   failing: [failing: Failing]
   lost: [lost: Lost]

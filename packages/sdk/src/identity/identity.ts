@@ -29,6 +29,7 @@ const RECOVERY_MS = 15_000
 
 /** Whom to talk to. There is no default. */
 export interface PeerChoice {
+  /** Judges the proved ID of the peer, at each request. */
   readonly peer: Authorizer
 }
 
@@ -39,9 +40,11 @@ export interface PeerInit extends Omit<RequestInit, 'body' | 'dispatcher'>, Peer
 
 /** Whom to answer. There is no default. */
 export interface AllowChoice {
+  /** Judges the proved ID of a caller, at each request. */
   readonly allow: Authorizer
 }
 
+/** Whom to answer, and where to listen. */
 export interface ServeOptions extends AllowChoice, ServerChoice {
   /** Where to listen; 127.0.0.1 when absent. */
   readonly host?: string
@@ -49,11 +52,14 @@ export interface ServeOptions extends AllowChoice, ServerChoice {
   readonly port?: number
 }
 
+/** Whom to talk to, and where that peer listens. */
 export interface ConnectOptions extends PeerChoice {
+  /** A name or an address; it proves nothing. */
   readonly host: string
   readonly port: number
   /** Protocols offered by ALPN; none when absent. */
   readonly alpn?: readonly string[]
+  /** Gives up while the connection is not made. */
   readonly signal?: AbortSignal
 }
 

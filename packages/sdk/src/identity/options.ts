@@ -10,6 +10,7 @@ import type { Token } from './token-source.ts'
 /** Least lifetime of a certificate, in seconds. */
 const MIN_TTL_SEC = 60
 
+/** What every identity takes. */
 export interface CommonOptions {
   /** Where the time comes from; for tests. */
   readonly time?: TimeSource

@@ -23,6 +23,7 @@ export interface SvidParts {
 
 /** A certificate with its private key: checked when it is made, so that it cannot be one that does not fit. */
 export class Svid {
+  /** The SPIFFE ID. */
   readonly id: SpiffeId
   /** Lower-case hex. */
   readonly serial: string
@@ -74,6 +75,7 @@ export class Svid {
     return new Svid(parts, leaf, id, bundles(id.trustDomain)!)
   }
 
+  /** That of the ID. */
   get trustDomain(): TrustDomain {
     return this.id.trustDomain
   }
@@ -88,6 +90,7 @@ export class Svid {
     return this.#privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   }
 
+  /** What may be shown: nothing of the key. */
   toJSON() {
     return {
       id: this.id.toString(),

@@ -6,6 +6,7 @@ export const SKEW_SEC = 10
 
 /** Who stands at the other end of a connection, proved. */
 export interface Peer {
+  /** Its SPIFFE ID, from the certificate whose key it proved. */
   readonly id: SpiffeId
   /** Serial number of its certificate, lower-case hex. */
   readonly serial: string
