@@ -5,19 +5,8 @@ export {
   type SignatureAlgorithmName,
   signatureAlgorithmFor,
 } from './algorithms.ts'
-export {
-  concat,
-  decodeBase64,
-  decodeBase64Url,
-  decodeUtf8,
-  encodeBase64,
-  encodeBase64Url,
-  encodeUtf8,
-  equalBytes,
-  equalSecrets,
-  fromHex,
-  toHex,
-} from './bytes.ts'
+export { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from './base64.ts'
+export { concat, decodeUtf8, encodeUtf8, equalBytes, equalSecrets, fromHex, toHex } from './bytes.ts'
 export * from './errors.ts'
 export { JOSE_ALGORITHMS, joseAlgorithmsFor } from './jose/algorithms.ts'
 export { isJsonObject, type JsonLimits, type JsonObject, type JsonValue, parseJsonObject } from './jose/json.ts'

@@ -1,4 +1,4 @@
-import { decodeBase64, encodeBase64 } from './bytes.ts'
+import { decodeBase64, encodeBase64 } from './base64.ts'
 import { ProtocolError } from './errors.ts'
 
 export interface PemLimits {

@@ -85,10 +85,11 @@ function countWrittenMembers(text: string, maxDepth: number): number {
 
 /** The index of the quote that ends the string begun at `start`, or the length of a text that never ends it. */
 function endOfString(text: string, start: number): number {
-  for (let i = start + 1; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit === QUOTE) return i
-    if (unit === BACKSLASH) i++
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end - 1
+    while (text.charCodeAt(before) === BACKSLASH) before--
+    // An even number of backslashes escape each other, not the quote.
+    if ((end - before) % 2 === 1) return end
   }
   return text.length
 }

@@ -1,4 +1,5 @@
-import { concat, decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../bytes.ts'
+import { decodeBase64Url, encodeBase64Url } from '../base64.ts'
+import { concat, encodeUtf8 } from '../bytes.ts'
 import { readDer } from '../der/reader.ts'
 import { TAG } from '../der/tags.ts'
 import { nullValue, oid, sequence, unsigned, wholeBits } from '../der/writer.ts'

@@ -1,5 +1,6 @@
 import type { SignatureAlgorithm } from '../algorithms.ts'
-import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../bytes.ts'
+import { decodeBase64Url, encodeBase64Url } from '../base64.ts'
+import { decodeUtf8, encodeUtf8 } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import type { Crypto, Signer } from '../ports.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'

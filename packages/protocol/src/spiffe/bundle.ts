@@ -1,4 +1,5 @@
-import { decodeBase64, encodeBase64, equalBytes } from '../bytes.ts'
+import { decodeBase64, encodeBase64 } from '../base64.ts'
+import { equalBytes } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { isJsonObject, type JsonObject, type JsonValue, parseJsonObject } from '../jose/json.ts'
 import { jwkFromSpki, spkiFromJwk } from '../jose/jwk.ts'
