@@ -8,9 +8,11 @@ const projects = [
   ...globSync('packages/*/tsconfig.json'),
   ...globSync('packages/*/src/node/tsconfig.json'),
 ]
+// Biome colours what goes into a file too, and shows blanks as dots there.
+const plain = process.stdout.isTTY ? [] : ['--colors=off']
 const bin = (name: string) => `node_modules/.bin/${name}`
 const steps: [string, string, string[]][] = [
-  ['format and lint', bin('biome'), ['ci', '--error-on-warnings', '.']],
+  ['format and lint', bin('biome'), ['ci', '--error-on-warnings', ...plain, '.']],
   ...projects.map((project): [string, string, string[]] => [`types: ${project}`, bin('tsc'), ['-p', project]]),
   ['boundaries', process.execPath, ['--test', '--test-reporter=dot', 'test/boundaries.test.ts']],
 ]

@@ -1,5 +1,5 @@
 export * from './config.ts'
 export * from './config-text.ts'
 export * from './load-config.ts'
-export * from './settings.ts'
 export { type RunningServer, type ServerIo, startServer } from './main.ts'
+export * from './settings.ts'
