@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   mkdirSync,
@@ -65,6 +66,20 @@ test('a file or a link in place of the folder is refused', () => {
   const link = newFolder()
   symlinkSync(target, link)
   assert.throws(() => openPrivateFolder(link), { code: 'config_invalid' })
+})
+
+test('a link or a pipe in the folder is refused, wherever it leads', () => {
+  for (const plant of [
+    (path: string) => symlinkSync(join(base, 'nowhere'), path),
+    (path: string) => symlinkSync('/dev/null', path),
+    (path: string) => symlinkSync(base, path),
+    (path: string) => execFileSync('mkfifo', ['-m', '600', path]),
+  ]) {
+    const folder = newFolder()
+    openPrivateFolder(folder)
+    plant(join(folder, 'lanyard.db'))
+    assert.throws(() => openPrivateFolder(folder), { code: 'config_invalid' })
+  }
 })
 
 test('files are made once, replaced whole, and readable by their owner alone', () => {

@@ -22,8 +22,9 @@ const FILE = 0o600
 
 /**
  * The data folder, ready to hold keys: made when it is not there, refused with `permissions_too_wide` when others than
- * its owner can enter it, or could read or change one of its files. `chmod` is left to a person: whoever could read the
- * keys may have done so, and no program can undo that.
+ * its owner can enter it, or could read or change one of its files, and with `config_invalid` when something in it is
+ * neither a file nor a folder. `chmod` is left to a person: whoever could read the keys may have done so, and no program
+ * can undo that.
  */
 export function openPrivateFolder(path: string): void {
   makeFolder(path)
@@ -32,9 +33,15 @@ export function openPrivateFolder(path: string): void {
     throw new LanyardError('config_invalid', `expected a folder, got something else at ${path}`)
   requireNarrow(path, folder, FOLDER)
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const inside = join(path, entry.name)
-    if (entry.isFile()) requireNarrow(inside, lstatSync(inside), FILE)
+    if (!entry.isDirectory()) requirePrivateFile(join(path, entry.name))
   }
+}
+
+// A link would put the store where others may read it, whatever the mode of this folder; a pipe would be waited for.
+function requirePrivateFile(path: string): void {
+  const stats = lstatSync(path)
+  if (!stats.isFile()) throw new LanyardError('config_invalid', `expected a file, got something else at ${path}`)
+  requireNarrow(path, stats, FILE)
 }
 
 function makeFolder(path: string): void {
