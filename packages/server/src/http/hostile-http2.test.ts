@@ -210,8 +210,9 @@ function frame(type: number, flags: number, stream: number, payload: Uint8Array 
 }
 
 const hello = Buffer.concat([Buffer.from(MAGIC), frame(TYPE.settings, 0, 0)])
-// :method GET, :scheme https, :path /healthz as a literal (RFC 7541, 6)
-const block = Buffer.concat([Buffer.from([0x82, 0x87, 0x04, 8]), Buffer.from('/healthz')])
+// :method GET, :scheme https, :path /healthz and :authority x as literals (RFC 7541, 6). Without an authority nghttp2 would
+// refuse the request for that, and no row below would show what it is about.
+const block = Buffer.concat([Buffer.from([0x82, 0x87, 0x04, 8]), Buffer.from('/healthz'), Buffer.from([1, 1, 0x78])])
 const repeat = (bytes: Buffer, times: number) => Buffer.concat(Array<Buffer>(times).fill(bytes))
 const END_STREAM = 1
 const END_HEADERS = 4
