@@ -23,4 +23,5 @@ export {
 } from './registry/api-keys.ts'
 export * from './registry/tenants.ts'
 export * from './revoke.ts'
+export { requireStanding } from './standing.ts'
 export * from './time.ts'

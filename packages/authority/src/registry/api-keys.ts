@@ -39,11 +39,17 @@ const hashSecret = (secret: string, crypto: Crypto) => crypto.sha256(encodeUtf8(
 
 /** Who calls, if the stored key is the one that came and still counts at `at`; otherwise `unauthenticated`. */
 export function callerOfApiKey(state: ApiKeyState | undefined, hash: Uint8Array, at: number): ApiKeyCaller {
-  const known = state !== undefined && state.revokedAt === null && equalSecrets(state.hash, hash)
-  if (!known) throw new LanyardError('unauthenticated', 'this API key is not known')
-  if (at >= state.expiresAt) throw new LanyardError('unauthenticated', `API key ${state.id} has ended`)
-  const { id, name, role, tenant, agents, rateLimit, expiresAt } = state
+  const proved = state !== undefined && equalSecrets(state.hash, hash) ? state : undefined
+  const { id, name, role, tenant, agents, rateLimit, expiresAt } = requireCounting(proved, at)
   return { kind: 'api-key', id, name, role, permissions: permissionsOf(role), tenant, agents, rateLimit, expiresAt }
+}
+
+/** A key that is neither deleted nor over at `at`; otherwise `unauthenticated`. */
+export function requireCounting(state: ApiKeyState | undefined, at: number): ApiKeyState {
+  if (state === undefined || state.revokedAt !== null)
+    throw new LanyardError('unauthenticated', 'this API key is not known')
+  if (at >= state.expiresAt) throw new LanyardError('unauthenticated', `API key ${state.id} has ended`)
+  return state
 }
 
 /**

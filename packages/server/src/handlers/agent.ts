@@ -12,18 +12,19 @@ import {
 } from '@lanyard/authority'
 import { decodePem, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { actOf, byAgent, byApiKey } from './call.ts'
+import { act, byAgent, byApiKey } from './call.ts'
 
 type Mine = 'bootstrapAgent' | 'issueCert' | 'revokeCert' | 'whoami'
 
 /** What agents live by: their token, their certificates, the end of these. */
 export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, clock, dice, authorities, issuing, maxLineageSec } = ports
+  const { rows, dice, authorities, issuing, maxLineageSec } = ports
   return {
     async bootstrapAgent(call) {
-      const act = actOf(byApiKey(call), clock)
       const fresh = freshLineage(dice)
-      const { agent, lineage } = await store.write(() => openLineage(rows, call.body, fresh, maxLineageSec, act))
+      const { agent, lineage } = await act(ports, byApiKey(call), told =>
+        openLineage(rows, call.body, fresh, maxLineageSec, told),
+      )
       const { kid, signer } = authorities.tokenSigner()
       const claims = agentTokenClaims(authorities.trustDomain, lineage)
       const token = await signJwt({ typ: AGENT_TOKEN_TYP, kid, claims }, signer)
@@ -39,8 +40,7 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
 
     async revokeCert(call) {
       const { reason, ...target } = call.body
-      const act = actOf(call, clock)
-      return { revoked: [...(await store.write(() => revokeCertificates(rows, target, reason, act)))] }
+      return { revoked: [...(await act(ports, call, told => revokeCertificates(rows, target, reason, told)))] }
     },
 
     whoami: ({ caller }) => showCaller(caller),

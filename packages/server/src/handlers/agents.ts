@@ -12,17 +12,16 @@ import {
   updateAgent,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { actOf } from './call.ts'
+import { act } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createAgent' | 'listAgents' | 'getAgent' | 'updateAgent' | 'retireAgent' | 'reinstateAgent'
 
 export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, clock, spiffeIdOf } = ports
+  const { store, rows, spiffeIdOf } = ports
   return {
     async createAgent(call) {
-      const act = actOf(call, clock)
-      return showAgent(await store.write(() => createAgent(rows, call.body, spiffeIdOf, act)))
+      return showAgent(await act(ports, call, told => createAgent(rows, call.body, spiffeIdOf, told)))
     },
 
     async listAgents({ query, caller }) {
@@ -39,20 +38,17 @@ export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async updateAgent(call) {
-      const act = actOf(call, clock)
-      return showAgent(await store.write(() => updateAgent(rows, call.params, call.body, act)))
+      return showAgent(await act(ports, call, told => updateAgent(rows, call.params, call.body, told)))
     },
 
     async retireAgent(call) {
-      const act = actOf(call, clock)
-      await store.write(() => retireAgent(rows, call.params, act))
+      await act(ports, call, told => retireAgent(rows, call.params, told))
       return undefined
     },
 
     async reinstateAgent(call) {
-      const act = actOf(call, clock)
       const reason = call.body.reason ?? null
-      return showAgent(await store.write(() => reinstateAgent(rows, call.params, reason, act)))
+      return showAgent(await act(ports, call, told => reinstateAgent(rows, call.params, reason, told)))
     },
   }
 }

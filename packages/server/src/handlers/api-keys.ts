@@ -10,20 +10,19 @@ import {
   tenantScope,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { actOf, byApiKey } from './call.ts'
+import { act, byApiKey } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createApiKey' | 'listApiKeys' | 'deleteApiKey'
 
 export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, clock, dice, crypto } = ports
+  const { store, rows, dice, crypto } = ports
   return {
     async createApiKey(call) {
       const { name, role, tenant, agents, expires_in_sec: expiresInSec, rate_limit: rateLimit } = call.body
       const input = { name, role, tenant, agents, expiresInSec, rateLimit }
       const fresh = newApiKey(dice, crypto)
-      const act = actOf(byApiKey(call), clock)
-      const state = await store.write(() => createApiKey(rows, input, fresh, act))
+      const state = await act(ports, byApiKey(call), told => createApiKey(rows, input, fresh, told))
       return { ...showApiKey(state), key: fresh.key }
     },
 
@@ -37,8 +36,7 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async deleteApiKey(call) {
-      const act = actOf(byApiKey(call), clock)
-      await store.write(() => deleteApiKey(rows, call.params.id, act))
+      await act(ports, byApiKey(call), told => deleteApiKey(rows, call.params.id, told))
       return undefined
     },
   }

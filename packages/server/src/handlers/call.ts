@@ -1,5 +1,14 @@
 import { LanyardError } from '@lanyard/api'
-import type { Act, ApiKeyCaller, Caller, CertificateCaller, Clock, TokenCaller } from '@lanyard/authority'
+import {
+  type Act,
+  type ApiKeyCaller,
+  type Caller,
+  type CertificateCaller,
+  requireStanding,
+  type Step,
+  type TokenCaller,
+} from '@lanyard/authority'
+import type { HandlerPorts } from '../http/ports.ts'
 
 interface AnyCall {
   readonly caller: Caller
@@ -7,9 +16,17 @@ interface AnyCall {
   readonly source: string
 }
 
-/** The call as records tell of it. */
-export function actOf<C extends Caller>(call: AnyCall & { caller: C }, clock: Clock): Act & { readonly caller: C } {
-  return { caller: call.caller, at: clock.now(), source: call.source, correlation: call.requestId }
+/** Does what a call asks for, as a transaction in which its credential still counts. */
+export function act<C extends Caller, T>(
+  { store, rows, clock }: Pick<HandlerPorts, 'store' | 'rows' | 'clock'>,
+  { caller, source, requestId: correlation }: AnyCall & { readonly caller: C },
+  step: (act: Act & { readonly caller: C }) => Step<T>,
+): Promise<T> {
+  const told = { caller, at: clock.now(), source, correlation }
+  return store.write(function* () {
+    yield* requireStanding(rows, told)
+    return yield* step(told)
+  })
 }
 
 /** The same call by an API key. The route accepts nothing else; here the compiler learns it. */

@@ -8,18 +8,17 @@ import {
   updateTenant,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { actOf } from './call.ts'
+import { act } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createTenant' | 'listTenants' | 'getTenant' | 'updateTenant'
 
 export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, clock, tenantDefaults } = ports
+  const { store, rows, tenantDefaults } = ports
   return {
     async createTenant(call) {
       const input = { tenant: call.body.tenant, ...settingsOf(call.body) }
-      const act = actOf(call, clock)
-      return showTenant(await store.write(() => createTenant(rows, input, tenantDefaults, act)))
+      return showTenant(await act(ports, call, told => createTenant(rows, input, tenantDefaults, told)))
     },
 
     async listTenants({ query, caller }) {
@@ -34,9 +33,8 @@ export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async updateTenant(call) {
-      const act = actOf(call, clock)
       const change = settingsOf(call.body)
-      return showTenant(await store.write(() => updateTenant(rows, call.params.tenant, change, act)))
+      return showTenant(await act(ports, call, told => updateTenant(rows, call.params.tenant, change, told)))
     },
   }
 }

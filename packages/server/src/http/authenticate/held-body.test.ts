@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type Route, routes } from '@lanyard/api'
+import { type HttpHarness, openHttp } from '../../testing/http.ts'
+import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
+
+// A credential is judged when the head of a request has come. Whoever holds the body back until it counts no more must
+// not act with it: least of all with a deleted key make the next one.
+
+let server: HttpHarness
+let admin: string
+const ACME = { tenant: 'acme', agent: 'a1' }
+
+before(async () => {
+  server = await openHttp()
+  admin = await server.apiKey('admin')
+  await server.agent(ACME)
+})
+after(() => server.close())
+
+/** Sends the head of a call, waits until it was taken in, lets `meanwhile` happen, then sends the body. */
+async function held(call: string, token: string, body: object, meanwhile: () => Promise<unknown>) {
+  const text = JSON.stringify(body)
+  const connection = await connectRaw(server.port, server.rootPem)
+  const head = [
+    `${call} HTTP/1.1`,
+    'Host: x',
+    `Authorization: Bearer ${token}`,
+    'Content-Type: application/json',
+    `Content-Length: ${text.length}`,
+    'Expect: 100-continue',
+  ]
+  connection.write(`${head.join('\r\n')}\r\n\r\n`)
+  // Only who has authenticated is told to go on.
+  await connection.until(got => got.startsWith('HTTP/1.1 100'))
+  await meanwhile()
+  connection.write(text)
+  const reply = lastReply(await connection.until(got => got.lastIndexOf('HTTP/1.1') > 0 && isWhole(got)))
+  connection.socket.destroy()
+  return reply
+}
+
+const CALLS: readonly [call: string, body: object][] = [
+  ['POST /v1/api-keys', { name: 'back door', role: 'admin' }],
+  ['POST /v1/tenants', { tenant: 'late' }],
+  ['PATCH /v1/tenants/acme', { renewal_grace_sec: 1 }],
+  ['POST /v1/agents', { tenant: 'acme', agent: 'late' }],
+  ['PATCH /v1/agents/acme/a1', { tier: 'platinum' }],
+  ['POST /v1/agents/acme/a1/reinstate', {}],
+  ['POST /v1/agent/bootstrap', ACME],
+  ['POST /v1/agent/auth/revoke', { ...ACME, reason: 'x' }],
+]
+
+test('no call with a body is missing here', () => {
+  const ofKeys = Object.values<Route>(routes).filter(
+    ({ body, auth }) => body !== undefined && auth.kind === 'identity' && auth.accepts.includes('api-key'),
+  )
+  const tried = CALLS.map(([call]) => call.replace('acme/a1', '{tenant}/{agent}').replace('/acme', '/{tenant}'))
+  assert.deepEqual(tried.toSorted(), ofKeys.map(({ call }) => call).toSorted())
+})
+
+for (const [call, body] of CALLS) {
+  test(`${call} with a key that is deleted before its body comes`, async () => {
+    const made = await server.call('POST /v1/api-keys', { token: admin, body: { name: 'k', role: 'admin' } })
+    const reply = await held(call, made.body.key, body, () =>
+      server.call(`DELETE /v1/api-keys/${made.body.id}`, { token: admin }),
+    )
+    assert.deepEqual(reply, { status: 401, code: 'unauthenticated' })
+  })
+}
+
+test('with a key that ends before its body comes', async () => {
+  const token = await server.apiKey('admin', { expiresInSec: 60 })
+  const reply = await held('POST /v1/api-keys', token, { name: 'back door', role: 'admin' }, async () =>
+    server.clock.advance(60),
+  )
+  assert.deepEqual(reply, { status: 401, code: 'unauthenticated' })
+})
+
+test('an agent that is quarantined before its body comes', async () => {
+  const token = await server.token(ACME)
+  const quarantine = () => server.call('PATCH /v1/agents/acme/a1', { token: admin, body: { lifecycle: 'quarantined' } })
+  const reply = await held('POST /v1/agent/auth/revoke', token, { ...ACME, reason: 'x' }, quarantine)
+  assert.deepEqual(reply, { status: 403, code: 'agent_quarantined' })
+})
