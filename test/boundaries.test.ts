@@ -22,7 +22,7 @@ const IMPURE = [
   { pattern: /from 'node:|\bprocess\.|\bBuffer\b|\bconsole\./, because: 'pure floors touch nothing outside' },
 ]
 /** Made for tests, although no test by name. */
-const TEST_SUPPORT = /\/(testing|suite)\//
+const TEST_SUPPORT = /\/(testing|suite)\/|\.child\.ts$/
 /** What is imported from outside of the package, in each way of writing it. */
 const IMPORTED = /(?:\bfrom |^import |\bimport\()'([^'.][^']*)'/gm
 const ROOMS = /(^|\/)(utils?|common|shared|helpers?|misc|core)(\/|\.[a-z]+$)/

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 const files = execFileSync('git', ['ls-files', 'packages/*.ts', 'tools/*.ts', 'bench/*.ts'], { encoding: 'utf8' })
   .split('\n')
-  .filter(file => file !== '' && !/\.(test|suite)\.ts$|\/(testing|suite)\//.test(file))
+  .filter(file => file !== '' && !/\.(test|suite|child)\.ts$|\/(testing|suite)\//.test(file))
 
 interface Piece {
   readonly lines: number

@@ -1,5 +1,5 @@
 export * from './config.ts'
 export * from './config-text.ts'
 export * from './load-config.ts'
-export { type RunningServer, type ServerIo, startServer } from './main.ts'
+export { type RunningServer, type ServerIo, startServer, urlOf } from './main.ts'
 export * from './settings.ts'

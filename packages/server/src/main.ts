@@ -106,8 +106,8 @@ async function tell(type: 'server.started' | 'server.stopped', { store, rows }: 
   await store.write(() => rows.events.append(eventOf(act, type, {}, detail)))
 }
 
-/** Every address of this machine is called by one of them. */
-function urlOf(host: string, port: number): string {
+/** How a client on the same machine calls a server that listens there; every address is called by one of them. */
+export function urlOf(host: string, port: number): string {
   const called = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
   return `https://${called.includes(':') ? `[${called}]` : called}:${port}`
 }

@@ -44,16 +44,15 @@ interface Settings {
 }
 
 async function checkSettings(data: string | undefined, file: string | undefined, io: Io): Promise<Settings> {
-  const { loadConfig } = await import('@lanyard/server')
+  const { loadConfig, urlOf } = await import('@lanyard/server')
   try {
     const loaded = loadConfig({ flags: { data }, file, env: io.env, cwd: io.cwd })
     const { host, port } = loaded.config.listen
     const here = existsSync(loaded.config.data)
-    const called = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
     return {
       findings: here || loaded.file ? [finding('config_usable', 'ok', loaded.file ?? 'the usual settings')] : [],
       data: here ? loaded.config.data : null,
-      url: `https://${called.includes(':') ? `[${called}]` : called}:${port}`,
+      url: urlOf(host, port),
     }
   } catch (error) {
     const { problem } = await problemOf(error)

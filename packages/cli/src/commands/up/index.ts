@@ -3,6 +3,7 @@ import { command, type Outcome } from '../../command.ts'
 import type { Io } from '../../io.ts'
 import { card } from '../../layout.ts'
 import { SAME_USER, sharedUser } from '../../same-user.ts'
+import { untilAborted } from '../../until-aborted.ts'
 import { closeEmptyFolder } from './data-folder.ts'
 import { firstSteps } from './first-steps.ts'
 import { CONFIG_OPTION, SETTING_OPTIONS, settingsAmong } from './settings-options.ts'
@@ -70,12 +71,7 @@ function ready(server: RunningServer, io: Io): Outcome {
         ['root', `${server.rootSha256}  (SHA-256; ${server.rootFile})`],
         ...(key === null ? [] : [['key', `${key}  (first admin key: keep it elsewhere, then delete the file)`]]),
       ] as [string, string][]
-      return [`${paint.good('ready')}`, card(rows, paint), '', firstSteps(server, io.env, paint)].join('\n')
+      return [`${paint.good('ready')}`, card(rows, paint), '', firstSteps(server, io, paint)].join('\n')
     },
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { ISSUER, NOW } from '../suite/samples.ts'
 import { openSqliteStore } from './open.ts'
 
-const WRITER = join(import.meta.dirname, 'kill-writer.ts')
+const WRITER = join(import.meta.dirname, 'kill.child.ts')
 
 /** Runs the writer until it has acknowledged `count` serials, kills it without warning, and gives all it acknowledged. */
 async function killedAfter(path: string, first: number, count: number): Promise<string[]> {

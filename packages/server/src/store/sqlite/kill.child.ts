@@ -1,4 +1,4 @@
-// Records certificates as fast as it can and says so, line by line, until it is killed: `kill-writer.ts PATH FIRST`.
+// Records certificates as fast as it can and says so, line by line, until it is killed: `kill.child.ts PATH FIRST`.
 import { writeSync } from 'node:fs'
 import { certificate, idOf, NOW, populate } from '../suite/samples.ts'
 import { openSqliteStore } from './open.ts'
