@@ -1,7 +1,8 @@
 import type { Invocation, Outcome } from '../command.ts'
 import type { Io } from '../io.ts'
 import { type Paint, paintFor } from '../paint.ts'
-import { programName, quoted } from '../program-name.ts'
+import { inAnotherTerminal, programName, quoted } from '../program-name.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { Scene } from './scene.ts'
 import { tellStory } from './story.ts'
 import { Teller } from './teller.ts'
@@ -24,7 +25,7 @@ export async function runDemo({ options, io, json, emit, note }: Invocation): Pr
     await scene.close()
     return { json: told, text: paint => `${held(paint)} Next: ${programName(io.env)} up` }
   }
-  emit({ json: { ...told, kept: kept(scene) }, text: paint => `${held(paint)}\n\n${onwards(scene, io.env)}` })
+  emit({ json: { ...told, kept: kept(scene) }, text: paint => `${held(paint)}\n\n${onwards(scene, io)}` })
   await untilAborted(stopped)
   note('stopping')
   await scene.close()
@@ -49,18 +50,14 @@ const kept = ({ server }: Scene) => ({
 })
 
 /** A profile of its own: the one that commands use by themselves may be that of an authority which stays. */
-function onwards({ server }: Scene, env: Io['env']): string {
-  const name = programName(env)
+function onwards({ server }: Scene, io: Pick<Io, 'env' | 'cwd'>): string {
+  const name = programName(io.env)
   const key = quoted(server.adminKeyFile ?? '')
   return [
-    `The authority goes on at ${server.url} until Ctrl-C. In another terminal:`,
+    `The authority goes on at ${server.url} until Ctrl-C.`,
+    inAnotherTerminal(io),
     `  ${name} bootstrap --profile demo --url ${server.url} --fingerprint ${server.rootSha256} --api-key-file ${key}`,
     `  ${name} agent list --profile demo`,
     `  ${name} events --profile demo`,
   ].join('\n')
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

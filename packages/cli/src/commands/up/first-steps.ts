@@ -1,6 +1,7 @@
 import type { RunningServer } from '@lanyard/server'
+import type { Io } from '../../io.ts'
 import type { Paint } from '../../paint.ts'
-import { programName, quoted } from '../../program-name.ts'
+import { inAnotherTerminal, programName, quoted } from '../../program-name.ts'
 
 type Started = Pick<RunningServer, 'url' | 'rootSha256' | 'adminKeyFile'>
 
@@ -8,8 +9,8 @@ type Started = Pick<RunningServer, 'url' | 'rootSha256' | 'adminKeyFile'>
  * Lines to paste into another terminal, from the server that runs to the first certificate; only the first of them where
  * the admin key is no longer in the data folder, since its owner has been here before.
  */
-export function firstSteps(server: Started, env: Readonly<Record<string, string | undefined>>, paint: Paint): string {
-  const name = programName(env)
+export function firstSteps(server: Started, io: Pick<Io, 'env' | 'cwd'>, paint: Paint): string {
+  const name = programName(io.env)
   const { url, rootSha256, adminKeyFile: key } = server
   const trust = `${name} bootstrap --url ${url} --fingerprint ${rootSha256}`
   const lines =
@@ -22,5 +23,5 @@ export function firstSteps(server: Started, env: Readonly<Record<string, string 
           `${name} cert request --tenant acme --agent planner --out ./planner`,
           `${name} inspect ./planner/svid.pem`,
         ]
-  return [paint.faint('In another terminal:'), ...lines.map(line => `  ${line}`)].join('\n')
+  return [paint.faint(inAnotherTerminal(io)), ...lines.map(line => `  ${line}`)].join('\n')
 }
