@@ -1,4 +1,4 @@
-// Writes docs/reference from the source: `node tools/node.mjs tools/reference/main.ts`. A test says when it is due.
+// Writes docs/reference from the source: `npm run docs`. A test says when it is due.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { REFERENCE, referencePages } from './pages.ts'
 

@@ -13,4 +13,4 @@ export const shell = (...lines: readonly string[]): string => ['```sh', ...lines
 
 /** A page, with the note that nobody should edit it. */
 export const page = (title: string, ...sections: readonly string[]): string =>
-  `${[`# ${title}`, '<!-- Generated: node tools/node.mjs tools/reference/main.ts -->', ...sections].join('\n\n')}\n`
+  `${[`# ${title}`, '<!-- Generated: npm run docs -->', ...sections].join('\n\n')}\n`

@@ -81,7 +81,7 @@ const remove = command({
   summary: 'Delete an API key. It is refused from then on.',
   operands: [{ name: 'ID', about: 'Its id, as `apikey list` shows it' }],
   options: CONNECTION,
-  examples: [{ line: 'lanyard apikey delete 7Q2x9f4K', does: 'Ends this key at once.' }],
+  examples: [{ line: 'lanyard apikey delete c76b93421fa1', does: 'Ends this key at once.' }],
   wraps: 'DELETE /v1/api-keys/{id}',
   run: async ({ operands: [id = ''], options, io }) => {
     const api = await connect(options, io)
