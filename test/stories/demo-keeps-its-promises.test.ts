@@ -22,8 +22,9 @@ test('the demo tells nine steps, and every one holds', async () => {
   assert.equal(code, 0)
 })
 
-test('kept, it says where it is, goes on until it is stopped, and leaves nothing behind', async () => {
+test('kept, it says where it is, goes on until it is stopped, and leaves nothing behind', async t => {
   const child = spawn(process.execPath, [MAIN, 'demo', '--keep', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.after(() => child.kill('SIGKILL'))
   const [line] = await once(createInterface(child.stdout), 'line')
   const { held, kept } = JSON.parse(line) as { held: boolean; kept: { admin_key_file: string } }
   assert.equal(held, true)
