@@ -23,6 +23,7 @@ import type { RateLimit } from './rate-limit.ts'
 import { newRequestId } from './request-id.ts'
 import { type Reply, respond } from './respond.ts'
 import { Router } from './router.ts'
+import { UnreadReplies } from './unread-replies.ts'
 
 /** Proves who calls by what came with the request; throws when nothing proves anyone. */
 export type Authenticate = (headers: ReadHeaders, connection: Connection, id: RouteId) => Promise<Caller>
@@ -68,6 +69,7 @@ type AnyHandler = (request: object) => unknown
 export class Mount {
   readonly #parts: MountParts
   readonly #router: Router<RouteId>
+  readonly #unread = new UnreadReplies()
 
   constructor(parts: MountParts) {
     this.#parts = parts
@@ -92,7 +94,8 @@ export class Mount {
       if (connection.ended && !connection.multiplexed) return
       const reply = await this.#answer(arrival, requestId)
       connection.ended = connection.failures >= MAX_FAILURES || this.#parts.closing()
-      respond(request, response, reply, { requestId, last: connection.ended })
+      const size = respond(request, response, reply, { requestId, last: connection.ended })
+      if (size !== null) this.#unread.add(response, size, connection)
     } catch (error) {
       this.#parts.log.error({ request_id: requestId, error: explain(error) }, 'a reply could not be written')
       response.destroy()

@@ -19,9 +19,16 @@ export interface ReplyContext {
   readonly last: boolean
 }
 
-/** Writes a reply in either protocol. A client that has gone gets nothing, and nothing happens. */
-export function respond(request: AnyRequest, response: AnyResponse, reply: Reply, context: ReplyContext): void {
-  if (response.destroyed || response.headersSent) return
+/**
+ * Writes a reply in either protocol. Gives the bytes of its body; null for a client that has gone, which gets nothing.
+ */
+export function respond(
+  request: AnyRequest,
+  response: AnyResponse,
+  reply: Reply,
+  context: ReplyContext,
+): number | null {
+  if (isGone(response) || response.headersSent) return null
   const head = ['x-request-id', context.requestId, 'cache-control', 'no-store', ...(reply.headers ?? [])]
   const bytes = reply.text === undefined ? undefined : Buffer.from(reply.text, 'utf8')
   if (bytes !== undefined) {
@@ -31,9 +38,16 @@ export function respond(request: AnyRequest, response: AnyResponse, reply: Reply
   leaveBody(request, response)
   // Both classes take names and values in turn; their declarations have no common form.
   ;(response as ServerResponse).writeHead(reply.status, head)
-  if (bytes === undefined || request.method === 'HEAD') response.end()
-  else response.end(bytes)
+  if (bytes === undefined || request.method === 'HEAD') {
+    response.end()
+    return 0
+  }
+  response.end(bytes)
+  return bytes.length
 }
+
+const isGone = (response: AnyResponse): boolean =>
+  response.destroyed || (isMultiplexed(response) && (response.stream.destroyed || response.stream.closed))
 
 /** Lets the connection end with this reply; streams that are open go on. */
 function endAfter(response: AnyResponse, head: string[]): void {
