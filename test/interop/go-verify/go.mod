@@ -1,3 +1,3 @@
 module lanyard/interop/go-verify
 
-go 1.22
+go 1.19

@@ -19,16 +19,29 @@ export async function runDemo({ options, io, json, emit, note }: Invocation): Pr
   } catch {
     return { json: report(teller, start), text: paint => paint.bad('A promise did not hold.'), exit: 'refused' }
   }
-  const told = report(teller, start)
-  const held = (paint: Paint) => `\n${paint.good(`All ${told.steps.length} promises held`)} in ${seconds(told.ms)} s.`
-  if (options.keep !== true) {
+  // Whatever happens from here on, nothing of the scene outlives the demo.
+  try {
+    return await tellEnd(scene, report(teller, start), { io, emit, note, keep: options.keep === true, stopped })
+  } finally {
     await scene.close()
-    return { json: told, text: paint => `${held(paint)} Next: ${programName(io.env)} up` }
   }
+}
+
+interface Ending extends Pick<Invocation, 'io' | 'emit' | 'note'> {
+  readonly keep: boolean
+  readonly stopped: AbortSignal
+}
+
+async function tellEnd(
+  scene: Scene,
+  told: ReturnType<typeof report>,
+  { io, emit, note, keep, stopped }: Ending,
+): Promise<Outcome | undefined> {
+  const held = (paint: Paint) => `\n${paint.good(`All ${told.steps.length} promises held`)} in ${seconds(told.ms)} s.`
+  if (!keep) return { json: told, text: paint => `${held(paint)} Next: ${programName(io.env)} up` }
   emit({ json: { ...told, kept: kept(scene) }, text: paint => `${held(paint)}\n\n${onwards(scene, io)}` })
   await untilAborted(stopped)
   note('stopping')
-  await scene.close()
   return undefined
 }
 

@@ -49,7 +49,7 @@ export class Proofs {
       this.#proofs.set(chain, { bundle, proof })
       return proof
     } catch (error) {
-      throw error instanceof ProtocolError ? refusalOf(error, at) : error
+      throw error instanceof ProtocolError ? refusalOf(error, chain, at) : error
     }
   }
 
@@ -71,8 +71,13 @@ export class Proofs {
   }
 }
 
-function refusalOf(error: ProtocolError, at: number): LanyardError {
+function refusalOf(error: ProtocolError, { certificates }: PeerChain, at: number): LanyardError {
   const detail = `${error.code}: ${error.message}`
   if (error.code !== 'certificate_expired') return new LanyardError('certificate_untrusted', detail)
-  return new LanyardError('certificate_expired', detail, { server_time: isoTime(at) })
+  const late = certificates instanceof ProtocolError ? 0 : Math.ceil(at / 1000 - certificates[0].notAfter - 1)
+  return new LanyardError('certificate_expired', detail, {
+    server_time: isoTime(at),
+    // It may be an intermediate that has ended.
+    ...(late > 0 ? { skew_sec: late } : {}),
+  })
 }
