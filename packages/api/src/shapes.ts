@@ -27,6 +27,8 @@ export const Reason = z.string().min(1).max(500)
 export const Labels = z
   .record(z.string().min(1).max(63), z.string().max(255))
   .refine(labels => Object.keys(labels).length <= 32, 'expected at most 32 labels')
+  // They stand in every list of agents, and twice in the event of each change.
+  .refine(labels => JSON.stringify(labels).length <= 4096, 'expected labels of at most 4096 characters, as JSON')
 export const Owner = z.string().max(255)
 export const Description = z.string().max(1000)
 /** The longest grace that a tenant can have: whoever must remember ended certificates, or prove them, counts on it. */

@@ -65,6 +65,16 @@ describe('agents', () => {
   const path = '/v1/agents/fleet/a1'
   before(() => ok('POST /v1/tenants', 201, { tenant: 'fleet' }))
 
+  test('carry labels, but no library of them', async () => {
+    await ok('POST /v1/tenants', 201, { tenant: 'wordy' })
+    const key = { tenant: 'wordy', agent: 'a1' }
+    const full = (value: string) =>
+      Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`k${String(i).padStart(62, 'x')}`, value]))
+    for (const labels of [full('x'.repeat(70)), full('\u0001'.repeat(12)), { '': 'x' }, { x: 'y'.repeat(256) }])
+      await refused('body_invalid', 'POST /v1/agents', { ...key, labels })
+    await ok('POST /v1/agents', 201, { ...key, labels: full('x'.repeat(50)) })
+  })
+
   test('are registered, shown, changed, listed and retired', async () => {
     const input = { tenant: 'fleet', agent: 'a1', tier: 'gold', owner: 'ops', labels: { env: 'test' } }
     const made = await ok('POST /v1/agents', 201, input)

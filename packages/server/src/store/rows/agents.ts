@@ -122,7 +122,8 @@ export function agentRows({ statements }: RowContext): AgentRows {
           .orderBy('a.agent')
           .limit(page.limit + 1),
       )
-      return pageOf(rows.map(agentOf), page, ({ tenant, agent }) => `${tenant}/${agent}`)
+      const { items, next } = pageOf(rows, page, ({ tenant, agent }) => `${tenant}/${agent}`, { sizeOf: written })
+      return { items: items.map(agentOf), next }
     },
   }
 
@@ -134,6 +135,8 @@ export function agentRows({ statements }: RowContext): AgentRows {
       .$if(filter.provenance !== undefined, q => q.where('a.provenance', '=', filter.provenance!))
   }
 }
+
+const written = ({ labels, description }: AgentRow) => labels.length + description.length
 
 // No name holds a slash.
 function keyOfCursor(after: string): AgentKey {

@@ -46,7 +46,7 @@ export function certificateRows(context: RowContext): CertificateRows {
     *list(filter, page) {
       const before = page.after === null ? null : timePlaceOf(page.after)
       const { rows, floor } = yield* listCertificates(context, filter, before, page.limit + 1)
-      const { items, next } = pageOf(rows, page, cursorOfRow, floor && cursorOf(floor))
+      const { items, next } = pageOf(rows, page, cursorOfRow, { floor: floor && cursorOf(floor) })
       return { items: items.map(certificateOf), next }
     },
   }

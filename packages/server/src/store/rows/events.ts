@@ -61,9 +61,10 @@ interface Position extends TimePlace {
   readonly chain: ChainName
 }
 
-/** An event at its place. */
+/** An event at its place, read only once it is certain to be on the page. */
 interface Found extends Position {
-  readonly event: EventState
+  readonly size: number
+  readonly event: () => EventState
 }
 
 // Two tables, since their rows leave at different ages: each gives a page, and the first page of both together remains.
@@ -83,8 +84,9 @@ function* listEvents(context: RowContext, filter: EventFilter, page: Page) {
     const { rows } = yield* listCertificates(context, filter, boundFor('issuance', after), page.limit + 1)
     found.push(...rows.map(row => foundCertificate(row, names)))
   }
-  const { items, next } = pageOf(found.sort(newestFirst), page, cursorOf, floor && cursorOf(floor))
-  return { items: items.map(({ event }) => event), next }
+  const bounds = { floor: floor && cursorOf(floor), sizeOf: ({ size }: Found) => size }
+  const { items, next } = pageOf(found.sort(newestFirst), page, cursorOf, bounds)
+  return { items: items.map(({ event }) => event()), next }
 }
 
 const newestFirst = (a: Found, b: Found) =>
@@ -153,27 +155,34 @@ function walk({ statements }: RowContext, { tenant, agent, since, until }: Event
 }
 
 function foundEvent(row: EventTable, names: ReadonlyMap<number, string>): Found {
-  const event: EventState = {
-    at: row.at,
-    type: row.type as EventType,
-    outcome: row.outcome as EventState['outcome'],
-    tenant: row.tenant,
-    agent: row.agent,
-    actor: row.actor,
-    source: row.source,
-    correlation: row.correlation,
-    detail: JSON.parse(row.detail) as Record<string, unknown>,
-    instance: names.get(instanceOf(row.place)) ?? '',
-    chain: 'audit',
-    seq: seqOf(row.place),
-    hash: hexOf(row.hash),
-  }
-  return { at: row.at, place: row.place, chain: 'audit', event }
+  const event = () => eventOf(row, names)
+  return { at: row.at, place: row.place, chain: 'audit', size: row.detail.length, event }
 }
 
+const eventOf = (row: EventTable, names: ReadonlyMap<number, string>): EventState => ({
+  at: row.at,
+  type: row.type as EventType,
+  outcome: row.outcome as EventState['outcome'],
+  tenant: row.tenant,
+  agent: row.agent,
+  actor: row.actor,
+  source: row.source,
+  correlation: row.correlation,
+  detail: JSON.parse(row.detail) as Record<string, unknown>,
+  instance: names.get(instanceOf(row.place)) ?? '',
+  chain: 'audit',
+  seq: seqOf(row.place),
+  hash: hexOf(row.hash),
+})
+
 function foundCertificate(row: CertificateRow, names: ReadonlyMap<number, string>): Found {
+  const event = () => issuedOf(row, names)
+  return { at: row.issued_at, place: row.place, chain: 'issuance', size: 0, event }
+}
+
+function issuedOf(row: CertificateRow, names: ReadonlyMap<number, string>): EventState {
   const certificate = certificateOf(row)
-  const event: EventState = {
+  return {
     at: certificate.issuedAt,
     type: 'cert.issued',
     outcome: 'ok',
@@ -200,5 +209,4 @@ function foundCertificate(row: CertificateRow, names: ReadonlyMap<number, string
     seq: seqOf(row.place),
     hash: hexOf(row.hash),
   }
-  return { at: row.issued_at, place: row.place, chain: 'issuance', event }
 }

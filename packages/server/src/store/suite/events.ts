@@ -89,6 +89,29 @@ export function eventsSuite(place: () => Place): void {
       )
     })
 
+    test('that are long come in shorter pages, which together are the list', async t => {
+      const open = await opened(t, place)
+      const detail = { text: 'x'.repeat(300_000) }
+      for (let i = 0; i < 8; i++) await open.store.write(() => open.rows.events.append(event({ at: NOW + i, detail })))
+      const huge = { text: 'x'.repeat(2_000_000) }
+      await open.store.write(() => open.rows.events.append(event({ at: NOW + 8, detail: huge })))
+      const pages: number[] = []
+      const found = await walk(
+        open,
+        function* (page) {
+          const listed = yield* open.rows.events.list({}, page)
+          pages.push(listed.items.length)
+          return listed
+        },
+        100,
+      )
+      assert.deepEqual(pages, [1, 3, 3, 2])
+      assert.deepEqual(
+        found.map(({ at }) => at - NOW),
+        [8, 7, 6, 5, 4, 3, 2, 1, 0],
+      )
+    })
+
     test('refuse cursors that no list gave', async t => {
       const { store, rows } = await opened(t, place)
       for (const after of ['', '1.2', '1.2.3', '1.0.x']) {

@@ -77,6 +77,23 @@ export function registrySuite(place: () => Place): void {
       await assert.rejects(store.write(() => rows.agents.insert(homeless)))
     })
 
+    test('list agents of many words in shorter pages', async t => {
+      const open = await opened(t, place)
+      await open.store.write(() => open.rows.tenants.insert(tenant()))
+      const labels = { text: 'x'.repeat(300_000) }
+      for (const name of ['a', 'b', 'c', 'd', 'e'])
+        await open.store.write(() =>
+          open.rows.agents.insert(agent({ agent: name, spiffeId: `spiffe://x/${name}`, labels })),
+        )
+      const page = await open.store.read(() => open.rows.agents.list({}, { limit: 100, after: null }))
+      assert.equal(page.items.length, 3)
+      const all = await walk(open, more => open.rows.agents.list({}, more), 100)
+      assert.deepEqual(
+        all.map(item => item.agent),
+        ['a', 'b', 'c', 'd', 'e'],
+      )
+    })
+
     test('list tenants and agents by name, in pages, by every filter', async t => {
       const open = await opened(t, place)
       const { store, rows } = open
