@@ -14,6 +14,7 @@ export * from './names.ts'
 export * from './ports.ts'
 export * from './registry/agents.ts'
 export {
+  API_KEY_PREFIX,
   type ApiKeyInput,
   callerOfApiKey,
   createApiKey,

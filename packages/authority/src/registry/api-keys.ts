@@ -20,12 +20,14 @@ export const API_KEY_DAYS = 90
 
 // lanyard_<12 hex: public id>_<64 hex: 256 random bits>: a form that secret scanners can know.
 const FORM = /^lanyard_([0-9a-f]{12})_([0-9a-f]{64})$/
+/** What every API key begins with, and no token does. */
+export const API_KEY_PREFIX = 'lanyard_'
 
 /** A new key: its text, to be shown once, and what is stored of it. */
 export function newApiKey(dice: Dice, crypto: Crypto): { id: string; key: string; hash: Uint8Array } {
   const id = toHex(dice.bytes(6))
   const secret = toHex(dice.bytes(32))
-  return { id, key: `lanyard_${id}_${secret}`, hash: hashSecret(secret, crypto) }
+  return { id, key: `${API_KEY_PREFIX}${id}_${secret}`, hash: hashSecret(secret, crypto) }
 }
 
 /** Public id and hash of a key as it came; undefined for what is no API key. */

@@ -1,5 +1,12 @@
 import { LanyardError, type RouteId } from '@lanyard/api'
-import { type ApiKeyCaller, type Caller, callerOfApiKey, parseApiKey, type TokenCaller } from '@lanyard/authority'
+import {
+  API_KEY_PREFIX,
+  type ApiKeyCaller,
+  type Caller,
+  callerOfApiKey,
+  parseApiKey,
+  type TokenCaller,
+} from '@lanyard/authority'
 import type { Authenticate } from '../mount.ts'
 import type { HandlerPorts } from '../ports.ts'
 import { AgentCertificates } from './agent-certificate.ts'
@@ -40,9 +47,11 @@ function readBearer(authorization: string | undefined): string | null {
   return token
 }
 
-function callerOfBearer(text: string, ports: Ports): Promise<ApiKeyCaller | TokenCaller> {
+async function callerOfBearer(text: string, ports: Ports): Promise<ApiKeyCaller | TokenCaller> {
   const key = parseApiKey(text, ports.crypto)
-  return key ? callerOfKey(key, ports) : callerOfToken(text, ports)
+  if (key) return callerOfKey(key, ports)
+  if (text.startsWith(API_KEY_PREFIX)) throw new LanyardError('unauthenticated', 'this API key is not whole')
+  return callerOfToken(text, ports)
 }
 
 async function callerOfKey(
