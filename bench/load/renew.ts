@@ -44,7 +44,7 @@ export async function renewFleet(job: FleetJob, tally: Tally): Promise<void> {
   const start = performance.now()
   await everyone(held.length, async index => {
     const due = start + (index * 1000) / job.ratePerSec
-    await new Promise(resolve => setTimeout(resolve, due - performance.now()))
+    await new Promise(resolve => setTimeout(resolve, Math.max(0, due - performance.now())))
     tally.add(...(await renewUntilAccepted(job, held[index]!, keys[index]!, due)))
   })
 }

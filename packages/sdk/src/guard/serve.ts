@@ -1,5 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+} from 'node:http2'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TlsOptions } from 'node:tls'
@@ -19,8 +24,10 @@ export interface ServerChoice {
 export function makeServer(options: TlsOptions, choice: ServerChoice, handler: Handler): Server | Http2SecureServer {
   const listener = contained(handler, choice.onError ?? warn)
   if (!choice.http2) return createServer(options, listener)
-  return createSecureServer({ ...options, allowHTTP1: true }, (request, response) =>
-    listener(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+  // The plain servers of Node send at once by themselves, this one waits for acknowledgements.
+  return createSecureServer(
+    { ...options, allowHTTP1: true, noDelay: true } as SecureServerOptions,
+    (request, response) => listener(request as unknown as IncomingMessage, response as unknown as ServerResponse),
   )
 }
 

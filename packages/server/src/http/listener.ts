@@ -190,6 +190,9 @@ const checkEvery = (limits: HttpLimits) =>
 function serverLimits(limits: HttpLimits) {
   return {
     allowHTTP1: true,
+    // Only the plain servers of Node set it by themselves. With Nagle's algorithm the first reply of a connection waits
+    // for the acknowledgement of the handshake's last packet, which Linux delays by 40 ms.
+    noDelay: true,
     handshakeTimeout: limits.handshake_timeout_ms,
     settings: {
       maxConcurrentStreams: limits.http2_streams,
