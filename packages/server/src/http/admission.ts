@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Connection } from './connection.ts'
+import { openFilesLimit } from './open-files.ts'
 import type { HttpLimits } from './ports.ts'
 import { networkOf, Strikes } from './strikes.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -8,9 +9,16 @@ import { TokenBucket } from './token-bucket.ts'
 /** Bytes that an honest handshake stays under, when it fails: nobody gets further than the hello without meaning it. */
 const FAILED_HANDSHAKE_BYTES = 4096
 
+/** The share of all places that known callers may take together. The rest is for those who come. */
+const KNOWN_SHARE = 0.75
+/** Files that the process needs beside its connections: the store, its journal, what it writes at a rotation. */
+const OTHER_FILES = 64
+
 /**
  * Who may hold a connection. Strangers are those that no request has authenticated yet: when all places are taken, the
- * oldest stranger makes room, so that whoever opens connections to keep others out loses them first.
+ * oldest stranger makes room, so that whoever opens connections to keep others out loses them first. Known callers keep
+ * their places from strangers, but not from each other: beyond their share, the one with the most connections gives one
+ * back, so that no tenant keeps the others out.
  */
 export class Admission {
   readonly #most: number
@@ -18,11 +26,18 @@ export class Admission {
   readonly #handshakes: TokenBucket
   readonly #strikes: Strikes
   readonly #strangers = new Set<Connection>()
-  readonly #proven = new Set<Connection>()
+  /** Known connections by their owners, each the oldest first. */
+  readonly #known = new Map<string, Set<Connection>>()
   readonly #records = new WeakMap<Socket, Connection>()
+  #knownCount = 0
 
-  constructor(limits: Pick<HttpLimits, 'connections' | 'handshakes_per_sec'>, now: () => number) {
-    this.#most = limits.connections
+  constructor(
+    limits: Pick<HttpLimits, 'connections' | 'handshakes_per_sec'>,
+    now: () => number,
+    openFiles = openFilesLimit(),
+  ) {
+    // Beyond that the system refuses connections by itself, without asking whose.
+    this.#most = Math.max(1, Math.min(limits.connections, openFiles - OTHER_FILES))
     this.#now = now
     this.#handshakes = new TokenBucket(limits.handshakes_per_sec, limits.handshakes_per_sec, now())
     this.#strikes = new Strikes(now)
@@ -47,9 +62,14 @@ export class Admission {
     return this.#records.get(raw)
   }
 
-  /** A request has authenticated: this connection keeps its place. */
-  prove(connection: Connection): void {
-    if (this.#strangers.delete(connection)) this.#proven.add(connection)
+  /** A request has authenticated, of this tenant or of a caller of all tenants: the connection keeps its place. */
+  prove(connection: Connection, owner: string): void {
+    if (!this.#strangers.delete(connection)) return
+    const owned = this.#known.get(owner) ?? new Set()
+    this.#known.set(owner, owned.add(connection))
+    connection.owner = owner
+    this.#knownCount++
+    if (this.#knownCount > this.#most * KNOWN_SHARE) this.#evictKnown()
   }
 
   /** Notes a handshake that no honest client sends. */
@@ -63,12 +83,12 @@ export class Admission {
   }
 
   get size(): number {
-    return this.#strangers.size + this.#proven.size
+    return this.#strangers.size + this.#knownCount
   }
 
   *all(): Iterable<Connection> {
     yield* this.#strangers
-    yield* this.#proven
+    for (const owned of this.#known.values()) yield* owned
   }
 
   #evictStranger(): boolean {
@@ -79,8 +99,22 @@ export class Admission {
     return true
   }
 
+  /** The oldest connection of whoever has the most; rather one on which nobody waits for an answer. */
+  #evictKnown(): void {
+    let most: Set<Connection> = new Set()
+    for (const owned of this.#known.values()) if (owned.size > most.size) most = owned
+    const evicted = most.values().find(({ underWay }) => underWay === 0) ?? most.values().next().value
+    if (evicted === undefined) return
+    this.#forget(evicted)
+    evicted.raw.destroy()
+  }
+
   #forget(connection: Connection): void {
     this.#strangers.delete(connection)
-    this.#proven.delete(connection)
+    const { owner } = connection
+    const owned = owner === null ? undefined : this.#known.get(owner)
+    if (owner === null || !owned?.delete(connection)) return
+    this.#knownCount--
+    if (owned.size === 0) this.#known.delete(owner)
   }
 }

@@ -12,6 +12,8 @@ export class Connection {
   multiplexed = false
   /** What the client presented in the handshake; null without a certificate. */
   peer: PeerChain | null = null
+  /** Whose it is, once a request has authenticated: a tenant, or a caller of all tenants. */
+  owner: string | null = null
   /** Requests that wait for their reply. */
   underWay = 0
   /** Kept when the request that came last has its reply. */

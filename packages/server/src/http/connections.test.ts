@@ -106,19 +106,32 @@ describe('connections', () => {
     known.socket.destroy()
   })
 
-  test('when all are known, who comes is turned away', async () => {
-    await start({ limits: { connections: 3 } })
-    const token = await server.apiKey('admin')
-    const whoami = head('GET /v1/whoami HTTP/1.1', `Authorization: Bearer ${token}`)
-    const known = await Promise.all([connect(), connect(), connect()])
-    for (const connection of known) assert.equal(await ask(connection, whoami), 200)
-    await assert.rejects(connect())
-    known[0]!.socket.destroy()
-    await once(known[0]!.socket, 'close')
-    // The place is free once the server has noticed, too.
-    const again = async (): Promise<RawConnection> => connect().catch(again)
-    const next = await again()
-    for (const { socket } of [...known, next]) socket.destroy()
+  test('who holds the most makes room for another tenant, and only for who is known', async () => {
+    await start({ limits: { connections: 8 } })
+    const whoami = async (tenant: string) =>
+      head('GET /v1/whoami HTTP/1.1', `Authorization: Bearer ${await server.apiKey('auditor', { tenant })}`)
+    const known = async (tenant: string) => {
+      const connection = await connect()
+      assert.equal(await ask(connection, await whoami(tenant)), 200)
+      return connection
+    }
+    for (const tenant of ['greedy', 'acme']) await server.pipeline.tenant(tenant)
+    const greedy = []
+    for (let i = 0; i < 5; i++) greedy.push(await known('greedy'))
+    const acme = [await known('acme')]
+    // Six known ones are the share; strangers come and go beside them.
+    for (let i = 0; i < 20; i++) (await connect()).socket.on('error', () => {})
+    for (const connection of [...greedy, ...acme]) assert.equal(connection.socket.destroyed, false)
+    acme.push(await known('acme'))
+    await greedy[0]!.closed()
+    greedy.push(await known('greedy'))
+    await greedy[1]!.closed()
+    const still = [...greedy.slice(2), ...acme]
+    for (const connection of still) {
+      connection.write(await whoami('acme'))
+      await connection.until(text => text.split('HTTP/1.1 200').length === 3)
+      connection.socket.destroy()
+    }
   })
 
   test('more handshakes in a second than allowed are turned away before they cost anything', async () => {

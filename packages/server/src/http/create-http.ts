@@ -27,7 +27,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       const agent = id === 'issueCert' ? concernOf(error) : undefined
       if (agent) await parts.issuing.refused(error, { agent, source, correlation })
     },
-    prove: connection => listener.prove(connection),
+    prove: (connection, owner) => listener.prove(connection, owner),
     ...(inspect === undefined ? {} : { inspect }),
   })
   const listener: Listener = new Listener({

@@ -72,9 +72,9 @@ export class Listener implements HttpServer {
     return this.#closing !== null
   }
 
-  /** A request of this connection has authenticated. */
-  prove(connection: Connection): void {
-    this.#admission.prove(connection)
+  /** A request of this connection has authenticated, of this tenant or of a caller of all tenants. */
+  prove(connection: Connection, owner: string): void {
+    this.#admission.prove(connection, owner)
   }
 
   listen(host: string, port: number): Promise<{ readonly port: number }> {

@@ -8,7 +8,7 @@ import {
   type RouteId,
   type Routes,
 } from '@lanyard/api'
-import { type Caller, requirePermission } from '@lanyard/authority'
+import { type Caller, identityOf, requirePermission } from '@lanyard/authority'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -43,8 +43,8 @@ export interface MountParts {
     error: unknown,
     request: { readonly id: RouteId; readonly source: string; readonly correlation: string },
   ) => Promise<void>
-  /** The connection has carried a good credential. */
-  readonly prove: (connection: Connection) => void
+  /** The connection has carried a good credential, of this tenant or of a caller of all tenants. */
+  readonly prove: (connection: Connection, owner: string) => void
   /** Holds replies against their declaration: for tests. */
   readonly inspect?: (id: RouteId, route: Route, outcome: { reply: unknown } | { error: unknown }) => void
 }
@@ -149,7 +149,7 @@ export class Mount {
     try {
       const caller = await this.#parts.authenticate(headers, connection, id)
       connection.failures = 0
-      this.#parts.prove(connection)
+      this.#parts.prove(connection, caller.tenant ?? identityOf(caller))
       return caller
     } catch (error) {
       connection.failures++
