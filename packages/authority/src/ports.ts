@@ -257,8 +257,11 @@ export interface ApiKeyRows {
   find(id: string): Step<ApiKeyState | undefined>
   insert(key: ApiKeyState): Step<void>
   revoke(id: string, at: number): Step<void>
-  /** Not revoked, newest first; `tenant` restricts the list. */
-  list(filter: { tenant?: string | undefined }, page: Page): Step<Listed<ApiKeyState>>
+  /** Not revoked, newest first; `tenant` restricts the list to one, `ofAllTenants` to keys without a tenant. */
+  list(
+    filter: { tenant?: string | undefined; ofAllTenants?: boolean | undefined },
+    page: Page,
+  ): Step<Listed<ApiKeyState>>
 }
 
 export interface EpochRows {

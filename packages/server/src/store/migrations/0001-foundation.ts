@@ -99,6 +99,8 @@ function registryTables({ types: t, tableEnd }: Dialect): string[] {
       rate_limit ${t.int},
       revoked_at ${t.int}
     )${tableEnd()}`,
+    'create index api_keys_by_time on api_keys (created_at, id) where revoked_at is null',
+    'create index api_keys_of_tenant on api_keys (tenant, created_at, id) where revoked_at is null',
   ]
 }
 

@@ -1,8 +1,8 @@
 import type { Lifecycle, Tier } from '@lanyard/api'
-import type { AgentFilter, AgentKey, AgentRows, AgentState } from '@lanyard/authority'
+import type { AgentFilter, AgentKey, AgentRows, AgentState, Page } from '@lanyard/authority'
 import { cursorInvalid } from '../encoding.ts'
 import type { RowContext } from './context.ts'
-import { pageOf, requireOne } from './page.ts'
+import { EXAMINED_MAX, pageOf, requireOne } from './page.ts'
 
 /** Of `agents as a`, to be joined with `tenants as t`. */
 export const AGENT_COLUMNS = [
@@ -111,30 +111,55 @@ export function agentRows({ statements }: RowContext): AgentRows {
       requireOne(yield* update(writtenOf(agent)), 'agent')
     },
     *list(filter, page) {
+      const floor = isNarrowed(filter) ? yield* lastExamined(filter, page) : undefined
       const rows = yield* statements.query(
-        filtered(filter)
-          .$if(page.after !== null, q => {
-            const after = keyOfCursor(page.after!)
-            return q.where(eb => eb(eb.refTuple('t.tenant', 'a.agent'), '>', eb.tuple(after.tenant, after.agent)))
-          })
+        narrowed(walk(filter, page), filter)
+          .$if(floor !== undefined, q =>
+            q.where(eb => eb(eb.refTuple('t.tenant', 'a.agent'), '<=', eb.tuple(floor!.tenant, floor!.agent))),
+          )
           .select(AGENT_COLUMNS)
-          .orderBy('t.tenant')
-          .orderBy('a.agent')
           .limit(page.limit + 1),
       )
-      const { items, next } = pageOf(rows, page, ({ tenant, agent }) => `${tenant}/${agent}`, { sizeOf: written })
+      const { items, next } = pageOf(rows, page, cursorOf, { floor: floor && cursorOf(floor), sizeOf: written })
       return { items: items.map(agentOf), next }
     },
   }
 
-  function filtered(filter: AgentFilter) {
+  function* lastExamined(filter: AgentFilter, page: Page) {
+    const [last] = yield* statements.query(
+      walk(filter, page)
+        .select(['t.tenant', 'a.agent'])
+        .offset(EXAMINED_MAX - 1)
+        .limit(1),
+    )
+    return last
+  }
+
+  // What the index of names can follow, in its order.
+  function walk({ tenant }: AgentFilter, { after }: Page) {
+    const place = after === null ? null : keyOfCursor(after)
     return from
-      .$if(filter.tenant !== undefined, q => q.where('t.tenant', '=', filter.tenant!))
+      .$if(tenant !== undefined, q => q.where('t.tenant', '=', tenant!))
+      .$if(place !== null && tenant !== undefined, q => q.where('a.agent', '>', place!.agent))
+      .$if(place !== null && tenant === undefined, q =>
+        q.where(eb => eb(eb.refTuple('t.tenant', 'a.agent'), '>', eb.tuple(place!.tenant, place!.agent))),
+      )
+      .orderBy('t.tenant')
+      .orderBy('a.agent')
+  }
+
+  function narrowed(query: ReturnType<typeof walk>, filter: AgentFilter) {
+    return query
       .$if(filter.lifecycle !== undefined, q => q.where('a.lifecycle', '=', filter.lifecycle!))
       .$if(filter.tier !== undefined, q => q.where('a.tier', '=', filter.tier!))
       .$if(filter.provenance !== undefined, q => q.where('a.provenance', '=', filter.provenance!))
   }
 }
+
+const isNarrowed = ({ lifecycle, tier, provenance }: AgentFilter) =>
+  lifecycle !== undefined || tier !== undefined || provenance !== undefined
+
+const cursorOf = ({ tenant, agent }: AgentKey) => `${tenant}/${agent}`
 
 const written = ({ labels, description }: AgentRow) => labels.length + description.length
 

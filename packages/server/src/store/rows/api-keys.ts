@@ -54,13 +54,14 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
     *revoke(id, at) {
       yield* revoke({ id, at })
     },
-    *list({ tenant }, page) {
+    *list({ tenant, ofAllTenants }, page) {
       const rows = yield* statements.query(
         db
           .selectFrom('api_keys')
           .selectAll()
           .where('revoked_at', 'is', null)
           .$if(tenant !== undefined, q => q.where('tenant', '=', tenant!))
+          .$if(ofAllTenants === true, q => q.where('tenant', 'is', null))
           .$if(page.after !== null, q => {
             const { createdAt, id } = placeOfCursor(page.after!)
             return q.where(eb => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(createdAt, id)))

@@ -15,7 +15,7 @@ export const PAGE_CHARACTERS = 1_000_000
 /** What {@link pageOf} may know beside the items. */
 interface Bounds<T> {
   /** Cursor of the last row that was looked at, if there may be more behind it. */
-  readonly floor?: string | null
+  readonly floor?: string | null | undefined
   /** Characters of what callers wrote in an item; 0 where nothing of it can be long. */
   readonly sizeOf?: (item: T) => number
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EXAMINED_MAX } from '../rows/page.ts'
 import { opened } from '../suite/place.ts'
-import { certificate, event, idOf, NOW, populate, record } from '../suite/samples.ts'
+import { agent, certificate, event, idOf, NOW, populate, record, tenant } from '../suite/samples.ts'
 import { openSqliteStore } from './open.ts'
 
 const memory = () => ({
@@ -32,6 +32,29 @@ test('a page looks at so many certificates at most, and says where to go on', as
     [idOf(0xffff)],
   )
   assert.equal(second.next, null)
+})
+
+test('a page looks at so many agents at most, and says where to go on', async t => {
+  const { store, rows } = await opened(t, memory)
+  const named = (name: string, tier: 'gold' | 'silver') =>
+    agent({ agent: name, spiffeId: `spiffe://example.org/acme/${name}`, tier })
+  await store.write(function* () {
+    yield* rows.tenants.insert(tenant())
+    for (const number of many) yield* rows.agents.insert(named(`a${String(number).padStart(5, '0')}`, 'silver'))
+    yield* rows.agents.insert(named('b', 'gold'))
+  })
+  for (const filter of [{ tier: 'gold' }, { tier: 'gold', tenant: 'acme' }] as const) {
+    const list = (after: string | null) => () => rows.agents.list(filter, { limit: 10, after })
+    const first = await store.read(list(null))
+    assert.deepEqual(first.items, [])
+    assert.ok(first.next)
+    const second = await store.read(list(first.next))
+    assert.deepEqual(
+      second.items.map(item => item.agent),
+      ['b'],
+    )
+    assert.equal(second.next, null)
+  }
 })
 
 test('a page looks at so many events at most, and says where to go on', async t => {

@@ -86,6 +86,30 @@ for (const [name, index, filter] of [
   })
 }
 
+for (const [name, index, filter] of [
+  ['all', 'api_keys_by_time', {}],
+  ['a tenant', 'api_keys_of_tenant', { tenant: 't' }],
+  ['all tenants', 'api_keys_of_tenant', { ofAllTenants: true }],
+] as const) {
+  test(`the list of API keys of ${name} walks ${index} in order`, () => {
+    for (const after of [null, '1800000000000.abc']) {
+      for (const plan of plansOf(rows.apiKeys.list(filter, { ...page, after }))) {
+        assert.match(plan, new RegExp(`INDEX ${index}`))
+        assert.doesNotMatch(plan, /TEMP B-TREE FOR ORDER BY/)
+      }
+    }
+  })
+}
+
+for (const filter of [{ tenant: 't' }, { tenant: 't', tier: 'gold' }] as const) {
+  test(`the list of agents of ${JSON.stringify(filter)} walks the names of the tenant from its cursor on`, () => {
+    for (const plan of plansOf(rows.agents.list(filter, { ...page, after: 't/a' }))) {
+      assert.match(plan, /SEARCH a USING (COVERING )?INDEX \S+ \(tenant_id=\? AND agent>\?/)
+      assert.doesNotMatch(plan, /TEMP B-TREE FOR ORDER BY/)
+    }
+  })
+}
+
 test('a certificate is found by its serial', () => {
   const [plan] = plansOf(rows.certificates.list({ now, serial: 'ab'.repeat(16) }, page))
   assert.match(plan!, /certificates_by_serial/)
