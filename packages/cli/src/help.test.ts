@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lanyard } from './testing/fake-io.ts'
 
-const OVERVIEW = `lanyard: SPIFFE identity for AI agents, with a kill switch you can measure.
+const OVERVIEW = `lanyard: SPIFFE identity for AI agents: certificates of five minutes that can be taken away.
 
 Usage
   lanyard COMMAND [arguments] [options]

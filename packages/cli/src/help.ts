@@ -56,7 +56,7 @@ export function overview(
   paint: Paint,
 ): string {
   return [
-    `${paint.strong('lanyard')}: SPIFFE identity for AI agents, with a kill switch you can measure.`,
+    `${paint.strong('lanyard')}: SPIFFE identity for AI agents: certificates of five minutes that can be taken away.`,
     section('Usage', '  lanyard COMMAND [arguments] [options]', paint),
     section('Commands', columns(entries.map(({ name, summary }) => [name, summary])), paint),
     ...optionSection(EVERYWHERE, 'options', 'Everywhere', paint),
