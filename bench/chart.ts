@@ -17,11 +17,13 @@ function chartOf(report: Report, rows: readonly Row[], figure: string): string {
   const most = Math.max(...rows.map(row => Number(row[figure])))
   const height = 60 + rows.length * LINE + 30
   const bars = rows.map((row, at) => bar(row.name, Number(row[figure]), most, 60 + at * LINE))
+  const title = `${report.bench}: ${figure.replace('_per_sec', '').replace('per_sec', 'done')} per second, on one core`
   const foot = `${report.machine}; ${report.at.slice(0, 10)}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="${FONT}" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${WIDTH}" height="${height}" rx="8" fill="#0d1117"/>`,
-    text(20, 28, `${report.bench}: ${figure.replace('per_sec', 'per second, on one core')}`, '#e6edf3', 'start', 15),
+    text(20, 28, title, '#e6edf3', 'start', 15),
     ...bars,
     text(20, height - 12, foot, '#8b949e', 'start', 10),
     '</svg>',
