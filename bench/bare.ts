@@ -23,7 +23,7 @@ export async function bareReply(seconds: number): Promise<Row[]> {
     const csr = decodePem(csrPem, { labels: ['CERTIFICATE REQUEST'] })[0]!.der
     for (const inFlight of [16, 64]) {
       const file = join(folder, `${type}-${inFlight}.db`)
-      const name = `bare HTTPS, three crypto operations, grouped durable insert, ${type} CSR, ${inFlight} in flight`
+      const name = `bare Node with the same crypto and inserts, ${type} CSR, ${inFlight} in flight`
       rows.push(await measure(name, { ...tls, bytes: REPLY_BYTES, work: { csr, file } }, csrPem, inFlight, seconds))
     }
   }

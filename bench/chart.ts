@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Report, Row } from './report.ts'
 
-const WIDTH = 860
-const LABELS = 400
+const WIDTH = 900
+const LABELS = 470
 const LINE = 26
 const FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace'
 

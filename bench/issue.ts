@@ -50,7 +50,12 @@ async function byToken(seconds: number): Promise<Row[]> {
       const count = Math.round(seconds * (inFlight === 1 ? 1500 : 4000))
       const tokens = await mintTokens(authority, policy, count)
       const job = { kind: 'tokens', url: authority.url, rootPem: authority.rootPem, inFlight, tokens, csrs } as const
-      rows.push(await measured(`${name}, ${inFlight} in flight`, authority, { ...job, warmUp: Math.round(count / 5) }))
+      rows.push(
+        await measured(`over HTTPS, ${name}, ${inFlight} in flight`, authority, {
+          ...job,
+          warmUp: Math.round(count / 5),
+        }),
+      )
     }
   }
   return rows
@@ -66,7 +71,7 @@ async function byRenewal(seconds: number): Promise<Row[]> {
     const tokens = await mintTokens(authority, policy, 16)
     const { url, rootPem } = authority
     rows.push(
-      await measured(`${name}, 16 in flight`, authority, {
+      await measured(`renewal over mTLS, ${name}, 16 in flight`, authority, {
         kind: 'renewals',
         url,
         rootPem,

@@ -10,7 +10,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: BenchOptions): Promis
 
 /** What stands in the chart of each: the figure, and the rows by name. */
 const CHARTS: Record<string, [figure: string, names: RegExp]> = {
-  issue: ['per_sec', /in flight|codec/],
+  issue: ['per_sec', /in flight/],
   renewals: ['renewed_per_sec', /./],
 }
 
