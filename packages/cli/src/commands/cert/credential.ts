@@ -30,7 +30,7 @@ export function tokenMaker(place: Place, { tenant, agent }: Whose): TokenMaker {
 function mintWith(place: Place, apiKey: string, tenant: string, agent: string): TokenMaker {
   const api = clientFor(place, { bearer: apiKey })
   return async spki => {
-    // Bound to its key, the token is worth nothing to whoever else may see it.
+    // Bound to its key, the token brings no certificate to whoever else may see it.
     const jkt = spki && { jkt: jwkThumbprint(jwkFromSpki(spki), nodeCrypto) }
     return (await api.call('POST /v1/agent/bootstrap', { body: { tenant, agent, ...jkt } })).token
   }
