@@ -80,6 +80,8 @@ describe('parseJsonObject', () => {
     fc.assert(
       fc.property(objects, object => {
         const text = JSON.stringify(object)
+        // Refused wherever it stands, and now and then fast-check puts it deep inside on purpose.
+        fc.pre(!text.includes('"__proto__":'))
         const read = parseJsonObject(text, { maxLength: text.length, maxDepth: 64 })
         assert.equal(JSON.stringify(read), JSON.stringify(JSON.parse(text)))
       }),
