@@ -115,6 +115,22 @@ const OWN = {
   ),
   lineage_ended: row(403, 'This lineage has ended', 'Bootstrap the agent again.'),
   certificate_revoked: row(403, 'The certificate is revoked', 'Bootstrap the agent again, if an operator agrees.'),
+  tenant_killed: row(
+    403,
+    'The whole tenant was killed',
+    'An operator must investigate and reinstate it: POST /v1/tenants/{tenant}/reinstate.',
+  ),
+  key_killed: row(403, 'This key was killed', 'Make a new key; a killed one is never certified again.'),
+  peer_killed: row(
+    403,
+    'The identity of this caller was taken away',
+    'See the incident; a reinstated agent bootstraps again.',
+  ),
+  liveness_stale: row(
+    503,
+    'The service has no fresh word about who is alive',
+    'Try again shortly; if it lasts, the service cannot reach its authority.',
+  ),
   certificate_untrusted: row(
     401,
     'The client certificate is not one of ours',
@@ -148,6 +164,21 @@ const OWN = {
   ),
   body_too_large: row(413, 'The request body is too large', 'Send less; the limit is given under `limit_bytes`.'),
   media_type_unsupported: row(415, 'The media type is not the declared one', 'Send `Content-Type: application/json`.'),
+  incident_conflict: row(
+    409,
+    'Another kill has this incident',
+    'Name another incident, or leave it out; to ask again after a lost reply send the very same request.',
+  ),
+  point_conflict: row(
+    409,
+    'Another agent holds this enforcement point',
+    'Let the point give itself a new UUID at its start.',
+  ),
+  too_many_services: row(
+    409,
+    'This agent serves in too many places',
+    'Withdraw what no longer serves: DELETE /v1/services.',
+  ),
   rate_limited: row(429, 'Too many requests for this identity', 'Wait as `Retry-After` says.'),
   headers_too_large: row(431, 'The request headers are too large', 'Send fewer or shorter headers.'),
   internal_error: row(
@@ -194,6 +225,21 @@ const OWN = {
     'Give the trust domain that the store was made with, or another data folder.',
   ),
   store_damaged: row(400, 'The store cannot be read', 'Restore it from a backup; nothing was changed.'),
+  store_replica: row(
+    400,
+    'The database is a replica',
+    'Give the address of the primary; a replica cannot promise what it has not seen.',
+  ),
+  store_not_durable: row(
+    400,
+    'The database would lose what it acknowledged',
+    'Switch fsync, full_page_writes and synchronous_commit on.',
+  ),
+  instance_evicted: row(
+    503,
+    'This instance was put out of service',
+    'Call another instance; a new one begins with an empty data folder.',
+  ),
   data_in_use: row(
     400,
     'Another process serves this data folder',

@@ -6,7 +6,19 @@ export * from './permissions.ts'
 export * from './route.ts'
 export type { Agent } from './routes/agents.ts'
 export type { ApiKey } from './routes/api-keys.ts'
+export { FEED_MEDIA, POINT_MODES, type Point, type PointMode } from './routes/feed.ts'
 export * from './routes/index.ts'
+export type { Instance } from './routes/instances.ts'
+export {
+  type Incident,
+  type IncidentHead,
+  KILL_SCOPES,
+  type Killed,
+  type KillScope,
+  STEPS,
+  type StepName,
+} from './routes/kill.ts'
 export type { CertificateRecord, EventRecord } from './routes/records.ts'
+export type { Service } from './routes/services.ts'
 export type { Tenant } from './routes/tenants.ts'
 export * from './shapes.ts'

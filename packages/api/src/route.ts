@@ -39,11 +39,13 @@ export interface Route {
   /** The body may be left out altogether. */
   readonly bodyOptional?: true
   readonly query?: z.ZodType
-  readonly status: 200 | 201 | 204
+  readonly status: 200 | 201 | 202 | 204
   /** None with status 204. */
   readonly reply?: z.ZodType
   /** `application/json` where none is given. */
   readonly media?: string
+  /** The reply has no end: its handler gives a {@link Streaming}. */
+  readonly stream?: true
   /** Codes of its own; those of authentication, limits and form come with the declaration. */
   readonly errors: readonly ErrorCode[]
 }
@@ -65,7 +67,22 @@ export type BodyInput<R extends Route> = R extends { body: infer B extends z.Zod
 export type Query<R extends Route> = R extends { query: infer Q extends z.ZodType } ? z.output<Q> : undefined
 export type QueryInput<R extends Route> = R extends { query: infer Q extends z.ZodType } ? z.input<Q> : undefined
 /** What a handler gives back and a client gets. */
-export type Reply<R extends Route> = R extends { reply: infer T extends z.ZodType } ? z.output<T> : undefined
+export type Reply<R extends Route> = R extends { stream: true }
+  ? Streaming
+  : R extends { reply: infer T extends z.ZodType }
+    ? z.output<T>
+    : undefined
+
+/** Where a reply without end goes. */
+export interface Sink {
+  /** Sends bytes. False: the reader is so far behind that the connection has been cut. */
+  write(bytes: Uint8Array): boolean
+  /** Ends the reply in good order. */
+  end(): void
+}
+
+/** A reply without end: called once its head is sent. Gives what is to be called when the connection has closed. */
+export type Streaming = (sink: Sink) => () => void
 
 /** What a handler is called with. `Caller` is the identity that authentication proved; null on public routes. */
 export interface Request<R extends Route, Caller> {

@@ -1,8 +1,20 @@
 import { bootstrapAgent, issueCert, revokeCert, whoami } from './agent.ts'
 import { createAgent, getAgent, listAgents, reinstateAgent, retireAgent, updateAgent } from './agents.ts'
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.ts'
+import { acknowledge, enrolPoint, getFeed, listPoints } from './feed.ts'
+import { evictInstance, listInstances } from './instances.ts'
+import {
+  getIncident,
+  getIncidentSnapshot,
+  killAgent,
+  killCredential,
+  killTenant,
+  listIncidents,
+  reinstateTenant,
+} from './kill.ts'
 import { getBundle, getJwks, getOpenApi, getRootPem, healthz, readyz } from './public.ts'
 import { listCertificates, listEvents } from './records.ts'
+import { announceService, listServices, withdrawService } from './services.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from './tenants.ts'
 
 /** The whole API. What is not here does not exist: mounting, limits, audit, OpenAPI and guard tests walk this table. */
@@ -21,6 +33,22 @@ export const routes = {
   updateAgent,
   retireAgent,
   reinstateAgent,
+  killAgent,
+  killTenant,
+  reinstateTenant,
+  killCredential,
+  listIncidents,
+  getIncident,
+  getIncidentSnapshot,
+  getFeed,
+  enrolPoint,
+  listPoints,
+  acknowledge,
+  announceService,
+  withdrawService,
+  listServices,
+  listInstances,
+  evictInstance,
   listCertificates,
   listEvents,
   createApiKey,
