@@ -58,13 +58,17 @@ export const EXTENSIONS = {
   lanyardIdentity: `${LANYARD}.1`,
 } as const
 
-/** What extendedKeyUsage can name (RFC 5280, 4.2.1.12), and ours for the keys that sign heads of the event chain. */
+/** What extendedKeyUsage can name (RFC 5280, 4.2.1.12), and ours for the keys of the authority that certify nothing. */
 export const EXTENDED_KEY_USAGES = {
   any: '2.5.29.37.0',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   /** Ours: signs the heads of event chains, and nothing that TLS would accept. */
   lanyardEvents: `${LANYARD}.2`,
+  /** Ours: signs the lines of the feed. */
+  lanyardFeed: `${LANYARD}.3`,
+  /** Ours: signs the receipts of kills. */
+  lanyardReceipt: `${LANYARD}.4`,
 } as const
 
 /** What authorityInfoAccess can point to (RFC 5280, 4.2.2.1). */

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import {
   type Certificate,
   checkSvidLeaf,
+  EXTENDED_KEY_USAGES,
   equalBytes,
   parseIpAddress,
   type Signer,
@@ -18,10 +19,10 @@ import {
   type AllowedNames,
   AUTHORITY_LIFE,
   createAgentsIntermediate,
-  createEventsCertificate,
   createRoot,
   createServerCertificate,
   createServiceIntermediate,
+  createSigningCertificate,
   isReplacementDue,
   keyIdOf,
   replaceAt,
@@ -112,14 +113,27 @@ test("the server's certificate is an SVID with exactly the server's names", asyn
   assert.deepEqual(leaf.subjectAltName!.dns, ['localhost'])
 })
 
-test('what signs event heads is no SVID and nothing that TLS accepts', async () => {
+test('what signs heads, lines and receipts is no SVID and nothing that TLS accepts', async t => {
   const root = await newRoot()
-  const leaf = await createEventsCertificate({ trustDomain, instance, spki: newSigner().spki, at }, root, ports)
-  assert.deepEqual(lifeOf(leaf), [-10, 365 * DAY - 1])
-  assert.deepEqual(leaf.subjectAltName!.uri, [`spiffe://example.org/lanyard/events/${instance}`])
-  const request = { leaf, intermediates: [], roots: [root.certificate], at: second }
-  for (const purpose of ['serverAuth', 'clientAuth'] as const)
-    assert.throws(() => verifyChain({ ...request, purpose }, nodeCrypto), { code: 'extended_key_usage_forbidden' })
+  const rows = [
+    ['events', 365, `/events/${instance}`, 'lanyardEvents'],
+    ['feed', 7, `/feed/${instance}`, 'lanyardFeed'],
+    ['receipt', 365, '/receipt', 'lanyardReceipt'],
+  ] as const
+  for (const [purpose, days, path, usage] of rows) {
+    await t.test(purpose, async () => {
+      const { spki } = newSigner()
+      const leaf = await createSigningCertificate(purpose, { trustDomain, instance, spki, at }, root, ports)
+      assert.deepEqual(lifeOf(leaf), [-10, days * DAY - 1])
+      assert.deepEqual(leaf.subjectAltName!.uri, [`spiffe://example.org/lanyard${path}`])
+      assert.deepEqual(leaf.extendedKeyUsage, [EXTENDED_KEY_USAGES[usage]])
+      const request = { leaf, intermediates: [], roots: [root.certificate], at: second }
+      for (const tls of ['serverAuth', 'clientAuth'] as const)
+        assert.throws(() => verifyChain({ ...request, purpose: tls }, nodeCrypto), {
+          code: 'extended_key_usage_forbidden',
+        })
+    })
+  }
 })
 
 test('nothing outlives what signed it', async () => {

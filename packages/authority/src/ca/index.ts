@@ -1,7 +1,14 @@
 export { type CaPorts, certify, type Issuer, keyIdOf } from './certify.ts'
 export { type AllowedNames, isConstrainedTo } from './constraints.ts'
 export { createAgentsIntermediate, createServiceIntermediate } from './intermediate.ts'
-export { createEventsCertificate, createServerCertificate, eventsId, serverId } from './leaves.ts'
+export {
+  createServerCertificate,
+  createSigningCertificate,
+  SIGNING_PURPOSES,
+  type SigningPurpose,
+  serverId,
+  signingId,
+} from './leaves.ts'
 export { AUTHORITY_LIFE, isReplacementDue, replaceAt } from './lives.ts'
 export { createRoot } from './root.ts'
 export { requireIssuable } from './trust-domain.ts'

@@ -17,9 +17,16 @@ import { proveLeaf } from './prove.ts'
 export const serverId = (trustDomain: TrustDomain, instance: string): SpiffeId =>
   SpiffeId.of(trustDomain, 'lanyard', 'server', instance)
 
-/** The ID under which an instance signs the heads of its event chains. */
-export const eventsId = (trustDomain: TrustDomain, instance: string): SpiffeId =>
-  SpiffeId.of(trustDomain, 'lanyard', 'events', instance)
+/** What keys of an instance sign besides certificates and tokens; each proves itself by a certificate under the root. */
+export const SIGNING_PURPOSES = ['events', 'feed', 'receipt'] as const
+export type SigningPurpose = (typeof SIGNING_PURPOSES)[number]
+
+/**
+ * The ID under which an instance signs: `/lanyard/events/<instance>` for the heads of its event chains,
+ * `/lanyard/feed/<instance>` for lines of the feed. Receipts are those of the authority, whoever of it signed.
+ */
+export const signingId = (purpose: SigningPurpose, trustDomain: TrustDomain, instance: string): SpiffeId =>
+  SpiffeId.of(trustDomain, 'lanyard', purpose, ...(purpose === 'receipt' ? [] : [instance]))
 
 /** What a certificate of the authority's own programs is made of. */
 export interface OwnLeafInput {
@@ -58,27 +65,31 @@ export async function createServerCertificate(
 }
 
 /**
- * The certificate of the key that signs event heads, directly under the root, for a year: heads are verified long after
- * every intermediate of their time has ended. Its extended key usage is ours alone, so that no TLS accepts it.
+ * The certificate of a key that signs heads, lines or receipts, directly under the root: what it signs is verified where
+ * no intermediate is at hand, heads and receipts long after every intermediate of their time has ended. Its extended
+ * key usage is ours alone, so that no TLS accepts it, and one for each purpose, so that no key stands in for another.
  */
-export async function createEventsCertificate(
+export async function createSigningCertificate(
+  purpose: SigningPurpose,
   { trustDomain, instance, spki, at }: OwnLeafInput,
   root: Issuer,
   ports: CaPorts,
 ): Promise<Certificate> {
-  const id = eventsId(trustDomain, instance)
+  const id = signingId(purpose, trustDomain, instance)
   const draft = {
     subject: encodeName([
       ['O', 'Lanyard'],
-      ['CN', 'Lanyard events'],
+      ['CN', `Lanyard ${purpose}`],
     ]),
     spki,
-    ...lifeFrom(at, AUTHORITY_LIFE.events, root.certificate),
-    extensions: [...LEAF, extendedKeyUsage(['lanyardEvents']), subjectAltName({ uri: [`${id}`] }, false)],
+    ...lifeFrom(at, AUTHORITY_LIFE[purpose], root.certificate),
+    extensions: [...LEAF, extendedKeyUsage([USAGES[purpose]]), subjectAltName({ uri: [`${id}`] }, false)],
   }
   const leaf = await certify(draft, root, ports)
   const path = { intermediates: [], roots: [root.certificate] }
   return proveLeaf(leaf, { id, dns: [], ips: [], purpose: 'any', ...path, at }, ports.crypto)
 }
+
+const USAGES = { events: 'lanyardEvents', feed: 'lanyardFeed', receipt: 'lanyardReceipt' } as const
 
 const LEAF: readonly Uint8Array[] = [basicConstraints({ ca: false }), keyUsage(['digitalSignature'])]

@@ -9,6 +9,8 @@ export const AUTHORITY_LIFE = {
   intermediate: 7 * DAY,
   server: DAY,
   events: 365 * DAY,
+  feed: 7 * DAY,
+  receipt: 365 * DAY,
 } as const
 
 /**

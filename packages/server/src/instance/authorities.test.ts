@@ -18,7 +18,9 @@ describe('the first start', () => {
     assert.deepEqual(rows.map(({ purpose }) => purpose).toSorted(), [
       'agent-token',
       'events',
+      'feed',
       'jwt-svid',
+      'receipt',
       'x509-agents',
       'x509-root',
       'x509-service',
@@ -50,8 +52,14 @@ describe('the first start', () => {
     const world = await World.make()
     const authorities = await world.open()
     const bundle = authorities.bundle()
-    const kids = [authorities.tokenSigner(), authorities.svidSigner(), authorities.eventsSigner()].map(({ kid }) => kid)
-    assert.equal(new Set([...kids, authorities.agentsIssuer().keyId]).size, 4)
+    const kids = [
+      authorities.tokenSigner(),
+      authorities.svidSigner(),
+      authorities.eventsSigner(),
+      authorities.feedSigner(),
+      authorities.receiptSigner(),
+    ].map(({ kid }) => kid)
+    assert.equal(new Set([...kids, authorities.agentsIssuer().keyId]).size, 6)
     assert.deepEqual([...bundle.jwtAuthorities.keys()], [authorities.svidSigner().kid])
     assert.deepEqual([...authorities.tokenKeys().keys()], [authorities.tokenSigner().kid])
     const { keys } = JSON.parse(authorities.jwksJson())
@@ -188,6 +196,40 @@ describe('another start', () => {
   })
 })
 
+test('a store from before the feed gets the keys that it lacks, and keeps the others', async () => {
+  const world = await World.make()
+  const { authorities } = world.data.rows
+  const asBefore: typeof authorities = {
+    ...authorities,
+    list: filter => authorities.list(filter),
+    find: keyId => authorities.find(keyId),
+    change: (keyId, change) => authorities.change(keyId, change),
+    *insert(row) {
+      if (row.purpose !== 'feed' && row.purpose !== 'receipt') yield* authorities.insert(row)
+    },
+  }
+  await world.open({}, { rows: { ...world.data.rows, authorities: asBefore } })
+  const before = await world.rows()
+  assert.equal(before.length, 6)
+  const opened = await world.open()
+  const rows = await world.rows()
+  const known = new Set(before.map(({ keyId }) => keyId))
+  assert.deepEqual(
+    rows.filter(({ keyId }) => known.has(keyId)),
+    before,
+  )
+  const added = rows.filter(({ keyId }) => !known.has(keyId))
+  assert.deepEqual(added.map(({ purpose }) => purpose).toSorted(), ['feed', 'receipt'])
+  assert.equal(
+    opened.feedSigner().certificate.subjectAltName!.uri[0],
+    `spiffe://example.org/lanyard/feed/${world.wanted.instance}`,
+  )
+  assert.equal(opened.receiptSigner().certificate.subjectAltName!.uri[0], 'spiffe://example.org/lanyard/receipt')
+  const again = await world.open()
+  assert.deepEqual(await world.rows(), rows)
+  assert.equal(again.feedSigner().kid, opened.feedSigner().kid)
+})
+
 test('a second instance would share the root and the token keys, and sign with keys of its own', async () => {
   const world = await World.make()
   await world.open()
@@ -195,7 +237,7 @@ test('a second instance would share the root and the token keys, and sign with k
   const second = { ...world.wanted, instance: '00000000-0000-4000-8000-000000000002' }
   assert.deepEqual(planAuthorities(kept, second, world.clock.now()), {
     root: 'keep',
-    certify: ['x509-agents', 'x509-service', 'events'],
+    certify: ['x509-agents', 'x509-service', 'events', 'feed', 'receipt'],
     tokens: [],
     retire: [],
   })

@@ -4,9 +4,9 @@ import type { Bundle, Certificate, Signer, VerifyKey } from '@lanyard/protocol'
 import type { HttpAuthorities, Log, ServerTls } from '../http/ports.ts'
 import type { StoreRows } from '../store/ports.ts'
 import { type MakingPorts, makeAuthorities } from './authority-making.ts'
-import { planAuthorities, type Wanted } from './authority-plan.ts'
+import { isAnythingDue, planAuthorities, type Wanted } from './authority-plan.ts'
 import { recordAuthorities } from './authority-record.ts'
-import { type HeldKey, hold, type KeptKey, readAuthority } from './held-key.ts'
+import { type Certified, type HeldKey, hold, type KeptKey, readAuthority } from './held-key.ts'
 import { type KeyRing, type Keys, ringOf, toHold } from './key-ring.ts'
 import { isServerTlsDue, makeServerTls, type OwnTls } from './server-tls.ts'
 
@@ -21,6 +21,11 @@ export interface AuthorityPorts extends MakingPorts {
 export interface NamedSigner {
   readonly kid: string
   readonly signer: Signer
+}
+
+/** A key that proves itself by a certificate under the root. */
+export interface CertifiedSigner extends NamedSigner {
+  readonly certificate: Certificate
 }
 
 /**
@@ -51,10 +56,8 @@ export class Authorities implements HttpAuthorities {
     meta: Readonly<Record<string, string>>,
     ports: AuthorityPorts,
   ): Promise<Authorities> {
-    const rows = await ports.store.read(() => ports.rows.authorities.list({}))
-    const kept = rows.map(readAuthority)
-    const held = await Promise.all(toHold(kept, wanted.instance).map(key => hold(key, ports.keys)))
-    const ring = ringOf(wanted, await replaceDue({ kept, held }, wanted, meta, ports))
+    const stored = await load(wanted, ports)
+    const ring = ringOf(wanted, await replaceDue(stored, wanted, meta, ports))
     return new Authorities(wanted, ports, ring, await ownTls(ring, wanted, ports))
   }
 
@@ -101,8 +104,18 @@ export class Authorities implements HttpAuthorities {
   }
 
   /** Signs the heads of this instance's event chains, and proves itself by a certificate under the root. */
-  eventsSigner(): NamedSigner & { readonly certificate: Certificate } {
-    return { ...named(this.#ring.events), certificate: this.#ring.events.certificate }
+  eventsSigner(): CertifiedSigner {
+    return certified(this.#ring.events)
+  }
+
+  /** Signs the lines of the feed that this instance tells. */
+  feedSigner(): CertifiedSigner {
+    return certified(this.#ring.feed)
+  }
+
+  /** Signs receipts. Each instance has its key, all under the ID of the authority. */
+  receiptSigner(): CertifiedSigner {
+    return certified(this.#ring.receipt)
   }
 
   serverTls(): ServerTls & { readonly certificate: Certificate } {
@@ -131,21 +144,33 @@ export class Authorities implements HttpAuthorities {
    */
   async rotate(): Promise<void> {
     const wanted = this.#wanted
-    const next = await replaceDue(this.#ring, wanted, {}, this.#ports)
-    if (next !== this.#ring) this.#ring = ringOf(wanted, next)
+    if (isAnythingDue(planAuthorities(this.#ring.kept, wanted, this.#ports.clock.now()))) {
+      // Other instances have keys of their own in the same store, and change them when theirs are due.
+      const stored = await load(wanted, this.#ports, this.#ring.held)
+      this.#ring = ringOf(wanted, await replaceDue(stored, wanted, {}, this.#ports))
+    }
     if (!isServerTlsDue(this.#tls, this.#ring.service, this.#ports.clock.now())) return
     this.#tls = await ownTls(this.#ring, wanted, this.#ports)
     for (const listener of this.#listeners) listener(this.#tls)
   }
 }
 
+/** What the store knows now, and the keys that sign; those that are open already stay so. */
+async function load(wanted: Wanted, ports: AuthorityPorts, open: readonly HeldKey[] = []): Promise<Keys> {
+  const rows = await ports.store.read(() => ports.rows.authorities.list({}))
+  const kept = rows.map(readAuthority)
+  const known = new Map(open.map(key => [key.keyId, key]))
+  const held = toHold(kept, wanted.instance).map(key => known.get(key.keyId) ?? hold(key, ports.keys))
+  return { kept, held: await Promise.all(held) }
+}
+
 /** Makes and stores what is due, or gives back the very same keys when nothing is. */
-async function replaceDue<K extends Keys>(
-  keys: K,
+async function replaceDue(
+  keys: Keys,
   wanted: Wanted,
   meta: Readonly<Record<string, string>>,
   ports: AuthorityPorts,
-): Promise<K | Keys> {
+): Promise<Keys> {
   const at = ports.clock.now()
   const plan = planAuthorities(keys.kept, wanted, at)
   const made = await makeAuthorities(plan, keys.kept, wanted, at, ports)
@@ -198,6 +223,7 @@ async function ownTls(ring: KeyRing, wanted: Wanted, ports: AuthorityPorts): Pro
 }
 
 const named = ({ keyId, signer }: HeldKey): NamedSigner => ({ kid: keyId, signer })
+const certified = (key: Certified<HeldKey>): CertifiedSigner => ({ ...named(key), certificate: key.certificate })
 
 const logged = ({ keyId, algorithm, certificate }: HeldKey) => ({
   key_id: keyId,

@@ -2,9 +2,9 @@ import { LanyardError } from '@lanyard/api'
 import {
   type CaPorts,
   createAgentsIntermediate,
-  createEventsCertificate,
   createRoot,
   createServiceIntermediate,
+  createSigningCertificate,
   type Issuer,
   isoTime,
 } from '@lanyard/authority'
@@ -86,7 +86,9 @@ function certifyFor(
     case 'x509-service':
       return createServiceIntermediate({ trustDomain, spki, at, names: serverNames }, root, ports)
     case 'events':
-      return createEventsCertificate({ trustDomain, instance, spki, at }, root, ports)
+    case 'feed':
+    case 'receipt':
+      return createSigningCertificate(purpose, { trustDomain, instance, spki, at }, root, ports)
     default:
       throw new TypeError(`no certificate for ${String(purpose satisfies never)}`)
   }

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import { type AllowedNames, isConstrainedTo, isReplacementDue } from '@lanyard/authority'
+import { type AllowedNames, isConstrainedTo, isReplacementDue, SIGNING_PURPOSES } from '@lanyard/authority'
 import type { TrustDomain } from '@lanyard/protocol'
 import type { KeyAlgorithm, KeyPurpose } from '../keys/key-manager.ts'
 import type { Certified, KeptKey } from './held-key.ts'
@@ -16,7 +16,7 @@ export interface Wanted {
 }
 
 /** Keys of one instance, which the root certifies. */
-export const CERTIFIED_PURPOSES = ['x509-agents', 'x509-service', 'events'] as const
+export const CERTIFIED_PURPOSES = ['x509-agents', 'x509-service', ...SIGNING_PURPOSES] as const
 export type CertifiedPurpose = (typeof CERTIFIED_PURPOSES)[number]
 /** Keys of the whole trust domain that sign tokens. */
 export const TOKEN_PURPOSES = ['jwt-svid', 'agent-token'] as const
@@ -52,6 +52,10 @@ export function planAuthorities(kept: readonly KeptKey[], wanted: Wanted, at: nu
   }
 }
 
+/** Whether the plan has anything to make. */
+export const isAnythingDue = ({ root, certify, tokens }: Plan): boolean =>
+  root === 'make' || certify.length + tokens.length > 0
+
 /** The key that signs for a purpose: the newest that is not retired. */
 export function newest<K extends KeptKey>(
   kept: readonly K[],
@@ -71,6 +75,8 @@ export function algorithmFor(purpose: KeyPurpose, { algorithm }: Wanted): KeyAlg
     case 'jwt-svid':
     case 'agent-token':
     case 'events':
+    case 'feed':
+    case 'receipt':
       return 'P-256'
     default:
       throw new TypeError(`no algorithm for ${String(purpose satisfies never)}`)
@@ -99,6 +105,8 @@ function namesUnder(purpose: CertifiedPurpose, { serverNames, dnsSuffixes }: Wan
     case 'x509-service':
       return serverNames
     case 'events':
+    case 'feed':
+    case 'receipt':
       return null
     default:
       throw new TypeError(`no names for ${String(purpose satisfies never)}`)

@@ -8,7 +8,7 @@ import {
   tokenAuthority,
   type VerifyKey,
 } from '@lanyard/protocol'
-import { newest, requireCertified, type TokenPurpose, type Wanted } from './authority-plan.ts'
+import { type CertifiedPurpose, newest, requireCertified, type TokenPurpose, type Wanted } from './authority-plan.ts'
 import type { Certified, HeldKey, KeptKey } from './held-key.ts'
 
 /** Seconds after which readers of the bundle should look again. */
@@ -28,6 +28,8 @@ export interface KeyRing extends Keys {
   readonly agents: Certified<HeldKey>
   readonly service: Certified<HeldKey>
   readonly events: Certified<HeldKey>
+  readonly feed: Certified<HeldKey>
+  readonly receipt: Certified<HeldKey>
   /** Signs agent tokens. */
   readonly token: HeldKey
   /** Signs JWT-SVIDs. */
@@ -41,8 +43,7 @@ export interface KeyRing extends Keys {
 
 /** The ring of an instance's keys. */
 export function ringOf({ trustDomain, instance }: Wanted, { kept, held }: Keys): KeyRing {
-  const certified = (purpose: 'x509-agents' | 'x509-service' | 'events') =>
-    requireCertified(newest(held, purpose, instance)!)
+  const certified = (purpose: CertifiedPurpose) => requireCertified(newest(held, purpose, instance)!)
   const agents = certified('x509-agents')
   const rootsPem = pemOf(certificatesOf(kept, 'x509-root'))
   const tokenKeys = verifyKeys(held, 'agent-token')
@@ -53,6 +54,8 @@ export function ringOf({ trustDomain, instance }: Wanted, { kept, held }: Keys):
     agents,
     service: certified('x509-service'),
     events: certified('events'),
+    feed: certified('feed'),
+    receipt: certified('receipt'),
     token: newest(held, 'agent-token', null)!,
     svid: newest(held, 'jwt-svid', null)!,
     issuer: issuerOf(agents, rootsPem),

@@ -15,7 +15,7 @@ describe('rotation', () => {
     world.clock.pass(DAY / 2 - 60)
     await authorities.rotate()
     assert.equal(authorities.serverTls().cert, cert)
-    assert.equal((await world.rows()).length, 6)
+    assert.equal((await world.rows()).length, 8)
   })
 
   test("renews the server's certificate at half of its day, and tells whoever listens", async () => {
@@ -68,6 +68,21 @@ describe('rotation', () => {
     }
     const again = await world.open()
     assert.equal(again.agentsIssuer().keyId, authorities.agentsIssuer().keyId)
+  })
+
+  test('goes on after somebody else has changed the authorities in the store', async () => {
+    const world = await World.make()
+    const authorities = await world.open()
+    const other = await world.open()
+    world.clock.pass(4 * DAY)
+    await other.rotate()
+    await authorities.rotate()
+    assert.equal(authorities.agentsIssuer().keyId, other.agentsIssuer().keyId)
+    world.clock.pass(4 * DAY)
+    await authorities.rotate()
+    await other.rotate()
+    assert.equal(authorities.agentsIssuer().keyId, other.agentsIssuer().keyId)
+    verifyServer(other, world.clock.now())
   })
 
   test('that cannot be stored leaves all as it was, and is done at the next turn', async () => {

@@ -5,7 +5,16 @@ export const KEY_ALGORITHMS = ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-40
 export type KeyAlgorithm = (typeof KEY_ALGORITHMS)[number]
 
 /** What a key is for. A key made for one purpose cannot be opened for another. */
-export const KEY_PURPOSES = ['x509-root', 'x509-agents', 'x509-service', 'jwt-svid', 'agent-token', 'events'] as const
+export const KEY_PURPOSES = [
+  'x509-root',
+  'x509-agents',
+  'x509-service',
+  'jwt-svid',
+  'agent-token',
+  'events',
+  'feed',
+  'receipt',
+] as const
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 
 /**
