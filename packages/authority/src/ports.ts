@@ -249,7 +249,8 @@ export interface LineageRows {
       | { readonly mintedBy: string }
       | { readonly jti: string }
       | { readonly keyThumbprint: string }
-      | { readonly source: string },
+      /** Those with a certificate alive at `now` that was asked for from this remote address. */
+      | { readonly source: string; readonly now: number },
     tenant: string | null,
     limit: number,
   ): Step<readonly LineageState[]>
@@ -304,7 +305,7 @@ export interface ApiKeyRows {
   find(id: string): Step<ApiKeyState | undefined>
   insert(key: ApiKeyState): Step<void>
   revoke(id: string, at: number): Step<void>
-  /** Revokes the key and all that it made, and that those made; gives their ids. */
+  /** Revokes the key and all that it made, and that those made; gives their ids, also of those revoked before. */
   revokeTree(id: string, at: number): Step<readonly string[]>
   /** Not revoked, newest first; `tenant` restricts the list to one, `ofAllTenants` to keys without a tenant. */
   list(
@@ -346,7 +347,7 @@ export interface DeathRows {
   among(subjects: readonly (readonly [DeathKind, string])[]): Step<readonly DeathState[]>
   /** Inserts, or raises what is there to the greater of both. `until` becomes the one given. */
   put(deaths: readonly DeathState[]): Step<void>
-  /** Changed after `epoch`, by epoch; at most `limit`. */
+  /** Changed after `epoch`, by epoch; at most `limit`, but an epoch never in part: its last may bring more. */
   since(epoch: number, limit: number): Step<readonly DeathState[]>
   /** All that still matter at `now`, by epoch. */
   all(now: number): Step<readonly DeathState[]>
@@ -386,6 +387,9 @@ export interface IncidentState {
   readonly receipt: string | null
 }
 
+/** An incident without what may be long. */
+export type IncidentHead = Omit<IncidentState, 'taken' | 'evidence' | 'receipt'>
+
 export interface IncidentStepState {
   readonly incident: string
   readonly step: StepName
@@ -405,10 +409,11 @@ export interface IncidentRows {
     id: string,
     change: Partial<Pick<IncidentState, 'committedAt' | 'state' | 'closedAt' | 'ttlUntil' | 'receipt' | 'evidence'>>,
   ): Step<void>
+  /** Newest first. */
   list(
     filter: { tenant?: string | undefined; state?: 'open' | 'closed' | undefined },
     page: Page,
-  ): Step<Listed<IncidentState>>
+  ): Step<Listed<IncidentHead>>
   steps(id: string): Step<readonly IncidentStepState[]>
   /** Incidents with a step that waits and that nobody works at, oldest first. */
   unfinished(now: number, limit: number): Step<readonly IncidentState[]>

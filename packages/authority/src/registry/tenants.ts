@@ -30,6 +30,8 @@ export function* createTenant(
     tenant: name,
     keyPolicy: input.keyPolicy ?? defaults.keyPolicy,
     renewalGraceSec: input.renewalGraceSec ?? defaults.renewalGraceSec,
+    incarnation: 1,
+    deadThrough: 0,
     createdAt: act.at,
     updatedAt: act.at,
   }

@@ -10,9 +10,13 @@ export interface Dialect {
     readonly bytes: string
     readonly text: string
     readonly int: string
+    /** Eight bytes. */
+    readonly real: string
     /** A primary key that the database counts. */
     readonly counted: string
   }
+  /** Whether rows can be locked: where one writer has the whole database, there is nothing to lock. */
+  readonly rowLocks: boolean
   /** What follows the columns of a table. `clustered`: its rows lie in the order of its primary key. */
   tableEnd(options?: { clustered: boolean }): string
 }
@@ -27,6 +31,7 @@ export const sqliteDialect: Dialect = {
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   }),
-  types: { bytes: 'blob', text: 'text', int: 'integer', counted: 'integer primary key' },
+  types: { bytes: 'blob', text: 'text', int: 'integer', real: 'real', counted: 'integer primary key' },
+  rowLocks: false,
   tableEnd: options => (options?.clustered ? ' strict, without rowid' : ' strict'),
 }

@@ -7,18 +7,6 @@ export interface MetaRows {
   set(key: string, value: string): Step<void>
 }
 
-export interface InstanceState {
-  /** UUID. */
-  readonly instance: string
-  /** Unix milliseconds. */
-  readonly createdAt: number
-}
-
-export interface InstanceRows {
-  /** Oldest first. */
-  list(): Step<readonly InstanceState[]>
-}
-
 /** A signing key of ours, from its making on. Whether it may sign is for its owner to decide. */
 export interface AuthorityState {
   /** Hex of the subject key identifier. */
@@ -82,7 +70,6 @@ export interface HeadRows {
 /** The tables that only the server needs, beside those of the authority. */
 export interface StoreRows extends Rows {
   readonly meta: MetaRows
-  readonly instances: InstanceRows
   readonly authorities: AuthorityRows
   readonly heads: HeadRows
 }

@@ -10,7 +10,7 @@ export interface Schema {
   trust_domains: { id: Generated<number>; name: string }
   /** One row a trust domain; taken last in a transaction. */
   epoch: { trust_domain: number; epoch: number }
-  instances: { id: Generated<number>; uuid: string; created_at: number }
+  instances: InstanceTable
   /** Stands for (trust domain, issuer key id) in every certificate row. */
   issuers: { id: Generated<number>; trust_domain: number; key_id: Uint8Array }
   tenants: TenantTable
@@ -22,6 +22,23 @@ export interface Schema {
   chain_heads: { instance: number; chain: number; seq: number; hash: Uint8Array; at: number; signature: string }
   api_keys: ApiKeyTable
   authorities: AuthorityTable
+  deaths: DeathTable
+  incidents: IncidentTable
+  incident_steps: IncidentStepTable
+  snapshots: { incident: string; taken_at: number; kept_until: number; sealed: Uint8Array }
+  points: PointTable
+  acks: AckTable
+  services: ServiceTable
+}
+
+export interface InstanceTable {
+  id: Generated<number>
+  uuid: string
+  created_at: number
+  /** Of a second writer: the instance that it belongs to. */
+  writer_of: Generated<number | null>
+  seen_at: Generated<number | null>
+  evicted_at: Generated<number | null>
 }
 
 export interface TenantTable {
@@ -30,6 +47,8 @@ export interface TenantTable {
   tenant: string
   key_policy: string
   renewal_grace_sec: number
+  incarnation: number
+  dead_through: number
   created_at: number
   updated_at: number
 }
@@ -48,6 +67,8 @@ export interface AgentTable {
   labels: string
   incarnation: number
   dead_through: number
+  /** When the kill of its tenant quarantined it; it stays when something else quarantines it later. */
+  killed_with_tenant: Generated<number | null>
   created_at: number
   updated_at: number
 }
@@ -133,4 +154,87 @@ export interface AuthorityTable {
   state: string
   created_at: number
   not_after: number | null
+}
+
+export interface DeathTable {
+  kind: string
+  value: string
+  through: number
+  reborn: number
+  epoch: number
+  at: number
+  until: number | null
+}
+
+export interface IncidentTable {
+  id: string
+  tenant: string | null
+  /** JSON objects, as `taken` and `evidence`. */
+  target: string
+  scope: string
+  reason: string
+  opened_by: string
+  asked: Uint8Array
+  at: number
+  committed_at: number | null
+  epoch: number
+  state: string
+  closed_at: number | null
+  ttl_until: number | null
+  revoked: number
+  unguarded_until: number | null
+  taken: string
+  evidence: string | null
+  receipt: string | null
+}
+
+export interface IncidentStepTable {
+  incident: string
+  step: string
+  /** When its incident was opened. */
+  opened_at: number
+  state: string
+  claimed_by: string | null
+  claimed_until: number
+  done_at: number | null
+  /** JSON object. */
+  detail: string
+}
+
+export interface PointTable {
+  point: string
+  tenant_id: number
+  agent_id: number
+  name: string
+  mode: string
+  budget_ms: number
+  grace_ms: number
+  enrolled_at: number
+  leased_until: number
+  epoch: number
+  as_of: number | null
+  offset_ms: number | null
+  uncertainty_ms: number | null
+  sessions: number
+}
+
+export interface AckTable {
+  point: string
+  epoch: number
+  received_at: number
+  applied_at: number
+  cut: number
+  last_accept: number | null
+  offset_ms: number | null
+  uncertainty_ms: number | null
+  jws: string
+}
+
+export interface ServiceTable {
+  agent_id: number
+  url: string
+  tenant_id: number
+  spiffe_id: string
+  since: number
+  leased_until: number
 }

@@ -23,13 +23,16 @@ type Template<A> = (args: A) => Runnable
 
 /**
  * Makes statements, typed by the schema. Those that `prepare…` makes are compiled once: running them is filling in
- * arguments, with no query built on the hot path. `query` compiles at each call, for lists whose form depends on filters.
+ * arguments, with no query built on the hot path. `query` and `change` compile at each call, for what takes its form from
+ * filters.
  */
 export class Statements {
   readonly kysely: Kysely<Schema>
+  readonly dialect: Dialect
 
   constructor(dialect: Dialect) {
     this.kysely = dialect.kysely
+    this.dialect = dialect
   }
 
   /** A query: `build` gets an object whose every field stands for the argument of that name. */
@@ -61,6 +64,13 @@ export class Statements {
     const { sql, parameters } = query.compile()
     const statement: Runnable = { sql, parameters, answers: 'rows', writes: false }
     return (yield statement) as readonly R[]
+  }
+
+  /** A change built for this call; gives back how many rows it touched. */
+  *change(query: Compilable): Step<number> {
+    const { sql, parameters } = query.compile()
+    const statement: Runnable = { sql, parameters, answers: 'count', writes: true }
+    return (yield statement) as number
   }
 }
 

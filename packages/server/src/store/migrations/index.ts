@@ -1,5 +1,6 @@
 import { foundation } from './0001-foundation.ts'
+import { killSwitch } from './0002-kill-switch.ts'
 import type { Migration } from './migration.ts'
 
 /** All migrations, in order. */
-export const migrations: readonly Migration[] = [foundation]
+export const migrations: readonly Migration[] = [foundation, killSwitch]

@@ -57,7 +57,8 @@ type Written = Omit<AgentState, 'labels'> & { readonly labels: string }
 
 const writtenOf = (agent: AgentState): Written => ({ ...agent, labels: JSON.stringify(agent.labels) })
 
-export function agentRows({ statements }: RowContext): AgentRows {
+/** Agents one by one, and lists of them. */
+export function agentRows({ statements }: RowContext): Pick<AgentRows, 'find' | 'insert' | 'update' | 'list'> {
   const db = statements.kysely
   const from = db.selectFrom('agents as a').innerJoin('tenants as t', 't.id', 'a.tenant_id')
   const tenantId = (tenant: string) => db.selectFrom('tenants').select('id').where('tenant', '=', tenant)

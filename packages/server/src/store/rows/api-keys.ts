@@ -1,5 +1,6 @@
 import type { KeyRole } from '@lanyard/api'
 import type { ApiKeyRows, ApiKeyState } from '@lanyard/authority'
+import { sql } from 'kysely'
 import { cursorInvalid } from '../encoding.ts'
 import type { ApiKeyTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
@@ -42,6 +43,14 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
   const revoke = statements.prepareChange((a: { id: string; at: number }) =>
     db.updateTable('api_keys').set({ revoked_at: a.at }).where('id', '=', a.id).where('revoked_at', 'is', null),
   )
+  const tree = statements.prepareRows((a: { id: string }) => treeOf(a).selectFrom('tree').select('id'))
+  const revokeTree = statements.prepareChange((a: { id: string; at: number }) =>
+    treeOf(a)
+      .updateTable('api_keys')
+      .set({ revoked_at: a.at })
+      .where('id', 'in', eb => eb.selectFrom('tree').select('tree.id'))
+      .where('revoked_at', 'is', null),
+  )
 
   return {
     *find(id) {
@@ -53,6 +62,11 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
     },
     *revoke(id, at) {
       yield* revoke({ id, at })
+    },
+    *revokeTree(id, at) {
+      const ids = (yield* tree({ id })).map(row => row.id)
+      yield* revokeTree({ id, at })
+      return ids
     },
     *list({ tenant, ofAllTenants }, page) {
       const rows = yield* statements.query(
@@ -72,6 +86,24 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
       )
       return pageOf(rows.map(apiKeyOf), page, key => `${key.createdAt}.${key.id}`)
     },
+  }
+
+  // Also through keys that are revoked already: what they made may live. A union without `all` ends on any circle.
+  function treeOf({ id }: { id: string }) {
+    return db.withRecursive('tree(id)', cte =>
+      cte
+        .selectFrom('api_keys')
+        .select('id')
+        .where('id', '=', id)
+        .union(
+          cte
+            .selectFrom('tree as t')
+            .innerJoin('api_keys as k', join =>
+              join.on('k.created_by', '=', sql<string>`'api-key:' || ${sql.ref('t.id')}`),
+            )
+            .select('k.id'),
+        ),
+    )
   }
 }
 

@@ -30,7 +30,7 @@ export interface ListedCertificates {
 }
 
 /** Every certificate that is alive was issued at most this many milliseconds ago. */
-const LONGEST_LIFE_MS = Math.max(...Object.values(LIFETIME)) * 1000
+export const LONGEST_LIFE_MS = Math.max(...Object.values(LIFETIME)) * 1000
 
 /** Up to `limit` rows before `before`, newest first. */
 export function* listCertificates(

@@ -1,6 +1,6 @@
 import type { AgentKey, CertificateRows } from '@lanyard/authority'
 import { bytesOfHex, hexOf, numbersOfCursor } from '../encoding.ts'
-import { listCertificates, type TimePlace } from './certificate-list.ts'
+import { LONGEST_LIFE_MS, listCertificates, type TimePlace } from './certificate-list.ts'
 import {
   type CertificateRow,
   certificateOf,
@@ -37,10 +37,12 @@ export function certificateRows(context: RowContext): CertificateRows {
       requireOne(yield* insert(written), 'certificate')
     },
     *revoke(whose, { at, reason }) {
-      const when = { at, reason, second: Math.floor(at / 1000) }
+      const when = { at, reason, second: Math.floor(at / 1000), since: at - LONGEST_LIFE_MS }
       const rows = yield* 'lineage' in whose
         ? revocations.ofLineage({ ...when, lineage: bytesOfHex(whose.lineage) })
-        : revocations.ofAgent({ ...when, tenant: whose.tenant, agent: whose.agent })
+        : 'agent' in whose
+          ? revocations.ofAgent({ ...when, tenant: whose.tenant, agent: whose.agent })
+          : revocations.ofTenant({ ...when, tenant: whose.tenant })
       return newestFirst(rows).map(row => hexOf(row.serial))
     },
     *list(filter, page) {
@@ -149,17 +151,21 @@ interface Revocation {
   readonly at: number
   /** The same time in seconds, as certificates count. */
   readonly second: number
+  /** What was issued before it has ended: so an index need not be followed into the past. */
+  readonly since: number
   readonly reason: string
 }
 
 function revocation({ statements }: RowContext) {
   const db = statements.kysely
+  const tenantId = (a: { tenant: string }) => db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant)
   const revoked = (a: Revocation) =>
     db
       .updateTable('certificates')
       .set({ revoked_at: a.at, revoked_reason: a.reason })
       .where('revoked_at', 'is', null)
       .where('not_after', '>=', a.second)
+      .where('issued_at', '>=', a.since)
       .returning(['serial', 'issued_at', 'place'])
 
   return {
@@ -170,13 +176,15 @@ function revocation({ statements }: RowContext) {
         .where('agent_id', '=', lineage.select('agent_id'))
         .where('lineage_no', '=', lineage.select('no'))
     }),
-    ofAgent: statements.prepareChangedRows((a: Revocation & AgentKey) => {
-      const tenant = db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant)
-      return revoked(a)
-        .where('tenant_id', '=', tenant)
+    ofAgent: statements.prepareChangedRows((a: Revocation & AgentKey) =>
+      revoked(a)
+        .where('tenant_id', '=', tenantId(a))
         .where('agent_id', '=', eb =>
-          eb.selectFrom('agents').select('id').where('tenant_id', '=', tenant).where('agent', '=', a.agent),
-        )
-    }),
+          eb.selectFrom('agents').select('id').where('tenant_id', '=', tenantId(a)).where('agent', '=', a.agent),
+        ),
+    ),
+    ofTenant: statements.prepareChangedRows((a: Revocation & { tenant: string }) =>
+      revoked(a).where('tenant_id', '=', tenantId(a)),
+    ),
   }
 }

@@ -1,25 +1,41 @@
 import type { StoreRows } from '../ports.ts'
+import { ackRows } from './acks.ts'
 import { agentRows } from './agents.ts'
+import { agentsOfTenant } from './agents-of-tenant.ts'
 import { apiKeyRows } from './api-keys.ts'
 import { authorityRows } from './authorities.ts'
 import { certificateRows } from './certificates.ts'
 import type { RowContext } from './context.ts'
+import { deathRows } from './deaths.ts'
 import { epochRows } from './epoch.ts'
 import { eventRows } from './events.ts'
 import { headRows } from './heads.ts'
+import { incidentSteps } from './incident-steps.ts'
+import { incidentRows } from './incidents.ts'
+import { instanceRows } from './instances.ts'
+import { lineageLinks } from './lineage-links.ts'
 import { lineageRows } from './lineages.ts'
-import { instanceRows, metaRows } from './meta.ts'
+import { metaRows } from './meta.ts'
+import { pointRows } from './points.ts'
+import { serviceRows } from './services.ts'
+import { snapshotRows } from './snapshots.ts'
 import { tenantRows } from './tenants.ts'
 
 /** All tables. The same for every database. */
 export const storeRows = (context: RowContext): StoreRows => ({
   tenants: tenantRows(context),
-  agents: agentRows(context),
-  lineages: lineageRows(context),
+  agents: { ...agentRows(context), ...agentsOfTenant(context) },
+  lineages: { ...lineageRows(context), ...lineageLinks(context) },
   certificates: certificateRows(context),
   events: eventRows(context),
   apiKeys: apiKeyRows(context),
   epoch: epochRows(context),
+  deaths: deathRows(context),
+  incidents: { ...incidentRows(context), ...incidentSteps(context) },
+  points: pointRows(context),
+  acks: ackRows(context),
+  snapshots: snapshotRows(context),
+  services: serviceRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
   authorities: authorityRows(context),

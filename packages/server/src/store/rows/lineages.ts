@@ -1,4 +1,5 @@
 import type { AgentKey, LineageRows, LineageStanding, LineageState, Subject } from '@lanyard/authority'
+import { sql } from 'kysely'
 import { bytesOfHex, bytesOfThumbprint, hexOf, thumbprintOf } from '../encoding.ts'
 import { AGENT_COLUMNS, type AgentRow, agentOf } from './agents.ts'
 import type { RowContext } from './context.ts'
@@ -6,7 +7,7 @@ import { requireOne } from './page.ts'
 import { TENANT_COLUMNS, type TenantRow, tenantOf } from './tenants.ts'
 
 /** Of `lineages as l`. */
-const LINEAGE_COLUMNS = [
+export const LINEAGE_COLUMNS = [
   'l.id as l_id',
   'l.incarnation as l_incarnation',
   'l.opened_at',
@@ -19,7 +20,7 @@ const LINEAGE_COLUMNS = [
   'l.newest_key',
 ] as const
 
-interface LineageRow {
+export interface LineageRow {
   l_id: Uint8Array
   l_incarnation: number
   opened_at: number
@@ -32,7 +33,7 @@ interface LineageRow {
   newest_key: Uint8Array | null
 }
 
-const lineageOf = (row: LineageRow & AgentRow): LineageState => ({
+export const lineageOf = (row: LineageRow & AgentKey): LineageState => ({
   id: hexOf(row.l_id),
   tenant: row.tenant,
   agent: row.agent,
@@ -57,7 +58,8 @@ type Written = Omit<LineageState, 'id' | 'newestKey'> & { id: Uint8Array; newest
 
 const keyBytes = (thumbprint: string | null) => (thumbprint === null ? null : bytesOfThumbprint(thumbprint))
 
-export function lineageRows({ statements }: RowContext): LineageRows {
+/** Lineages one by one, and what ends many of them. */
+export function lineageRows({ statements }: RowContext): Omit<LineageRows, 'linked' | 'ofAgent'> {
   const db = statements.kysely
   const agentOfKey = (key: AgentKey) =>
     db
@@ -66,13 +68,14 @@ export function lineageRows({ statements }: RowContext): LineageRows {
       .where('t.tenant', '=', key.tenant)
       .where('a.agent', '=', key.agent)
 
-  const subject = statements.prepareRows((a: { id: Uint8Array }) =>
-    db
-      .selectFrom('lineages as l')
-      .innerJoin('agents as a', 'a.id', 'l.agent_id')
-      .innerJoin('tenants as t', 't.id', 'a.tenant_id')
-      .select([...LINEAGE_COLUMNS, ...AGENT_COLUMNS, ...TENANT_COLUMNS])
-      .where('l.id', '=', a.id),
+  const subjects = db
+    .selectFrom('lineages as l')
+    .innerJoin('agents as a', 'a.id', 'l.agent_id')
+    .innerJoin('tenants as t', 't.id', 'a.tenant_id')
+    .select([...LINEAGE_COLUMNS, ...AGENT_COLUMNS, ...TENANT_COLUMNS])
+  const subject = statements.prepareRows((a: { id: Uint8Array }) => subjects.where('l.id', '=', a.id))
+  const claim = statements.prepareRows((a: { id: Uint8Array }) =>
+    subjects.where('l.id', '=', a.id).$if(statements.dialect.rowLocks, q => q.forUpdate('l')),
   )
   const insert = statements.prepareChange((a: Written) =>
     db.insertInto('lineages').values({
@@ -96,18 +99,21 @@ export function lineageRows({ statements }: RowContext): LineageRows {
       .set({ standing: a.standing, generation: a.generation, newest_key: a.newestKey })
       .where('id', '=', a.id),
   )
+  const ended = db.updateTable('lineages').set({ standing: 'ended' }).where('standing', '<>', sql.lit('ended'))
   const endAll = statements.prepareChange((a: AgentKey) =>
-    db
-      .updateTable('lineages')
-      .set({ standing: 'ended' })
-      .where('tenant_id', '=', agentOfKey(a).select('t.id'))
-      .where('agent_id', '=', agentOfKey(a).select('a.id'))
-      .where('standing', '!=', 'ended'),
+    ended.where('tenant_id', '=', agentOfKey(a).select('t.id')).where('agent_id', '=', agentOfKey(a).select('a.id')),
+  )
+  const endAllOf = statements.prepareChange((a: { tenant: string }) =>
+    ended.where('tenant_id', '=', db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant)),
   )
 
   return {
     *subject(lineage) {
       const [row] = yield* subject({ id: bytesOfHex(lineage) })
+      return row && subjectOf(row)
+    },
+    *claim(lineage) {
+      const [row] = yield* claim({ id: bytesOfHex(lineage) })
       return row && subjectOf(row)
     },
     *insert(lineage) {
@@ -120,6 +126,9 @@ export function lineageRows({ statements }: RowContext): LineageRows {
     },
     *endAll({ tenant, agent }) {
       yield* endAll({ tenant, agent })
+    },
+    *endAllOf(tenant) {
+      yield* endAllOf({ tenant })
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { InstanceRows, MetaRows } from '../ports.ts'
+import type { MetaRows } from '../ports.ts'
 import type { RowContext } from './context.ts'
 
 export function metaRows({ statements }: RowContext): MetaRows {
@@ -18,16 +18,6 @@ export function metaRows({ statements }: RowContext): MetaRows {
     },
     *set(key, value) {
       yield* set({ key, value })
-    },
-  }
-}
-
-export function instanceRows({ statements }: RowContext): InstanceRows {
-  const db = statements.kysely
-  const list = statements.prepareRows(() => db.selectFrom('instances').select(['uuid', 'created_at']).orderBy('id'))
-  return {
-    *list() {
-      return (yield* list({})).map(row => ({ instance: row.uuid, createdAt: row.created_at }))
     },
   }
 }

@@ -8,6 +8,8 @@ export const TENANT_COLUMNS = [
   't.tenant',
   't.key_policy',
   't.renewal_grace_sec',
+  't.incarnation as t_incarnation',
+  't.dead_through as t_dead_through',
   't.created_at as t_created_at',
   't.updated_at as t_updated_at',
 ] as const
@@ -16,6 +18,8 @@ export interface TenantRow {
   tenant: string
   key_policy: string
   renewal_grace_sec: number
+  t_incarnation: number
+  t_dead_through: number
   t_created_at: number
   t_updated_at: number
 }
@@ -24,6 +28,8 @@ export const tenantOf = (row: TenantRow): TenantState => ({
   tenant: row.tenant,
   keyPolicy: row.key_policy as KeyPolicy,
   renewalGraceSec: row.renewal_grace_sec,
+  incarnation: row.t_incarnation,
+  deadThrough: row.t_dead_through,
   createdAt: row.t_created_at,
   updatedAt: row.t_updated_at,
 })
@@ -39,6 +45,8 @@ export function tenantRows({ statements, trustDomain }: RowContext): TenantRows 
       tenant: a.tenant,
       key_policy: a.keyPolicy,
       renewal_grace_sec: a.renewalGraceSec,
+      incarnation: a.incarnation,
+      dead_through: a.deadThrough,
       created_at: a.createdAt,
       updated_at: a.updatedAt,
     }),
@@ -46,7 +54,13 @@ export function tenantRows({ statements, trustDomain }: RowContext): TenantRows 
   const update = statements.prepareChange((a: TenantState) =>
     db
       .updateTable('tenants')
-      .set({ key_policy: a.keyPolicy, renewal_grace_sec: a.renewalGraceSec, updated_at: a.updatedAt })
+      .set({
+        key_policy: a.keyPolicy,
+        renewal_grace_sec: a.renewalGraceSec,
+        incarnation: a.incarnation,
+        dead_through: a.deadThrough,
+        updated_at: a.updatedAt,
+      })
       .where('tenant', '=', a.tenant),
   )
 

@@ -49,7 +49,9 @@ export function authoritiesSuite(place: () => Place): void {
     test('know their own instance', async t => {
       const { store, rows, instance } = await opened(t, place)
       assert.match(instance, /^[0-9a-f-]{36}$/)
-      assert.deepEqual(await store.read(() => rows.instances.list()), [{ instance, createdAt: NOW }])
+      assert.deepEqual(await store.read(() => rows.instances.list()), [
+        { instance, createdAt: NOW, seenAt: null, evictedAt: null },
+      ])
     })
   })
 }

@@ -26,6 +26,8 @@ export const tenant = (changes: Partial<TenantState> = {}): TenantState => ({
   tenant: 'acme',
   keyPolicy: 'rsa-only',
   renewalGraceSec: 3600,
+  incarnation: 1,
+  deadThrough: 0,
   createdAt: NOW,
   updatedAt: NOW,
   ...changes,
