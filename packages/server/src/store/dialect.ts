@@ -17,6 +17,8 @@ export interface Dialect {
   }
   /** Whether rows can be locked: where one writer has the whole database, there is nothing to lock. */
   readonly rowLocks: boolean
+  /** Whether a transaction can tell those who listen (`pg_notify`): they hear of it from its commit on, or never. */
+  readonly notifies: boolean
   /** What follows the columns of a table. `clustered`: its rows lie in the order of its primary key. */
   tableEnd(options?: { clustered: boolean }): string
 }
@@ -33,5 +35,6 @@ export const sqliteDialect: Dialect = {
   }),
   types: { bytes: 'blob', text: 'text', int: 'integer', real: 'real', counted: 'integer primary key' },
   rowLocks: false,
+  notifies: false,
   tableEnd: options => (options?.clustered ? ' strict, without rowid' : ' strict'),
 }
