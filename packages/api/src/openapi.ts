@@ -24,6 +24,8 @@ const CERTIFICATE_CODES: readonly ErrorCode[] = [
   'certificate_untrusted',
   'certificate_expired',
   'certificate_revoked',
+  'key_killed',
+  'tenant_killed',
   'agent_quarantined',
   'agent_retired',
   'incarnation_dead',

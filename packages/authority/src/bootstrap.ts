@@ -1,13 +1,12 @@
 import { toHex } from '@lanyard/protocol'
 import { type Act, type ApiKeyCaller, actorOf, type TokenCaller } from './caller.ts'
 import { eventOf } from './event.ts'
+import { AGENT_TOKEN_SEC } from './lifetime.ts'
 import { servedTier } from './liveness.ts'
 import type { AgentKey, AgentState, Dice, LineageState, Rows, Step } from './ports.ts'
 import { requireAgent } from './registry/agents.ts'
 import { requireCovered } from './registry/api-keys.ts'
-
-/** Seconds that an agent token lives. */
-export const AGENT_TOKEN_SEC = 900
+import { requireTenantState } from './registry/tenants.ts'
 
 /** What opens a lineage. */
 export interface Opening extends AgentKey {
@@ -25,7 +24,7 @@ export const freshLineage = (dice: Dice): Fresh => ({ lineage: toHex(dice.bytes(
 
 /**
  * Opens a lineage for an agent, which a token then names. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_not_covered`, and by the liveness gate `agent_quarantined`, `agent_retired`.
+ * `agent_unknown`, `agent_not_covered`, and by the liveness gate `tenant_killed`, `agent_quarantined`, `agent_retired`.
  */
 export function* openLineage(
   rows: Rows,
@@ -36,7 +35,7 @@ export function* openLineage(
 ): Step<{ agent: AgentState; lineage: LineageState }> {
   const agent = yield* requireAgent(rows, opening, act)
   requireCovered(act.caller, opening.agent)
-  servedTier(agent)
+  servedTier({ tenant: yield* requireTenantState(rows, agent.tenant, act), agent })
   const lineage: LineageState = {
     id: fresh.lineage,
     tenant: agent.tenant,

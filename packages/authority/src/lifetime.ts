@@ -9,6 +9,12 @@ export const LIFETIME = {
   restricted: 60,
 } as const satisfies Record<Tier, number>
 
+/** Seconds that an agent token lives. */
+export const AGENT_TOKEN_SEC = 900
+
+/** Seconds that a credential of any kind lives at most: so long a death must be told that nothing else keeps. */
+export const LONGEST_LIFE = Math.max(AGENT_TOKEN_SEC, ...Object.values(LIFETIME))
+
 /** No certificate is asked for or given for less: renewal must be able to keep up. */
 export const LIFETIME_FLOOR = 60
 

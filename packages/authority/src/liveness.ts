@@ -1,12 +1,16 @@
 import { LanyardError, type Tier } from '@lanyard/api'
-import type { AgentState, Subject } from './ports.ts'
+import type { AgentState, Subject, TenantState } from './ports.ts'
+
+/** An agent with its tenant: both must live. */
+export type Living = Pick<Subject, 'tenant' | 'agent'>
 
 /**
  * The one liveness gate, above every kind of credential. Gives the tier that the agent is served at, or throws
- * `agent_quarantined`, `agent_retired` or `incarnation_dead`. `incarnation` is the one in the credential.
+ * `tenant_killed`, `agent_quarantined`, `agent_retired` or `incarnation_dead`. `incarnation` is the one in the credential.
  */
-export function requireAlive(agent: AgentState, incarnation: number): Tier {
-  const tier = servedTier(agent)
+export function requireAlive(living: Living, incarnation: number): Tier {
+  const tier = servedTier(living)
+  const { agent } = living
   if (incarnation <= agent.deadThrough || incarnation !== agent.incarnation) {
     throw new LanyardError(
       'incarnation_dead',
@@ -16,8 +20,16 @@ export function requireAlive(agent: AgentState, incarnation: number): Tier {
   return tier
 }
 
+/** Whether the tenant was killed as a whole and not reinstated. */
+export const isKilled = ({ deadThrough, incarnation }: TenantState): boolean => incarnation <= deadThrough
+
 /** The tier by lifecycle; throws for an agent that may hold no credential at all. */
-export function servedTier(agent: AgentState): Tier {
+export function servedTier({ tenant, agent }: Living): Tier {
+  if (isKilled(tenant)) throw new LanyardError('tenant_killed', `tenant ${tenant.tenant} was killed`)
+  return tierOf(agent)
+}
+
+function tierOf(agent: AgentState): Tier {
   switch (agent.lifecycle) {
     case 'pending':
     case 'active':

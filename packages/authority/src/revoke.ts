@@ -1,11 +1,20 @@
 import { LanyardError } from '@lanyard/api'
 import { type Act, type Caller, requireTenant } from './caller.ts'
 import { eventOf } from './event.ts'
-import type { AgentKey, CertificateState, LineageState, Rows, Step } from './ports.ts'
+import { takeLineage } from './kill/take.ts'
+import { settle, Toll } from './kill/toll.ts'
+import type { AgentKey, CertificateState, Rows, Step } from './ports.ts'
 import { requireAgent } from './registry/agents.ts'
 
 /** What is revoked: the certificate's whole lineage, or all that the agent holds. */
 export type Target = { readonly serial: string } | AgentKey
+
+/** One revocation that somebody asked for. */
+export interface Revocation {
+  readonly target: Target
+  readonly reason: string
+  readonly act: Act & { readonly caller: Caller }
+}
 
 /**
  * Revokes, and ends the lineages: what is revoked renews nothing. Gives the serials that were alive until now. An agent
@@ -17,44 +26,81 @@ export function* revokeCertificates(
   reason: string,
   act: Act & { readonly caller: Caller },
 ): Step<readonly string[]> {
-  const revocation = { at: act.at, reason }
-  const { agent, revoked } =
-    'serial' in target
-      ? yield* revokeLineage(rows, target.serial, revocation, act)
-      : yield* revokeAgent(rows, target, revocation, act)
-  yield* rows.events.append(eventOf(act, 'cert.revoked', agent, { reason, revoked }))
-  yield* rows.epoch.bump()
+  const toll = new Toll()
+  const revoked = yield* revoke(rows, toll, { target, reason, act })
+  yield* settle(rows, toll, act.at)
   return revoked
 }
 
-interface Revoked {
-  readonly agent: AgentKey
+/** What became of one of several revocations. */
+export type Revoked = { readonly revoked: readonly string[] } | { readonly error: unknown }
+
+/**
+ * Several revocations under one epoch, so that agents which revoke their own make no epochs as fast as they can ask. A
+ * refused one does not stop the others. `admit` is asked before each, as a part of the transaction.
+ */
+export function* revokeTogether(
+  rows: Rows,
+  revocations: readonly Revocation[],
+  admit: (revocation: Revocation) => Step<void>,
+): Step<readonly Revoked[]> {
+  const toll = new Toll()
+  const outcomes: Revoked[] = []
+  for (const revocation of revocations) outcomes.push(yield* oneOf(rows, toll, revocation, admit))
+  const [first] = revocations
+  if (first && toll.deaths.length > 0) yield* settle(rows, toll, first.act.at)
+  return outcomes
+}
+
+// A step that throws has not written, so the transaction goes on.
+function* oneOf(
+  rows: Rows,
+  toll: Toll,
+  revocation: Revocation,
+  admit: (revocation: Revocation) => Step<void>,
+): Step<Revoked> {
+  try {
+    yield* admit(revocation)
+    return { revoked: yield* revoke(rows, toll, revocation) }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function* revoke(rows: Rows, toll: Toll, { target, reason, act }: Revocation): Step<readonly string[]> {
+  const { owner, revoked } =
+    'serial' in target
+      ? yield* revokeLineage(rows, toll, target.serial, reason, act)
+      : yield* revokeAgent(rows, toll, target, reason, act)
+  yield* rows.events.append(eventOf(act, 'cert.revoked', owner, { reason, revoked }))
+  return revoked
+}
+
+interface Taken {
+  readonly owner: AgentKey
   readonly revoked: readonly string[]
 }
-type Revocation = { readonly at: number; readonly reason: string }
-type OwnAct = Act & { readonly caller: Caller }
+type OwnAct = Revocation['act']
 
-function* revokeAgent(rows: Rows, key: AgentKey, revocation: Revocation, act: OwnAct): Step<Revoked> {
+function* revokeAgent(rows: Rows, toll: Toll, key: AgentKey, reason: string, act: OwnAct): Step<Taken> {
   requireTenant(act.caller, key.tenant)
   if (act.caller.kind !== 'api-key' && act.caller.agent !== key.agent) {
     throw new LanyardError('agent_unknown', 'an agent may revoke only its own certificates')
   }
-  const agent = yield* requireAgent(rows, key, act)
-  yield* rows.lineages.endAll(key)
-  return { agent, revoked: yield* rows.certificates.revoke(key, revocation) }
+  const owner = yield* requireAgent(rows, key, act)
+  const revoked: string[] = []
+  for (const lineage of yield* rows.lineages.ofAgent(key)) {
+    revoked.push(...(yield* takeLineage(rows, toll, lineage, reason, act)))
+  }
+  return { owner, revoked }
 }
 
-function* revokeLineage(rows: Rows, serial: string, revocation: Revocation, act: OwnAct): Step<Revoked> {
-  const certificate = yield* rows.certificates.findBySerial(serial, act.caller.tenant)
-  if (!certificate || !maySee(act.caller, certificate)) {
-    throw new LanyardError('not_found', `there is no certificate ${serial}`)
-  }
-  const subject = yield* rows.lineages.subject(certificate.lineage)
-  if (subject) yield* rows.lineages.change(certificate.lineage, ended(subject.lineage))
-  return { agent: certificate, revoked: yield* rows.certificates.revoke({ lineage: certificate.lineage }, revocation) }
+function* revokeLineage(rows: Rows, toll: Toll, serial: string, reason: string, act: OwnAct): Step<Taken> {
+  const owner = yield* rows.certificates.findBySerial(serial, act.caller.tenant)
+  if (!owner || !maySee(act.caller, owner)) throw new LanyardError('not_found', `there is no certificate ${serial}`)
+  const subject = yield* rows.lineages.subject(owner.lineage)
+  return { owner, revoked: subject ? yield* takeLineage(rows, toll, subject.lineage, reason, act) : [] }
 }
 
 const maySee = (caller: Caller, certificate: CertificateState) =>
   caller.kind === 'api-key' || (caller.agent === certificate.agent && caller.tenant === certificate.tenant)
-
-const ended = ({ generation, newestKey }: LineageState) => ({ standing: 'ended', generation, newestKey }) as const

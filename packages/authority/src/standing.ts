@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import type { Act } from './caller.ts'
+import { requireUnkilledCredential } from './kill/credential.ts'
 import { requireAlive, requireOpenLineage } from './liveness.ts'
 import type { Rows, Step } from './ports.ts'
 import { requireCounting } from './registry/api-keys.ts'
@@ -17,6 +18,7 @@ export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
   }
   const subject = yield* rows.lineages.subject(caller.lineage)
   if (!subject) throw new LanyardError('lineage_ended', 'the lineage of this credential is not known')
-  requireAlive(subject.agent, caller.incarnation)
+  requireAlive(subject, caller.incarnation)
   requireOpenLineage(subject, at)
+  if (caller.kind === 'agent-certificate') yield* requireUnkilledCredential(rows, caller)
 }

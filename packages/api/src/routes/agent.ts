@@ -29,6 +29,7 @@ export const bootstrapAgent = route({
     'agent_unknown',
     'tenant_unknown',
     'agent_not_covered',
+    'tenant_killed',
     'agent_quarantined',
     'agent_retired',
   ],
@@ -77,6 +78,9 @@ export const issueCert = route({
     'lineage_forked',
     'lineage_ended',
     'certificate_revoked',
+    'tenant_killed',
+    'key_killed',
+    'instance_evicted',
     'store_unavailable',
   ],
 })

@@ -80,7 +80,7 @@ export const killCredential = route({
     ),
   status: 202,
   reply: Killed,
-  errors: ['not_found', 'incident_conflict'],
+  errors: ['not_found', 'permission_missing', 'incident_conflict'],
 })
 
 export const reinstateTenant = route({

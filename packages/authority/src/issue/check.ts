@@ -52,12 +52,12 @@ export function redeem(clearance: Clearance): Grant {
 }
 
 /**
- * Judges a request: liveness gate, lineage, age of the credential, key policy, lifetime. Throws `agent_quarantined`,
- * `agent_retired`, `incarnation_dead`, `lineage_forked`, `lineage_ended`, `certificate_expired`, `key_type_forbidden`,
+ * Judges a request: liveness gate, lineage, age of the credential, key policy, lifetime. Throws `tenant_killed`,
+ * `agent_quarantined`, `agent_retired`, `incarnation_dead`, `lineage_forked`, `lineage_ended`, `certificate_expired`, `key_type_forbidden`,
  * `ttl_out_of_range`.
  */
 export function check(asked: Omit<Grant, 'tier' | 'ttlSec'> & { readonly ttlSec: number | undefined }): Clearance {
-  const tier = requireAlive(asked.subject.agent, asked.caller.incarnation)
+  const tier = requireAlive(asked.subject, asked.caller.incarnation)
   requireOpenLineage(asked.subject, asked.at)
   requireFresh(asked.caller, asked.subject, tier, asked.at)
   requireKeyType(asked.subject.tenant.keyPolicy, asked.key)

@@ -10,7 +10,7 @@ import {
 } from '@lanyard/protocol'
 import { requireKeyType } from '../key-policy.ts'
 import { renewAfter } from '../lifetime.ts'
-import type { Clock, Dice, Rows, Store, Subject } from '../ports.ts'
+import { type Clock, type Dice, type Rows, type Store, type Subject, shared } from '../ports.ts'
 import type { SpiffeIdOf } from '../registry/agents.ts'
 import { buildLeaf, signLeaf } from './build.ts'
 import { type Clearance, check, type Grant, redeem } from './check.ts'
@@ -94,7 +94,8 @@ export class Issuing {
   async #record(signed: Signed, request: IssueRequest): Promise<void> {
     const { store, rows, clock } = this.#ports
     const { caller, source, correlation } = request
-    const refused = await store.write(() => recordIssue(rows, signed, { caller, at: clock.now(), source, correlation }))
+    const told = () => ({ caller, at: clock.now(), source, correlation })
+    const refused = await store.write(() => recordIssue(rows, signed, told()), shared(caller.tenant))
     if (refused) throw refused
   }
 

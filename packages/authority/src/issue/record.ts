@@ -1,6 +1,8 @@
 import { LanyardError } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { requireUnkilledCredential } from '../kill/credential.ts'
+import { deadAmong } from '../kill/deaths.ts'
 import { type Place, placeByRenewal, placeByToken, type Refusal } from '../lineage.ts'
 import { requireAlive, requireOpenLineage } from '../liveness.ts'
 import type { CertificateState, Rows, Step, Subject } from '../ports.ts'
@@ -18,18 +20,20 @@ export interface Signed {
 /**
  * Records a certificate, asking the gate again inside the transaction: what happened between the check and now (a kill,
  * a revocation, another renewal) decides. Gives null when recorded, or the refusal whose mark was recorded instead.
- * Throws, with nothing written, what {@link check} throws, `certificate_revoked`, and `not_ready` when the tier fell
- * meanwhile.
+ * Throws, with nothing written, what {@link check} throws, `certificate_revoked`, `key_killed`, `instance_evicted`, and
+ * `not_ready` when the tier fell meanwhile.
  */
 export function* recordIssue(rows: Rows, signed: Signed, act: Act): Step<LanyardError | null> {
   const { grant } = signed
-  const subject = yield* rows.lineages.subject(grant.subject.lineage.id)
+  // Claimed, so that of two renewals at once the second sees what the first made of the lineage.
+  const subject = yield* rows.lineages.claim(grant.subject.lineage.id)
   if (!subject) throw new LanyardError('lineage_ended', 'this lineage is not known')
-  const tier = requireAlive(subject.agent, grant.caller.incarnation)
+  const tier = requireAlive(subject, grant.caller.incarnation)
   if (tier !== grant.tier)
     throw new LanyardError('not_ready', `the tier changed from ${grant.tier} to ${tier} meanwhile`)
   requireOpenLineage(subject, act.at)
   requireFresh(grant.caller, subject, tier, grant.at)
+  yield* requireUnkilled(rows, signed)
   const place = yield* placeOf(rows, subject, signed)
   if (place.kind === 'refusal') {
     yield* mark(rows, subject, place, act)
@@ -39,6 +43,19 @@ export function* recordIssue(rows: Rows, signed: Signed, act: Act): Step<Lanyard
   yield* advance(rows, subject, place, grant.keyThumbprint)
   if (subject.agent.lifecycle === 'pending') yield* activate(rows, subject, act)
   return null
+}
+
+/** Neither the new key nor the instance that signed was killed, nor what the certificate that renews was made of. */
+function* requireUnkilled(rows: Rows, { grant, issuerKeyId }: Signed): Step<void> {
+  const { caller, keyThumbprint } = grant
+  const dead = yield* deadAmong(rows, [
+    ['key', keyThumbprint],
+    ['issuer', issuerKeyId],
+  ])
+  if (dead.has(`issuer ${issuerKeyId}`))
+    throw new LanyardError('instance_evicted', 'this instance was evicted, and its intermediate is dead')
+  if (dead.size > 0) throw new LanyardError('key_killed', 'this key was killed, and is never certified again')
+  if (caller.kind === 'agent-certificate') yield* requireUnkilledCredential(rows, caller)
 }
 
 function* placeOf(rows: Rows, { lineage }: Subject, { grant }: Signed): Step<Place | Refusal> {

@@ -1,7 +1,7 @@
 import { ERRORS, LanyardError } from '@lanyard/api'
 import { ProtocolError } from '@lanyard/protocol'
 import { RecordedRefusal } from '../lineage.ts'
-import type { AgentKey, Clock, Rows, Store } from '../ports.ts'
+import { type AgentKey, type Clock, type Rows, type Store, shared } from '../ports.ts'
 
 /** Who was refused, known by a credential that was proved, and where the request came from. */
 export interface RefusedRequest {
@@ -51,7 +51,7 @@ export class Refusals {
       detail: { code, more_since_last: unsaid },
     } as const
     // The caller is refused either way, and learns why.
-    await this.#ports.store.write(() => this.#ports.rows.events.append(event)).catch(() => {})
+    await this.#ports.store.write(() => this.#ports.rows.events.append(event), shared()).catch(() => {})
   }
 
   /** How many went untold since the last event of this name, or null while it is quiet. */

@@ -1,6 +1,8 @@
 import { LanyardError, type Lifecycle, type Tier } from '@lanyard/api'
 import { type Act, requirePermission, requireTenant } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { agentRebirth } from '../kill/deaths.ts'
+import { settle, Toll } from '../kill/toll.ts'
 import { requireName } from '../names.ts'
 import type { AgentKey, AgentState, Rows, Step } from '../ports.ts'
 import { endAgent } from './end-agent.ts'
@@ -105,9 +107,11 @@ export function* reinstateAgent(rows: Rows, key: AgentKey, reason: string | null
   }
   const incarnation = Math.max(before.incarnation, before.deadThrough) + 1
   const after: AgentState = { ...before, lifecycle: 'pending', incarnation, updatedAt: act.at }
+  const toll = new Toll()
   yield* rows.agents.update(after)
   yield* rows.events.append(eventOf(act, 'agent.reinstated', after, { reason, incarnation }))
-  yield* rows.epoch.bump()
+  toll.died(agentRebirth(after, act.at))
+  yield* settle(rows, toll, act.at)
   return after
 }
 

@@ -1,27 +1,22 @@
 import type { Act } from '../caller.ts'
-import { eventOf } from '../event.ts'
+import { takeAgent } from '../kill/take.ts'
+import { settle, Toll } from '../kill/toll.ts'
 import type { AgentState, Rows, Step } from '../ports.ts'
 
-const END = { quarantined: 'agent.quarantined', retired: 'agent.retired' } as const
-
 /**
- * Takes an agent's identity away, by quarantine or for ever: every incarnation up to the present one is dead, its
- * lineages end, its live certificates are revoked, and the epoch grows, all in the caller's transaction. `agent` may
- * carry other changes of the same call.
+ * Takes an agent's identity away without an incident, in the caller's transaction: it travels as a kill does. `agent`
+ * may carry other changes of the same call.
  */
 export function* endAgent(
   rows: Rows,
   agent: AgentState,
-  lifecycle: keyof typeof END,
+  lifecycle: 'quarantined' | 'retired',
   reason: string | null,
   act: Act,
 ): Step<AgentState> {
-  const deadThrough = Math.max(agent.deadThrough, agent.incarnation)
-  const after: AgentState = { ...agent, lifecycle, deadThrough, updatedAt: act.at }
-  yield* rows.agents.update(after)
-  yield* rows.lineages.endAll(agent)
-  const revoked = yield* rows.certificates.revoke(agent, { at: act.at, reason: reason ?? lifecycle })
-  yield* rows.events.append(eventOf(act, END[lifecycle], agent, { reason, dead_through: deadThrough, revoked }))
-  yield* rows.epoch.bump()
+  const toll = new Toll()
+  const after = yield* takeAgent(rows, toll, agent, lifecycle, reason, act)
+  yield* rows.services.removeAll(agent)
+  yield* settle(rows, toll, act.at)
   return after
 }

@@ -4,6 +4,7 @@ import {
   type CertificateState,
   concerning,
   isoTime,
+  killedCredential,
   requireAlive,
   requireOpenLineage,
   type Step,
@@ -18,6 +19,8 @@ const PERMISSIONS = permissionsOf('agent')
 interface Found {
   readonly row: CertificateState | undefined
   readonly subject: Subject | undefined
+  /** What kills the certificate beside its agent, tenant and lineage; null: nothing. */
+  readonly killed: LanyardError | null
 }
 
 /** Callers by the certificate of their connection. */
@@ -34,7 +37,7 @@ export class AgentCertificates {
    * Who presented this chain. The identity is that of our record of the certificate, which must agree with what was
    * presented; revocation, the liveness gate and the end are asked at each call, since a connection outlives them all.
    * `mayHaveEnded`: the route judges the end itself. Throws `certificate_untrusted`, `certificate_expired`,
-   * `certificate_revoked`, `agent_quarantined`, `agent_retired`, `incarnation_dead`, `lineage_forked`, `lineage_ended`.
+   * `certificate_revoked`, `key_killed`, `tenant_killed`, `agent_quarantined`, `agent_retired`, `incarnation_dead`, `lineage_forked`, `lineage_ended`.
    */
   async caller(chain: PeerChain, mayHaveEnded: boolean): Promise<CertificateCaller> {
     const { store, clock } = this.#ports
@@ -45,18 +48,21 @@ export class AgentCertificates {
     if (!found.subject) throw new LanyardError('lineage_ended', 'the lineage of this certificate is not known')
     const { subject } = found
     return concerning(subject.agent, () => {
-      requireAlive(subject.agent, row.incarnation)
+      requireAlive(subject, row.incarnation)
       if (row.revokedAt !== null) throw new LanyardError('certificate_revoked', `certificate ${row.serial} is revoked`)
       requireOpenLineage(subject, at)
+      if (found.killed !== null) throw found.killed
       if (!mayHaveEnded) requireNotEnded(proof, at)
       return callerOf(row, subject)
     })
   }
 
   *#find({ issuerKeyId, serial }: Proof): Step<Found> {
-    const { certificates, lineages } = this.#ports.rows
-    const row = yield* certificates.find(issuerKeyId, serial)
-    return { row, subject: row && (yield* lineages.subject(row.lineage)) }
+    const { rows } = this.#ports
+    const row = yield* rows.certificates.find(issuerKeyId, serial)
+    if (!row) return { row, subject: undefined, killed: null }
+    const subject = yield* rows.lineages.subject(row.lineage)
+    return { row, subject, killed: yield* killedCredential(rows, row) }
   }
 }
 

@@ -32,7 +32,7 @@ export async function callerOfToken(token: string, ports: Ports): Promise<TokenC
   if (at >= claims.expiresAt) throw expired(at, Math.ceil((at - claims.expiresAt) / 1000))
   const subject = requireOwn(await ports.store.read(() => ports.rows.lineages.subject(claims.lineage)), claims)
   concerning(subject.agent, () => {
-    requireAlive(subject.agent, claims.incarnation)
+    requireAlive(subject, claims.incarnation)
     requireOpenLineage(subject, at)
   })
   return { kind: 'agent-token', ...claims, spiffeId: subject.agent.spiffeId, permissions: PERMISSIONS }

@@ -1,0 +1,114 @@
+import { LanyardError } from '@lanyard/api'
+import type { Act, ApiKeyCaller } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import type { LineageState, Rows, Step } from '../ports.ts'
+import { keyDeath } from './deaths.ts'
+import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
+import { takeLineage, takeLinked } from './take.ts'
+import { Toll } from './toll.ts'
+import { apiKeyOf, mayEnd, takeApiKey } from './widen.ts'
+
+/** What is killed by what it stands for. `minted_by`: `api-key:<id>` or `agent-token:<jti>`. */
+export interface CredentialTarget {
+  readonly kind: 'serial' | 'key' | 'lineage' | 'minted_by'
+  readonly value: string
+}
+
+/** What a target was found to be: whose, and how it is taken. */
+interface Found {
+  readonly tenant: string | null
+  readonly agent: string | null
+  take(toll: Toll): Step<unknown>
+}
+
+type OwnAct = Act & { readonly caller: ApiKeyCaller }
+
+/**
+ * Kills what one certificate, key, lineage or minting credential stands for, as far as the caller may see it. Agents
+ * lose these lineages, and not their lifecycle. Throws `not_found`, `permission_missing`, `incident_conflict`.
+ */
+export function* killCredential(rows: Rows, target: CredentialTarget, request: KillRequest, act: OwnAct): Step<Killed> {
+  const before = yield* repeated(rows, request, act)
+  if (before) return before
+  const found = yield* find(rows, target, request.reason, act)
+  const toll = new Toll()
+  yield* found.take(toll)
+  const { kind, value } = target
+  const { reason } = request
+  const detail = { kind, value, reason, revoked: toll.revoked, lineages: toll.lineages }
+  yield* rows.events.append(eventOf(act, 'credential.killed', found, detail))
+  const opening = { tenant: found.tenant, target, scope: 'agent', reinstatable: false } as const
+  return yield* openIncident(rows, toll, opening, request, act)
+}
+
+function find(rows: Rows, target: CredentialTarget, reason: string, act: OwnAct): Step<Found> {
+  switch (target.kind) {
+    case 'serial':
+      return bySerial(rows, target.value, reason, act)
+    case 'lineage':
+      return byLineage(rows, target.value, reason, act)
+    case 'key':
+      return byKey(rows, target.value, reason, act)
+    case 'minted_by':
+      return byMinter(rows, target.value, reason, act)
+    default:
+      throw new TypeError(`no such target: ${String(target.kind satisfies never)}`)
+  }
+}
+
+const unseen = (what: string) => new LanyardError('not_found', `there is no such ${what}`)
+
+function* bySerial(rows: Rows, serial: string, reason: string, act: OwnAct): Step<Found> {
+  const certificate = yield* rows.certificates.findBySerial(serial, act.caller.tenant)
+  if (!certificate) throw unseen('certificate')
+  return yield* byLineage(rows, certificate.lineage, reason, act)
+}
+
+function* byLineage(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+  const lineage = (yield* rows.lineages.subject(id))?.lineage
+  if (!lineage || (act.caller.tenant !== null && act.caller.tenant !== lineage.tenant)) throw unseen('lineage')
+  return { ...ownerOf(lineage), take: toll => takeOne(rows, toll, lineage, reason, act) }
+}
+
+const ownerOf = ({ tenant, agent }: LineageState) => ({ tenant, agent })
+
+function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string, act: OwnAct): Step<void> {
+  yield* takeLineage(rows, toll, lineage, reason, act)
+  toll.tookAgent(lineage)
+}
+
+// A key is dead in every tenant, so whoever sees one tenant alone must show that the key is in use there: its holder
+// proved the private half, and whoever else uses it shares it.
+function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): Step<Found> {
+  const { tenant } = act.caller
+  const link = { by: { keyThumbprint: thumbprint }, tenant }
+  if (tenant !== null && (yield* rows.lineages.linked(link.by, tenant, 1)).length === 0) throw unseen('key')
+  return {
+    tenant,
+    agent: null,
+    *take(toll) {
+      yield* takeLinked(rows, toll, link, reason, act)
+      toll.died(keyDeath(thumbprint))
+    },
+  }
+}
+
+function* byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step<Found> {
+  const { tenant } = act.caller
+  const id = apiKeyOf(minter)
+  if (id === null) return yield* byToken(rows, minter.slice('agent-token:'.length), reason, act)
+  const key = yield* rows.apiKeys.find(id)
+  if (!key || (tenant !== null && tenant !== key.tenant)) throw unseen('API key')
+  if (!mayEnd(act, key)) {
+    const detail = `expected a key that may do all that ${id} may, or manage keys`
+    throw new LanyardError('permission_missing', detail, { permission: 'apikey.manage' })
+  }
+  return { tenant: key.tenant, agent: null, take: toll => takeApiKey(rows, toll, id, reason, act) }
+}
+
+function* byToken(rows: Rows, jti: string, reason: string, act: OwnAct): Step<Found> {
+  const link = { by: { jti }, tenant: act.caller.tenant }
+  const [lineage] = yield* rows.lineages.linked(link.by, link.tenant, 1)
+  if (!lineage) throw unseen('token with a lineage that goes on')
+  return { ...ownerOf(lineage), take: toll => takeLinked(rows, toll, link, reason, act) }
+}

@@ -1,0 +1,48 @@
+import type { AgentKey, LineageState, Rows, Step } from '../ports.ts'
+import type { NewDeath } from './deaths.ts'
+
+/** Names of agents and lineages that an incident keeps for its snapshot. */
+const NAMED_MAX = 100
+/** Deaths that one statement writes. */
+const BATCH = 200
+
+/** What an act took, gathered while it goes on: the deaths wait for the epoch, which is counted last. */
+export class Toll {
+  readonly agents: string[] = []
+  readonly lineages: string[] = []
+  readonly #deaths = new Map<string, NewDeath>()
+  revoked = 0
+  unguardedUntil: number | null = null
+
+  /** The same subject again replaces what was said of it. */
+  died(death: NewDeath): void {
+    this.#deaths.set(`${death.kind} ${death.value}`, death)
+  }
+
+  tookAgent({ tenant, agent }: AgentKey): void {
+    const name = `${tenant}/${agent}`
+    if (this.agents.length < NAMED_MAX && !this.agents.includes(name)) this.agents.push(name)
+  }
+
+  tookLineage(lineage: LineageState): void {
+    if (this.lineages.length < NAMED_MAX) this.lineages.push(lineage.id)
+  }
+
+  /** Certificates were revoked; the last of them ends at `end` (Unix ms). */
+  tookCertificates(count: number, end: number | null): void {
+    this.revoked += count
+    if (count > 0 && end !== null) this.unguardedUntil = Math.max(this.unguardedUntil ?? 0, end)
+  }
+
+  get deaths(): readonly NewDeath[] {
+    return [...this.#deaths.values()]
+  }
+}
+
+/** Counts the epoch of what was taken, and writes the deaths that carry it. The last that an act does. */
+export function* settle(rows: Rows, toll: Toll, at: number): Step<number> {
+  const epoch = yield* rows.epoch.bump()
+  const deaths = toll.deaths.map(death => ({ at, ...death, epoch }))
+  for (let from = 0; from < deaths.length; from += BATCH) yield* rows.deaths.put(deaths.slice(from, from + BATCH))
+  return epoch
+}

@@ -1,0 +1,80 @@
+import { type KillScope, permissionsOf } from '@lanyard/api'
+import type { Act } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import type { AgentState, ApiKeyState, Rows, Step } from '../ports.ts'
+import { type Link, takeLinked } from './take.ts'
+import type { Toll } from './toll.ts'
+
+/** Certificates whose sources are followed. */
+const FOLLOWED = 200
+
+/** What goes along with an agent: links to further lineages, and API keys that end with all that they made. */
+export interface Widening {
+  readonly links: readonly Link[]
+  readonly apiKeys: readonly string[]
+  /** API keys that this caller may not end: another tenant's or all tenants', or with more permissions than it has. */
+  readonly spared: readonly string[]
+}
+
+const ALONE: Widening = { links: [], apiKeys: [], spared: [] }
+
+/** Finds what the scope of an agent's kill takes along, within the caller's tenant. Only reads. */
+export function* widen(rows: Rows, agent: AgentState, scope: KillScope, act: Act): Step<Widening> {
+  switch (scope) {
+    case 'agent':
+    // What lineages and tokens minted is, as long as agents make no sub-agents, the agent's own.
+    case 'lineage':
+    case 'token':
+      return ALONE
+    case 'api-key':
+      return yield* byApiKeys(rows, agent, act)
+    case 'source':
+      return yield* bySources(rows, agent, act)
+    default:
+      throw new TypeError(`no such scope: ${String(scope satisfies never)}`)
+  }
+}
+
+const tenantOf = ({ caller }: Act) => (caller === 'server' ? null : caller.tenant)
+
+function* byApiKeys(rows: Rows, agent: AgentState, act: Act): Step<Widening> {
+  const minters = new Set((yield* rows.lineages.ofAgent(agent)).map(({ mintedBy }) => mintedBy))
+  const apiKeys: string[] = []
+  const spared: string[] = []
+  for (const minter of minters) {
+    const id = apiKeyOf(minter)
+    const key = id === null ? undefined : yield* rows.apiKeys.find(id)
+    if (key) (mayEnd(act, key) ? apiKeys : spared).push(key.id)
+  }
+  const tenant = tenantOf(act)
+  return { links: [...minters].map(mintedBy => ({ by: { mintedBy }, tenant })), apiKeys, spared }
+}
+
+function* bySources(rows: Rows, { tenant, agent }: AgentState, act: Act): Step<Widening> {
+  const filter = { tenant, agent, alive: true, now: act.at }
+  const { items } = yield* rows.certificates.list(filter, { limit: FOLLOWED, after: null })
+  const sources = new Set(items.map(({ source }) => source).filter(source => source !== null))
+  const within = tenantOf(act)
+  return { ...ALONE, links: [...sources].map(source => ({ by: { source, now: act.at }, tenant: within })) }
+}
+
+/** The id of an API key by the name under which it mints; null for another credential. */
+export const apiKeyOf = (mintedBy: string): string | null =>
+  mintedBy.startsWith('api-key:') ? mintedBy.slice('api-key:'.length) : null
+
+/** Nobody ends a key that reaches further than its own, unless keys are its business. */
+export function mayEnd({ caller }: Act, key: ApiKeyState): boolean {
+  if (caller === 'server') return true
+  if (caller.tenant !== null && caller.tenant !== key.tenant) return false
+  if (caller.permissions.has('apikey.manage')) return true
+  return [...permissionsOf(key.role)].every(permission => caller.permissions.has(permission))
+}
+
+/** Ends an API key with all keys that it made, and every lineage that they opened. */
+export function* takeApiKey(rows: Rows, toll: Toll, id: string, reason: string, act: Act): Step<void> {
+  const root = yield* rows.apiKeys.find(id)
+  for (const key of yield* rows.apiKeys.revokeTree(id, act.at)) {
+    yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: root?.tenant ?? null }, { id: key, reason }))
+    yield* takeLinked(rows, toll, { by: { mintedBy: `api-key:${key}` }, tenant: tenantOf(act) }, reason, act)
+  }
+}
