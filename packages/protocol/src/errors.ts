@@ -1,5 +1,6 @@
 import { TEXT_CODES } from './codes.ts'
 import { DER_CODES } from './der/codes.ts'
+import { FEED_CODES } from './feed/codes.ts'
 import { JOSE_CODES } from './jose/codes.ts'
 import { SPIFFE_CODES } from './spiffe/codes.ts'
 import { X509_CODES } from './x509/codes.ts'
@@ -11,7 +12,14 @@ export interface CodeRow {
 }
 
 /** Every way in which this package refuses bytes: code → title and remedy. */
-export const PROTOCOL_CODES = { ...TEXT_CODES, ...DER_CODES, ...X509_CODES, ...JOSE_CODES, ...SPIFFE_CODES } as const
+export const PROTOCOL_CODES = {
+  ...TEXT_CODES,
+  ...DER_CODES,
+  ...X509_CODES,
+  ...JOSE_CODES,
+  ...SPIFFE_CODES,
+  ...FEED_CODES,
+} as const
 
 export type ProtocolCode = keyof typeof PROTOCOL_CODES
 

@@ -8,6 +8,36 @@ export {
 export { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from './base64.ts'
 export { concat, decodeUtf8, encodeUtf8, equalBytes, equalSecrets, fromHex, toHex } from './bytes.ts'
 export * from './errors.ts'
+export { ACK_TYP, type AckSigning, MAX_ACK_BYTES, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'
+export { credentialOf } from './feed/credential.ts'
+export { Deaths } from './feed/deaths.ts'
+export { type FeedTrust, FeedVerifier } from './feed/feed-verifier.ts'
+export { Follower, type FollowerOptions, type Received, type Standing } from './feed/follower.ts'
+export { FEED_LINE_TYP, type FeedSigning, MAX_FEED_DEATHS, MAX_FEED_LINE_BYTES, signFeedLine } from './feed/line.ts'
+export {
+  MAX_RECEIPT_BYTES,
+  RECEIPT_TYP,
+  type ReceiptSigning,
+  type ReceiptTrust,
+  signReceipt,
+  type VerifiedReceipt,
+  verifyReceipt,
+} from './feed/receipt.ts'
+export type { ReceiptAck } from './feed/receipt-acks.ts'
+export { MAX_RECEIPT_POINTS } from './feed/receipt-fields.ts'
+export type { ClockSample, Now } from './feed/staleness.ts'
+export { subjectOf, subjectsOf } from './feed/subject.ts'
+export type {
+  Ack,
+  Credential,
+  Death,
+  FeedLine,
+  Rebirth,
+  Receipt,
+  ReceiptPoint,
+  Subject,
+  SubjectKind,
+} from './feed/types.ts'
 export { JOSE_ALGORITHMS, joseAlgorithmsFor } from './jose/algorithms.ts'
 export { isJsonObject, type JsonLimits, type JsonObject, type JsonValue, parseJsonObject } from './jose/json.ts'
 export { jwkFromSpki, jwkThumbprint, type PublicJwk, spkiFromJwk } from './jose/jwk.ts'

@@ -1,13 +1,16 @@
 import type { SignatureAlgorithm } from '../algorithms.ts'
-import { decodeBase64Url, encodeBase64Url } from '../base64.ts'
+import { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from '../base64.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import type { Crypto, Signer } from '../ports.ts'
-import { type JsonObject, parseJsonObject } from './json.ts'
+import { type JsonObject, type JsonValue, parseJsonObject } from './json.ts'
 
 /** Longest token that is read when the caller names no other limit, in bytes. */
 export const MAX_TOKEN_BYTES = 8192
 const MAX_HEADER_CHARACTERS = 1024
+/** Most certificates in a header, and characters of a header that may hold them: four of 4096 bits and long names. */
+const MAX_CHAIN = 4
+const MAX_CHAIN_HEADER_CHARACTERS = 16_384
 
 /** A public key and the one algorithm that it is used with. Its owner says which; a message never does (RFC 8725, 3.1). */
 export interface VerifyKey {
@@ -21,6 +24,8 @@ export interface JwsHeader {
   readonly alg: string
   readonly kid: string
   readonly typ?: string
+  /** DER, the certificate of the signing key first (RFC 7515, 4.1.6). Read only where the caller asks for it. */
+  readonly x5c?: readonly Uint8Array[]
 }
 
 /** A token that has been taken apart, and nothing more: whoever sent it may have written all of this. */
@@ -75,6 +80,20 @@ export function verifyCompact(
  * @throws ProtocolError `jws_too_large`, `jws_malformed`, `json_*`, `jws_header_invalid`, `jws_header_forbidden`
  */
 export function readCompact(token: string, maxBytes = MAX_TOKEN_BYTES): UnverifiedJws {
+  return takeApart(token, maxBytes, readHeader)
+}
+
+/**
+ * The same for kinds of token that may bring the certificates of their key, which the caller then proves before it
+ * believes a word.
+ *
+ * @throws ProtocolError as {@link readCompact}
+ */
+export function readCompactWithChain(token: string, maxBytes: number): UnverifiedJws {
+  return takeApart(token, maxBytes, readChainHeader)
+}
+
+function takeApart(token: string, maxBytes: number, read: (part: string) => JwsHeader): UnverifiedJws {
   if (token.length > maxBytes)
     throw new ProtocolError('jws_too_large', `expected at most ${maxBytes} bytes, got ${token.length}`)
   const first = token.indexOf('.')
@@ -82,7 +101,7 @@ export function readCompact(token: string, maxBytes = MAX_TOKEN_BYTES): Unverifi
   if (first <= 0 || second < 0 || second === token.length - 1)
     throw new ProtocolError('jws_malformed', 'expected three parts with a dot between two')
   return {
-    header: readHeader(token.slice(0, first)),
+    header: read(token.slice(0, first)),
     unverifiedPayload: decodePart(token.slice(first + 1, second)),
     signingInput: asciiBytes(token.slice(0, second)),
     // A third dot is no base64url, so that five parts (JWE) end here too.
@@ -108,7 +127,7 @@ export function verifyRead(jws: UnverifiedJws, key: VerifyKey, crypto: Crypto): 
 
 export interface CompactInput {
   /** `alg` is the signer's and cannot be given. */
-  readonly header: { readonly kid: string; readonly typ?: string }
+  readonly header: { readonly kid: string; readonly typ?: string; readonly x5c?: readonly Uint8Array[] }
   readonly payload: Uint8Array
 }
 
@@ -119,9 +138,10 @@ export interface CompactInput {
  */
 export function signCompact(input: CompactInput, signer: Signer): string | Promise<string> {
   const { kid, typ } = input.header
+  const x5c = input.header.x5c?.map(encodeBase64)
   const alg = signer.algorithm.jose
   if (alg === null) throw new TypeError(`${signer.algorithm.name} has no name in JOSE`)
-  const header = encodeBase64Url(encodeUtf8(JSON.stringify({ alg, kid, typ })))
+  const header = encodeBase64Url(encodeUtf8(JSON.stringify({ alg, kid, typ, x5c })))
   const signingInput = `${header}.${encodeBase64Url(input.payload)}`
   const signature = signer.sign(asciiBytes(signingInput), 'raw')
   const finish = (bytes: Uint8Array) => `${signingInput}.${encodeBase64Url(bytes)}`
@@ -144,13 +164,39 @@ function decodePart(part: string): Uint8Array {
 }
 
 function readHeader(part: string): JwsHeader {
-  const text = decodeHeaderText(decodePart(part))
-  const header = parseJsonObject(text, { maxLength: MAX_HEADER_CHARACTERS, maxDepth: 4 })
   // jwk, jku, x5c and x5u would let the sender choose the key, crit and b64 the rules, zip the size (RFC 8725, 3.10).
-  for (const name of Object.keys(header))
-    if (name !== 'alg' && name !== 'kid' && name !== 'typ')
-      throw new ProtocolError('jws_header_forbidden', `expected no headers but alg, kid and typ, got ${shown(name)}`)
-  return { alg: requireText(header, 'alg'), kid: requireText(header, 'kid'), ...readType(header) }
+  return parseHeader(part, MAX_HEADER_CHARACTERS, ['alg', 'kid', 'typ']).header
+}
+
+function readChainHeader(part: string): JwsHeader {
+  const { header, members } = parseHeader(part, MAX_CHAIN_HEADER_CHARACTERS, ['alg', 'kid', 'typ', 'x5c'])
+  return members.x5c === undefined ? header : { ...header, x5c: readChain(members.x5c) }
+}
+
+function parseHeader(part: string, maxLength: number, names: readonly string[]) {
+  // Judged before it is decoded; base64 is never shorter than what it says.
+  if (part.length > maxLength * 2)
+    throw new ProtocolError('json_too_large', `expected a header of at most ${maxLength} characters`)
+  const members = parseJsonObject(decodeHeaderText(decodePart(part)), { maxLength, maxDepth: 4 })
+  for (const name of Object.keys(members))
+    if (!names.includes(name))
+      throw new ProtocolError('jws_header_forbidden', `expected no headers but ${names.join(', ')}, got ${shown(name)}`)
+  const header: JwsHeader = { alg: requireText(members, 'alg'), kid: requireText(members, 'kid'), ...readType(members) }
+  return { header, members }
+}
+
+/** RFC 7515, 4.1.6: base64 with padding, unlike all else in a token. */
+function readChain(value: JsonValue): readonly Uint8Array[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_CHAIN)
+    throw new ProtocolError('jws_header_invalid', `expected x5c as an array of one to ${MAX_CHAIN} certificates`)
+  return value.map((item: JsonValue) => {
+    if (typeof item !== 'string') throw new ProtocolError('jws_header_invalid', 'expected x5c as an array of texts')
+    try {
+      return decodeBase64(item)
+    } catch (cause) {
+      throw new ProtocolError('jws_header_invalid', 'expected x5c in base64 with padding', { cause })
+    }
+  })
 }
 
 function readType(header: JsonObject): { typ?: string } {

@@ -64,6 +64,24 @@ export class IdTemplate {
     return SpiffeId.of(trustDomain, ...segments)
   }
 
+  /**
+   * The names that render to this ID, or null where there are none. For readers who hold an ID that was proved and ask
+   * what a message about a tenant concerns; the authority itself looks agents up and never parses.
+   */
+  namesIn(id: SpiffeId): { readonly tenant: string; readonly agent: string } | null {
+    const { segments } = id
+    if (segments.length !== this.#segments.length) return null
+    const names: Record<string, string> = {}
+    for (const [i, expected] of this.#segments.entries()) {
+      const segment = segments[i]!
+      if (isPlaceholder(expected)) names[expected] = segment
+      else if (segment !== expected) return null
+    }
+    const [tenant, agent] = PLACEHOLDERS.map(placeholder => names[placeholder]!) as [string, string]
+    const rendered = NAME_PATTERN.test(tenant) && NAME_PATTERN.test(agent)
+    return rendered && !RESERVED_FIRST_SEGMENTS.includes(segments[0]!) ? { tenant, agent } : null
+  }
+
   toString(): string {
     return `/${this.#segments.join('/')}`
   }

@@ -1,0 +1,93 @@
+import { encodeUtf8 } from '../bytes.ts'
+import { ProtocolError } from '../errors.ts'
+import { readCompactWithChain, signCompact } from '../jose/jws.ts'
+import type { Crypto, Signer } from '../ports.ts'
+import type { SpiffeId } from '../spiffe/id.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import { Fields } from './fields.ts'
+import { chainOf, type ProofExpectation, payloadSignedBy, proveSvid, requireTyp } from './proof.ts'
+import type { Ack } from './types.ts'
+
+/** Keeps acknowledgements apart from every other token. */
+export const ACK_TYP = 'lanyard-ack+jwt'
+/** Longest acknowledgement that is read, in bytes. */
+export const MAX_ACK_BYTES = 32_768
+
+/** What signs acknowledgements: the key of an SVID, and its chain as TLS sends it, the leaf first. */
+export interface AckSigning {
+  readonly signer: Signer
+  readonly chain: readonly Certificate[]
+}
+
+/** The acknowledgement as it is sent, a compact JWS: at once when the signer answers at once. */
+export function signAck(ack: Ack, { signer, chain }: AckSigning): string | Promise<string> {
+  const [leaf] = chain
+  if (leaf === undefined) throw new ProtocolError('ack_invalid', 'expected a certificate to sign with, got none')
+  const payload = {
+    point: ack.point,
+    feed_id: ack.feedId,
+    epoch: ack.epoch,
+    applied_at: ack.appliedAt,
+    cut: ack.cut,
+    last_accept: ack.lastAccept,
+    offset_ms: ack.offsetMs,
+    uncertainty_ms: ack.uncertaintyMs,
+  }
+  const header = { kid: leaf.serialHex, typ: ACK_TYP, x5c: chain.map(({ der }) => der) }
+  return signCompact({ header, payload: encodeUtf8(JSON.stringify(payload)) }, signer)
+}
+
+/** An acknowledgement with whose it is. */
+export interface VerifiedAck {
+  readonly ack: Ack
+  readonly id: SpiffeId
+  /** The leaf first, the root last. */
+  readonly chain: readonly Certificate[]
+}
+
+/** An acknowledgement that was taken apart, and nothing more. */
+export interface UnprovedAck {
+  readonly chain: readonly Certificate[]
+  /** Proves the chain as `expected` says. Throws as {@link verifyAck}. */
+  prove(expected: ProofExpectation): VerifiedAck
+}
+
+/**
+ * An acknowledgement, once the key of an SVID of this trust domain has signed it. `at` is in Unix milliseconds.
+ *
+ * @throws ProtocolError `ack_invalid`, `jws_*`, `json_*`, `der_*`, `svid_*`, `spiffe_*`, and as {@link verifyChain}
+ */
+export function verifyAck(token: string, expected: ProofExpectation, crypto: Crypto): VerifiedAck {
+  return openAck(token, crypto).prove(expected)
+}
+
+/** For readers who must see the certificate before they know at what time to judge it. Throws as {@link verifyAck}. */
+export function openAck(token: string, crypto: Crypto): UnprovedAck & { readonly unprovedAck: Ack } {
+  const jws = readCompactWithChain(token, MAX_ACK_BYTES)
+  requireTyp(jws.header, ACK_TYP)
+  const chain = chainOf(jws.header, 'ack_invalid')
+  const unprovedAck = parseAck(jws.unverifiedPayload)
+  const prove = (expected: ProofExpectation): VerifiedAck => {
+    const { id, path } = proveSvid(chain, expected, crypto)
+    payloadSignedBy(jws, chain[0]!, crypto)
+    return { ack: unprovedAck, id, chain: path }
+  }
+  return { chain, unprovedAck, prove }
+}
+
+function parseAck(payload: Uint8Array): Ack {
+  const fields = Fields.parse(payload, 'ack_invalid', 1)
+  fields.only('point', 'feed_id', 'epoch', 'applied_at', 'cut', 'last_accept', 'offset_ms', 'uncertainty_ms')
+  const ack: Ack = {
+    point: fields.uuid('point'),
+    feedId: fields.label('feed_id'),
+    epoch: fields.count('epoch'),
+    appliedAt: fields.count('applied_at'),
+    cut: fields.count('cut'),
+    lastAccept: fields.countOrNull('last_accept'),
+    offsetMs: fields.number('offset_ms'),
+    uncertaintyMs: fields.number('uncertainty_ms'),
+  }
+  if (ack.uncertaintyMs < 0) fields.fail('expected uncertainty_ms not to be negative')
+  return ack
+}
