@@ -1,0 +1,2 @@
+export { acknowledge } from './acknowledge.ts'
+export { type Enrolment, enrolPoint, leaseOf } from './enrol.ts'
