@@ -78,7 +78,7 @@ export interface StoreRows extends Rows {
 export interface Retention {
   /** Of certificates, after they have ended. */
   readonly certificatesMs: number
-  /** Of events and signed heads. */
+  /** Of events, signed heads, incidents and acknowledgements. */
   readonly eventsMs: number
 }
 
@@ -88,6 +88,13 @@ export interface Pruned {
   readonly events: number
   readonly heads: number
   readonly lineages: number
+  readonly deaths: number
+  /** With their steps. */
+  readonly incidents: number
+  readonly snapshots: number
+  readonly acks: number
+  readonly points: number
+  readonly services: number
 }
 
 /** What a walk along a hash chain found in order. */
@@ -108,6 +115,8 @@ export interface OpenStore {
   readonly trustDomain: string
   /** UUID of this instance; it stays with the data. */
   readonly instance: string
+  /** UUIDs of all whose chains this instance appends to: its own first, then that of the urgent writer if it has one. */
+  readonly writers: readonly string[]
   /** Removes what is past its time, in groups small enough to let other work pass. */
   prune(now: number, retention: Retention): Promise<Pruned>
   /** Walks one chain from its oldest row; throws `store_damaged` naming the first row that does not fit. */

@@ -1,11 +1,11 @@
-import type { Step, Store } from '@lanyard/authority'
+import { type Step, type Store, shared } from '@lanyard/authority'
 import { CHAIN_NUMBER } from './chains.ts'
 import { seqOf, spanOf } from './place.ts'
 import type { ChainName, OpenStore } from './ports.ts'
+import { BATCH, killRemovals } from './prune-kills.ts'
 import type { RowContext } from './rows/context.ts'
 
-/** Rows that one group removes at most: a few milliseconds, in which nothing else is answered. */
-const BATCH = 100
+const HOUR = 3_600_000
 
 /** A lineage outlives its end by a day, so that the certificates it names have left before it. */
 const LINEAGE_MS = 86_400_000
@@ -19,19 +19,26 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
   const events = frontRemoval(context, 'audit')
   const heads = headRemoval(context)
   const lineages = lineageRemoval(context)
+  const kills = killRemovals(context)
 
   return async (now, { certificatesMs, eventsMs }) => ({
     certificates: await drained(store, () => certificates(Math.floor((now - certificatesMs) / 1000))),
     events: await drained(store, () => events(now - eventsMs)),
     heads: await drained(store, () => heads({ before: now - eventsMs })),
     lineages: await drained(store, () => lineages({ before: now - certificatesMs - LINEAGE_MS })),
+    deaths: await drained(store, () => kills.deaths({ before: now })),
+    incidents: await drained(store, () => kills.incidents({ before: now - eventsMs })),
+    snapshots: await drained(store, () => kills.snapshots({ before: now })),
+    acks: await drained(store, () => kills.acks({ before: now - eventsMs })),
+    points: await drained(store, () => kills.points({ before: now - HOUR })),
+    services: await drained(store, () => kills.services({ before: now })),
   })
 }
 
 async function drained(store: Store, step: () => Step<number>): Promise<number> {
   let total = 0
   for (;;) {
-    const removed = await store.write(step)
+    const removed = await store.write(step, shared())
     if (removed === 0) return total
     total += removed
   }
@@ -116,7 +123,13 @@ function anchoring({ statements }: RowContext) {
     statements.kysely
       .insertInto('chain_anchors')
       .values({ instance: a.instance, chain: a.chain, seq: a.seq, hash: a.hash })
-      .onConflict(conflict => conflict.columns(['instance', 'chain']).doUpdateSet({ seq: a.seq, hash: a.hash })),
+      .onConflict(conflict =>
+        conflict
+          .columns(['instance', 'chain'])
+          .doUpdateSet({ seq: a.seq, hash: a.hash })
+          // Another instance may have removed more meanwhile; what is gone must not be waited for.
+          .where('chain_anchors.seq', '<', a.seq),
+      ),
   )
 }
 

@@ -8,6 +8,7 @@ import { lineagesSuite } from './suite/lineages.ts'
 import type { Place } from './suite/place.ts'
 import { registrySuite } from './suite/registry.ts'
 import { retentionSuite } from './suite/retention.ts'
+import { urgentSuite } from './suite/urgent.ts'
 
 /** What every store promises. `place` makes an empty one for each test and takes it away afterwards. */
 export function storeSuite(name: string, place: () => Place): void {
@@ -20,5 +21,6 @@ export function storeSuite(name: string, place: () => Place): void {
     groupsSuite(place)
     chainsSuite(place)
     retentionSuite(place)
+    urgentSuite(place)
   })
 }

@@ -35,7 +35,8 @@ function linkIndexes(): string[] {
     "create index lineages_by_token on lineages (jti) where standing <> 'ended'",
     "create index lineages_by_bound_key on lineages (jkt) where jkt is not null and standing <> 'ended'",
     "create index lineages_held on lineages (tenant_id, agent_id) where standing <> 'ended'",
-    'create index certificates_by_key on certificates (key_thumbprint)',
+    // The beginning tells keys apart, and a narrow index costs half as much with every certificate.
+    'create index certificates_by_key on certificates (substr(key_thumbprint, 1, 6))',
     'create index certificates_by_source on certificates (source, issued_at)',
     'create index api_keys_by_maker on api_keys (created_by)',
   ]
@@ -88,7 +89,7 @@ function incidentTables({ types: t, tableEnd }: Dialect): string[] {
     'create index incidents_by_ttl on incidents (ttl_until) where ttl_until is not null',
     // The time of the incident stands here again, so that what waits is found oldest first without a look at the rest.
     `create table incident_steps (
-      incident ${t.text} not null references incidents (id),
+      incident ${t.text} not null references incidents (id) on delete cascade,
       step ${t.text} not null,
       opened_at ${t.int} not null,
       state ${t.text} not null check (state in ('waiting', 'done')),

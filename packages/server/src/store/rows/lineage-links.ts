@@ -1,20 +1,26 @@
 import type { AgentKey, LineageRows } from '@lanyard/authority'
-import { sql } from 'kysely'
+import { type SelectQueryBuilder, sql } from 'kysely'
 import { bytesOfThumbprint } from '../encoding.ts'
+import type { LineageTable, Schema } from '../schema.ts'
 import { LONGEST_LIFE_MS } from './certificate-list.ts'
 import type { RowContext } from './context.ts'
 import { LINEAGE_COLUMNS, lineageOf } from './lineages.ts'
 
-/** Lineages that are not over, by what they have in common. A kill follows these, so each walks an index of its own. */
-export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'linked' | 'ofAgent'> {
-  const db = statements.kysely
-  const held = db
-    .selectFrom('lineages as l')
+type Lineages = SelectQueryBuilder<Schema & { l: LineageTable }, 'l', object>
+
+/** Those that are not over, with the names that their numbers stand for. */
+const namedOf = (lineages: Lineages) =>
+  lineages
     .innerJoin('agents as a', 'a.id', 'l.agent_id')
     .innerJoin('tenants as t', 't.id', 'l.tenant_id')
     .select([...LINEAGE_COLUMNS, 't.tenant', 'a.agent'])
     // Written out, as in the indexes: a database cannot know that an argument will say the same.
     .where('l.standing', '<>', sql.lit('ended'))
+
+/** Lineages that are not over, by what they have in common. A kill follows these, so each walks an index of its own. */
+export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'linked' | 'ofAgent'> {
+  const db = statements.kysely
+  const held = namedOf(db.selectFrom('lineages as l'))
 
   const ofAgent = statements.prepareRows((a: AgentKey) => {
     const agent = db
@@ -48,16 +54,23 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
   function linkedBy(by: Parameters<LineageRows['linked']>[0]) {
     if ('mintedBy' in by) return held.where('l.minted_by', '=', by.mintedBy)
     if ('jti' in by) return held.where('l.jti', '=', by.jti)
-    if ('keyThumbprint' in by) return held.where('l.no', 'in', numbersByKey(by.keyThumbprint))
-    return held.where('l.no', 'in', numbersBySource(by))
+    // A cross join, since SQLite keeps its order: from what was found, not from all that the tenant holds.
+    return namedOf(
+      db
+        .selectFrom('keyThumbprint' in by ? withKey(by.keyThumbprint).as('f') : fromSource(by).as('f'))
+        .crossJoin('lineages as l')
+        .whereRef('l.no', '=', 'f.no'),
+    )
   }
 
   // Whatever the generation, and those whose token is bound to the key and not yet used.
-  function numbersByKey(thumbprint: string) {
+  function withKey(thumbprint: string) {
+    const key = bytesOfThumbprint(thumbprint)
     return db
       .selectFrom('certificates as c')
       .select('c.lineage_no as no')
-      .where('c.key_thumbprint', '=', bytesOfThumbprint(thumbprint))
+      .where(sql<boolean>`substr(c.key_thumbprint, 1, 6) = ${key.subarray(0, 6)}`)
+      .where('c.key_thumbprint', '=', key)
       .union(
         db
           .selectFrom('lineages as b')
@@ -67,10 +80,11 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
       )
   }
 
-  function numbersBySource({ source, now }: { source: string; now: number }) {
+  function fromSource({ source, now }: { source: string; now: number }) {
     return db
       .selectFrom('certificates as c')
-      .select('c.lineage_no')
+      .select('c.lineage_no as no')
+      .distinct()
       .where('c.source', '=', source)
       .where('c.issued_at', '>=', now - LONGEST_LIFE_MS)
       .where('c.not_after', '>=', Math.floor(now / 1000))

@@ -34,7 +34,7 @@ export function pointRows(context: RowContext): PointRows {
     .select(['t.tenant', 'a.agent', 'a.spiffe_id'])
   const find = statements.prepareRows((a: { point: string }) => points.where('p.point', '=', a.point))
   const leasedAt = statements.prepareRows((a: { at: number }) =>
-    points.where('p.leased_until', '>=', a.at).where('p.enrolled_at', '<=', a.at).orderBy('p.point'),
+    points.where('p.leased_until', '>=', a.at).where('p.enrolled_at', '<=', a.at),
   )
   const put = enrolment(context)
 
@@ -47,7 +47,7 @@ export function pointRows(context: RowContext): PointRows {
       requireOne(yield* put(point), 'enforcement point')
     },
     *leasedAt(at) {
-      return (yield* leasedAt({ at })).map(pointOf)
+      return (yield* leasedAt({ at })).map(pointOf).sort((a, b) => (a.point < b.point ? -1 : 1))
     },
     *list({ tenant, since }, page) {
       const rows = yield* statements.query(

@@ -31,7 +31,7 @@ export function serviceRows({ statements }: RowContext): ServiceRows {
       .where('a.agent', '=', a.agent)
 
   const find = statements.prepareRows((a: AgentKey & { url: string }) =>
-    services.where('t.tenant', '=', a.tenant).where('a.agent', '=', a.agent).where('s.url', '=', a.url),
+    services.where('s.agent_id', '=', agentOf(a).select('a.id')).where('s.url', '=', a.url),
   )
   const put = statements.prepareChange((a: ServiceState) =>
     db

@@ -1,10 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LanyardError } from '@lanyard/api'
-import type { Step } from '@lanyard/authority'
+import type { Locks, Step } from '@lanyard/authority'
 import type { ChainHeads } from '../chains.ts'
 import { type Engine, runStep, StatementFailed, TornStep } from '../engine.ts'
 import type { Runnable } from '../statement.ts'
-import { failureOf } from './failure.ts'
+import { failureOf, isFull } from './failure.ts'
+import type { Reserve } from './reserve.ts'
 
 interface Job {
   readonly step: () => Step<unknown>
@@ -26,14 +27,17 @@ const GATHER_MS = 2
 export class SqliteEngine implements Engine {
   readonly #db: DatabaseSync
   readonly #heads: ChainHeads
+  readonly #reserve: Reserve
   readonly #statements = new Map<string, StatementSync>()
-  #queue: Job[] = []
+  readonly #urgent: Job[] = []
+  readonly #queue: Job[] = []
   #scheduled = false
   #closed = false
 
-  constructor(db: DatabaseSync, heads: ChainHeads) {
+  constructor(db: DatabaseSync, heads: ChainHeads, reserve: Reserve) {
     this.#db = db
     this.#heads = heads
+    this.#reserve = reserve
   }
 
   async read<T>(step: () => Step<T>): Promise<T> {
@@ -47,20 +51,35 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  async write<T>(step: () => Step<T>): Promise<T> {
-    this.#requireOpen()
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
-    this.#queue.push({ step, resolve: resolve as Job['resolve'], reject })
+  // No other transaction runs beside one of these, so that there is nothing to lock.
+  async write<T>(step: () => Step<T>, _locks: Locks): Promise<T> {
+    const { promise } = this.#enqueue(this.#queue, step)
     this.#schedule()
+    return promise
+  }
+
+  // At the next turn, alone and before everything else that waits.
+  async urgent<T>(step: () => Step<T>, _locks: Locks): Promise<T> {
+    const { promise, first } = this.#enqueue(this.#urgent, step)
+    if (first) setImmediate(() => this.#runUrgent())
     return promise
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#runUrgent()
     while (this.#queue.length > 0) this.#runGroup()
     this.#statements.clear()
     this.#db.close()
+    this.#reserve.close()
+  }
+
+  #enqueue<T>(queue: Job[], step: () => Step<T>): { promise: Promise<T>; first: boolean } {
+    this.#requireOpen()
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    queue.push({ step, resolve: resolve as Job['resolve'], reject })
+    return { promise, first: queue.length === 1 }
   }
 
   #requireOpen(): void {
@@ -87,8 +106,25 @@ export class SqliteEngine implements Engine {
     })
   }
 
+  #runUrgent(): void {
+    if (this.#closed && this.#urgent.length === 0) return
+    while (this.#urgent.length > 0) {
+      const group = this.#urgent.splice(0, GROUP_MAX)
+      const outcomes = this.#attempt(group) ?? group.map(job => this.#runAloneOnReserve(job))
+      for (const [index, job] of group.entries()) settle(job, outcomes[index]!)
+    }
+  }
+
+  #runAloneOnReserve(job: Job): Outcome {
+    const outcome = this.#runAlone(job)
+    if (!('error' in outcome) || !isFull(outcome.error)) return outcome
+    return this.#reserve.spend(() => this.#runAlone(job))
+  }
+
   #runGroup(): void {
+    this.#runUrgent()
     const group = this.#queue.splice(0, GROUP_MAX)
+    this.#reserve.restore()
     const outcomes = this.#attempt(group) ?? group.map(job => this.#runAlone(job))
     for (const [index, job] of group.entries()) settle(job, outcomes[index]!)
   }

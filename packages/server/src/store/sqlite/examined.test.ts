@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import { EXAMINED_MAX } from '../rows/page.ts'
 import { opened } from '../suite/place.ts'
 import { agent, certificate, event, idOf, NOW, populate, record, tenant } from '../suite/samples.ts'
@@ -21,7 +22,7 @@ test('a page looks at so many certificates at most, and says where to go on', as
   await record(open, certificate(0xffff, { issuedAt: NOW - 400_000 }), certificate(0xfffe, { issuedAt: NOW - 1 }))
   await store.write(function* () {
     for (const number of many) yield* rows.certificates.insert(certificate(number))
-  })
+  }, shared())
   const list = (after: string | null) => () => rows.certificates.list({ now: NOW, alive: false }, { limit: 10, after })
   const first = await store.read(list(null))
   assert.deepEqual(first.items, [])
@@ -42,7 +43,7 @@ test('a page looks at so many agents at most, and says where to go on', async t 
     yield* rows.tenants.insert(tenant())
     for (const number of many) yield* rows.agents.insert(named(`a${String(number).padStart(5, '0')}`, 'silver'))
     yield* rows.agents.insert(named('b', 'gold'))
-  })
+  }, shared())
   for (const filter of [{ tier: 'gold' }, { tier: 'gold', tenant: 'acme' }] as const) {
     const list = (after: string | null) => () => rows.agents.list(filter, { limit: 10, after })
     const first = await store.read(list(null))
@@ -63,7 +64,7 @@ test('a page looks at so many events at most, and says where to go on', async t 
     yield* rows.events.append(event({ type: 'tenant.created', at: NOW - 5 }))
     for (const _ of many) yield* rows.events.append(event())
     yield* rows.events.append(event({ type: 'tenant.created', at: NOW + 5 }))
-  })
+  }, shared())
   const list = (after: string | null) => () => rows.events.list({ type: 'tenant.created' }, { limit: 10, after })
   const first = await store.read(list(null))
   assert.deepEqual(

@@ -27,3 +27,6 @@ export function failureOf(error: unknown): unknown {
   if (code === undefined || !UNAVAILABLE.has(code)) return error
   return new LanyardError('store_unavailable', `the database answered with SQLite result ${code}`, {}, { cause: error })
 }
+
+/** Whether a call failed for want of space: the disk is full, or the file has grown to its limit. */
+export const isFull = (error: unknown): boolean => error instanceof LanyardError && sqliteCode(error.cause) === 13

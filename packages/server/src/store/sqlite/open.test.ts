@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import { NOW, populate, tenant } from '../suite/samples.ts'
 import { openSqliteStore } from './open.ts'
 
@@ -51,7 +52,7 @@ test('a second store on the same file is refused, and the first goes on', async 
   const path = file(t)
   const first = await open(path)
   await assert.rejects(open(path), { code: 'data_in_use' })
-  await first.store.write(() => first.rows.tenants.insert(tenant()))
+  await first.store.write(() => first.rows.tenants.insert(tenant()), shared())
   await first.close()
   const second = await open(path)
   assert.equal(second.instance, first.instance)
@@ -112,18 +113,20 @@ test('rows that were changed behind its back are found', async t => {
   const store = await open(path)
   await populate(store)
   for (const at of [1, 2, 3, 4]) {
-    await store.store.write(() =>
-      store.rows.events.append({
-        at,
-        type: 'agent.created',
-        outcome: 'ok',
-        tenant: 'acme',
-        agent: null,
-        actor: 'server',
-        source: null,
-        correlation: null,
-        detail: { at },
-      }),
+    await store.store.write(
+      () =>
+        store.rows.events.append({
+          at,
+          type: 'agent.created',
+          outcome: 'ok',
+          tenant: 'acme',
+          agent: null,
+          actor: 'server',
+          source: null,
+          correlation: null,
+          detail: { at },
+        }),
+      shared(),
     )
   }
   const { instance } = store

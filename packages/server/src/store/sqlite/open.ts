@@ -16,6 +16,7 @@ import { SqliteEngine } from './engine.ts'
 import { sqliteCode } from './failure.ts'
 import { answerOn, migrate } from './migrate.ts'
 import { makeDurable, takeFile } from './pragmas.ts'
+import { openReserve } from './reserve.ts'
 
 export interface SqliteOptions {
   /** The database file, made when absent, readable by its owner alone; or `:memory:`. */
@@ -63,19 +64,21 @@ function makePrivate(path: string): void {
   if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
 }
 
-function assemble(db: DatabaseSync, { trustDomain, clock }: SqliteOptions, trustDomainId: number): OpenStore {
+function assemble(db: DatabaseSync, options: SqliteOptions, trustDomainId: number): OpenStore {
+  const { trustDomain, clock } = options
   const statements = new Statements(sqliteDialect)
   const { id, uuid } = ownInstance(db, clock.now())
   const ends = chainEnds({ statements })
   const standing = (chain: ChainName) => runStep(() => ends.head(uuid, chain), answerOn(db))
   const heads = new ChainHeads(uuid, id, { audit: standing('audit'), issuance: standing('issuance') })
   const context = { statements, heads, trustDomain: trustDomainId }
-  const engine = new SqliteEngine(db, heads)
+  const engine = new SqliteEngine(db, heads, openReserve(db, options))
   return {
     store: engine,
     rows: storeRows(context),
     trustDomain,
     instance: uuid,
+    writers: [uuid],
     prune: pruner(engine, context),
     verifyChain: chainVerifier(engine, context),
     close: () => engine.close(),

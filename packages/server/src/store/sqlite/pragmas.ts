@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { LanyardError } from '@lanyard/api'
 
 /** Bytes of a page. Most pages of a group carry one new index entry each, so small pages mean less to log and to sync. */
-const PAGE_BYTES = 2048
+export const PAGE_BYTES = 2048
 
 /** Before anything is read: what has no effect later. */
 export function takeFile(db: DatabaseSync): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import type { AuthorityState } from '../ports.ts'
 import { opened, type Place } from './place.ts'
 import { NOW } from './samples.ts'
@@ -25,24 +26,26 @@ export function authoritiesSuite(place: () => Place): void {
       await store.write(function* () {
         yield* rows.authorities.insert(own)
         yield* rows.authorities.insert(authority())
-      })
+      }, shared())
       assert.deepEqual(await store.read(() => rows.authorities.list({})), [authority(), own])
       assert.deepEqual(await store.read(() => rows.authorities.list({ purpose: 'agents' })), [own])
       const certified = { certificate: new Uint8Array([48, 0]), notAfter: NOW + 5 }
-      await store.write(() => rows.authorities.change(own.keyId, certified))
-      await store.write(() => rows.authorities.change(own.keyId, { sealed: null, state: 'retired' }))
+      await store.write(() => rows.authorities.change(own.keyId, certified), shared())
+      await store.write(() => rows.authorities.change(own.keyId, { sealed: null, state: 'retired' }), shared())
       const after = { ...own, ...certified, sealed: null, state: 'retired' }
       assert.deepEqual(await store.read(() => rows.authorities.find(own.keyId)), after)
       assert.equal(await store.read(() => rows.authorities.find('0c'.repeat(20))), undefined)
-      await assert.rejects(store.write(() => rows.authorities.change('0c'.repeat(20), { state: 'retired' })))
-      await assert.rejects(store.write(() => rows.authorities.insert(authority({ keyId: '0d', instance: 'nobody' }))))
+      await assert.rejects(store.write(() => rows.authorities.change('0c'.repeat(20), { state: 'retired' }), shared()))
+      await assert.rejects(
+        store.write(() => rows.authorities.insert(authority({ keyId: '0d', instance: 'nobody' })), shared()),
+      )
     })
 
     test('keep facts by key', async t => {
       const { store, rows } = await opened(t, place)
       assert.equal(await store.read(() => rows.meta.get('salt')), undefined)
-      await store.write(() => rows.meta.set('salt', 'one'))
-      await store.write(() => rows.meta.set('salt', 'two'))
+      await store.write(() => rows.meta.set('salt', 'one'), shared())
+      await store.write(() => rows.meta.set('salt', 'two'), shared())
       assert.equal(await store.read(() => rows.meta.get('salt')), 'two')
     })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { CertificateFilter, CertificateState } from '@lanyard/authority'
+import { type CertificateFilter, type CertificateState, shared } from '@lanyard/authority'
 import fc from 'fast-check'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
@@ -52,7 +52,7 @@ export function certificatesSuite(place: () => Place): void {
       const { store, rows } = open
       await store.write(function* () {
         yield* rows.lineages.insert(lineage({ id: idOf(3) }))
-      })
+      }, shared())
       await record(
         open,
         certificate(1, { issuedAt: NOW - 1000 }),
@@ -64,10 +64,11 @@ export function certificatesSuite(place: () => Place): void {
       )
       const at = NOW + 999
       const byLineage = { at, reason: 'copied' }
-      const first = await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, byLineage))
+      const first = await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, byLineage), shared())
       assert.deepEqual(first, [idOf(2), idOf(1), idOf(5)], 'the second in which it ends still counts')
-      const second = await store.write(() =>
-        rows.certificates.revoke({ tenant: 'acme', agent: 'invoice' }, { at, reason: 'killed' }),
+      const second = await store.write(
+        () => rows.certificates.revoke({ tenant: 'acme', agent: 'invoice' }, { at, reason: 'killed' }),
+        shared(),
       )
       assert.deepEqual(second, [idOf(3)])
       const found = async (number: number) => store.read(() => rows.certificates.findBySerial(idOf(number), null))
@@ -84,7 +85,7 @@ export function certificatesSuite(place: () => Place): void {
       await store.write(function* () {
         yield* rows.agents.insert(agent({ agent: 'other', incarnation: 2, deadThrough: 1 }))
         yield* rows.lineages.insert(lineage({ id: idOf(3), agent: 'other' }))
-      })
+      }, shared())
       await record(
         open,
         certificate(1, { issuedAt: NOW - 300_000, notAfter: NOW / 1000 - 1 }),
@@ -93,7 +94,7 @@ export function certificatesSuite(place: () => Place): void {
         certificate(4, { agent: 'other', lineage: idOf(3), incarnation: 2 }),
         certificate(5, { tenant: 'globex', lineage: idOf(2), tier: 'platinum', notAfter: NOW / 1000 + 599 }),
       )
-      await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, { at: NOW, reason: 'x' }))
+      await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, { at: NOW, reason: 'x' }), shared())
       const listed = async (filter: Omit<CertificateFilter, 'now'>) => {
         const found = await walk(open, page => rows.certificates.list({ now: NOW, ...filter }, page), 2)
         return found.map(({ serial }) => Number.parseInt(serial, 16))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import type { SignedHead } from '../ports.ts'
 import { signHeads } from '../sign-heads.ts'
 import { opened, type Place } from './place.ts'
@@ -12,8 +13,8 @@ export function chainsSuite(place: () => Place): void {
       await populate(open)
       const { store, rows, instance } = open
       await record(open, certificate(1), certificate(2))
-      await store.write(() => rows.events.append(event()))
-      await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, { at: NOW, reason: 'x' }))
+      await store.write(() => rows.events.append(event()), shared())
+      await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, { at: NOW, reason: 'x' }), shared())
       assert.deepEqual(await open.verifyChain(instance, 'issuance'), {
         instance,
         chain: 'issuance',
@@ -32,14 +33,14 @@ export function chainsSuite(place: () => Place): void {
     test('are signed when they have grown', async t => {
       const open = await opened(t, place)
       const { store, rows, instance } = open
-      await store.write(() => rows.events.append(event()))
+      await store.write(() => rows.events.append(event()), shared())
       const signed = await signHeads(open, NOW, head => `jws ${head.chain} ${head.seq}`)
       assert.deepEqual(
         signed.map(({ signature, at }) => [signature, at]),
         [['jws audit 1', NOW]],
       )
       assert.deepEqual(await signHeads(open, NOW + 1, () => assert.fail('nothing to sign')), [])
-      await store.write(() => rows.events.append(event()))
+      await store.write(() => rows.events.append(event()), shared())
       await signHeads(open, NOW + 2, async head => `jws ${head.seq}`)
       const of = { instance, chain: 'audit' } as const
       const listed: SignedHead[] = await walk(open, page => rows.heads.list(of, page), 1)
@@ -56,11 +57,11 @@ export function chainsSuite(place: () => Place): void {
     test('that contradict a signed head are damaged', async t => {
       const open = await opened(t, place)
       const { store, rows, instance } = open
-      await store.write(() => rows.events.append(event()))
+      await store.write(() => rows.events.append(event()), shared())
       const head = { instance, chain: 'audit', at: NOW, signature: '' } as const
-      await store.write(() => rows.heads.insert({ ...head, seq: 3, hash: 'ab'.repeat(32) }))
+      await store.write(() => rows.heads.insert({ ...head, seq: 3, hash: 'ab'.repeat(32) }), shared())
       await assert.rejects(open.verifyChain(instance, 'audit'), { code: 'store_damaged', message: /^row 2 / })
-      await store.write(() => rows.heads.insert({ ...head, seq: 1, hash: 'ab'.repeat(32) }))
+      await store.write(() => rows.heads.insert({ ...head, seq: 1, hash: 'ab'.repeat(32) }), shared())
       await assert.rejects(open.verifyChain(instance, 'audit'), { code: 'store_damaged', message: /^row 1 / })
     })
 
@@ -72,7 +73,7 @@ export function chainsSuite(place: () => Place): void {
         const open = await made.open()
         if (number === 1) await populate(open)
         await record(open, certificate(number))
-        await open.store.write(() => open.rows.events.append(event()))
+        await open.store.write(() => open.rows.events.append(event()), shared())
         assert.equal((await open.verifyChain(open.instance, 'issuance')).to, number)
         assert.equal((await open.verifyChain(open.instance, 'audit')).to, number)
         await open.close()

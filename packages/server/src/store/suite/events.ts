@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { EventFilter, EventState } from '@lanyard/authority'
+import { type EventFilter, type EventState, shared } from '@lanyard/authority'
 import fc from 'fast-check'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
@@ -10,7 +10,7 @@ export function eventsSuite(place: () => Place): void {
   describe('events', () => {
     test('give back what was written, with their place in the chain', async t => {
       const { store, rows, instance } = await opened(t, place)
-      await store.write(() => rows.events.append(event()))
+      await store.write(() => rows.events.append(event()), shared())
       const { items, next } = await store.read(() => rows.events.list({}, { limit: 5, after: null }))
       const [{ hash, ...rest }] = items as [EventState]
       assert.equal(next, null)
@@ -50,7 +50,7 @@ export function eventsSuite(place: () => Place): void {
         yield* rows.events.append(event({ at: NOW + 10 }))
         yield* rows.events.append(event({ at: NOW + 20, type: 'apikey.created', tenant: null, agent: null }))
         yield* rows.events.append(event({ at: NOW + 40, tenant: 'globex' }))
-      })
+      }, shared())
       const listed = async (filter: EventFilter) => {
         const found = await walk(open, page => rows.events.list(filter, page), 2)
         return found.map(({ at }) => at - NOW)
@@ -77,7 +77,7 @@ export function eventsSuite(place: () => Place): void {
       )
       for (const [index, { age, issued }] of plan!.entries()) {
         if (issued) await record(open, certificate(index + 1, { issuedAt: NOW - age }))
-        else await open.store.write(() => open.rows.events.append(event({ at: NOW - age })))
+        else await open.store.write(() => open.rows.events.append(event({ at: NOW - age })), shared())
       }
       const whole = await keys(open, 100)
       assert.equal(new Set(whole).size, plan!.length)
@@ -92,9 +92,10 @@ export function eventsSuite(place: () => Place): void {
     test('that are long come in shorter pages, which together are the list', async t => {
       const open = await opened(t, place)
       const detail = { text: 'x'.repeat(300_000) }
-      for (let i = 0; i < 8; i++) await open.store.write(() => open.rows.events.append(event({ at: NOW + i, detail })))
+      for (let i = 0; i < 8; i++)
+        await open.store.write(() => open.rows.events.append(event({ at: NOW + i, detail })), shared())
       const huge = { text: 'x'.repeat(2_000_000) }
-      await open.store.write(() => open.rows.events.append(event({ at: NOW + 8, detail: huge })))
+      await open.store.write(() => open.rows.events.append(event({ at: NOW + 8, detail: huge })), shared())
       const pages: number[] = []
       const found = await walk(
         open,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { LanyardError } from '@lanyard/api'
-import type { Step } from '@lanyard/authority'
+import { type Step, shared } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
 import { certificate, event, populate, tenant } from './samples.ts'
@@ -12,8 +12,8 @@ export function groupsSuite(place: () => Place): void {
   describe('groups', () => {
     test('show nothing before the commit, and one step what the step before it wrote', async t => {
       const { store, rows } = await opened(t, place)
-      const first = store.write(() => rows.tenants.insert(tenant()))
-      const second = store.write(() => rows.tenants.find('acme'))
+      const first = store.write(() => rows.tenants.insert(tenant()), shared())
+      const second = store.write(() => rows.tenants.find('acme'), shared())
       assert.equal(await store.read(() => rows.tenants.find('acme')), undefined)
       await first
       assert.deepEqual(await second, tenant())
@@ -26,7 +26,7 @@ export function groupsSuite(place: () => Place): void {
         open.store.write(function* () {
           yield* open.rows.tenants.find('acme')
           throw refusal()
-        }),
+        }, shared()),
         insertTenant(open, 'globex'),
       ])
       assert.deepEqual(statuses(results), ['fulfilled', 'agent_quarantined', 'fulfilled'])
@@ -42,7 +42,7 @@ export function groupsSuite(place: () => Place): void {
           yield* rows.tenants.insert(tenant({ tenant: 'torn' }))
           yield* rows.events.append(event())
           throw refusal()
-        }),
+        }, shared()),
         insertTenant(open, 'globex'),
       ])
       assert.deepEqual(statuses(results), ['fulfilled', 'agent_quarantined', 'fulfilled'])
@@ -55,10 +55,10 @@ export function groupsSuite(place: () => Place): void {
       await populate(open)
       const { store, rows } = open
       const results = await Promise.allSettled([
-        store.write(() => rows.certificates.insert(certificate(1))),
-        store.write(() => rows.certificates.insert(certificate(1))),
-        store.write(() => rows.certificates.insert(certificate(2))),
-        store.write(() => rows.events.append(event())),
+        store.write(() => rows.certificates.insert(certificate(1)), shared()),
+        store.write(() => rows.certificates.insert(certificate(1)), shared()),
+        store.write(() => rows.certificates.insert(certificate(2)), shared()),
+        store.write(() => rows.events.append(event()), shared()),
       ])
       assert.deepEqual(
         results.map(({ status }) => status),
@@ -74,11 +74,11 @@ export function groupsSuite(place: () => Place): void {
       await populate(open)
       const { store, rows } = open
       const results = await Promise.allSettled([
-        store.write(() => rows.certificates.insert(certificate(1, { serial: 'not hex' }))),
-        store.write(() => rows.events.append(event({ actor: undefined as never }))),
+        store.write(() => rows.certificates.insert(certificate(1, { serial: 'not hex' })), shared()),
+        store.write(() => rows.events.append(event({ actor: undefined as never })), shared()),
         store.read(() => rows.events.append(event())),
-        store.write(() => rows.certificates.insert(certificate(2))),
-        store.write(() => rows.events.append(event())),
+        store.write(() => rows.certificates.insert(certificate(2)), shared()),
+        store.write(() => rows.events.append(event()), shared()),
       ])
       assert.deepEqual(
         results.map(({ status }) => status),
@@ -93,7 +93,9 @@ export function groupsSuite(place: () => Place): void {
       await populate(open)
       const { store, rows } = open
       const numbers = Array.from({ length: 700 }, (_, index) => index + 1)
-      await Promise.all(numbers.map(number => store.write(() => rows.certificates.insert(certificate(number)))))
+      await Promise.all(
+        numbers.map(number => store.write(() => rows.certificates.insert(certificate(number)), shared())),
+      )
       assert.equal((await open.verifyChain(open.instance, 'issuance')).to, 700)
     })
 
@@ -132,7 +134,7 @@ export function groupsSuite(place: () => Place): void {
       const refusing = open.store.write(function* (): Step<void> {
         yield* open.rows.tenants.find('acme')
         throw refusal()
-      })
+      }, shared())
       await assert.rejects(refusing, { code: 'agent_quarantined' })
       const pruned = await open.prune(event().at + 1000, { certificatesMs: 0, eventsMs: 0 })
       assert.equal(pruned.events, written)
@@ -143,10 +145,10 @@ export function groupsSuite(place: () => Place): void {
 }
 
 const insertTenant = ({ store, rows }: OpenStore, name: string) =>
-  store.write(() => rows.tenants.insert(tenant({ tenant: name })))
+  store.write(() => rows.tenants.insert(tenant({ tenant: name })), shared())
 
 const insertBig = ({ store, rows }: OpenStore) =>
-  store.write(() => rows.events.append(event({ detail: { text: 'x'.repeat(1000) } })))
+  store.write(() => rows.events.append(event({ detail: { text: 'x'.repeat(1000) } })), shared())
 
 /** Appends in groups until the store refuses; gives how many it took. */
 async function fill(open: OpenStore): Promise<number> {

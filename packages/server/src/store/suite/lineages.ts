@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import { opened, type Place } from './place.ts'
 import { agent, idOf, lineage, populate, tenant, thumbprint } from './samples.ts'
 
@@ -26,7 +27,7 @@ export function lineagesSuite(place: () => Place): void {
       await store.write(function* () {
         yield* rows.lineages.insert(bound)
         yield* rows.lineages.change(idOf(9), change)
-      })
+      }, shared())
       const subject = await store.read(() => rows.lineages.subject(idOf(9)))
       assert.deepEqual(subject?.lineage, { ...bound, ...change })
       assert.deepEqual((await store.read(() => rows.lineages.subject(idOf(1))))?.lineage, lineage())
@@ -41,7 +42,7 @@ export function lineagesSuite(place: () => Place): void {
         yield* rows.lineages.insert(lineage({ id: idOf(3), standing: 'frozen' }))
         yield* rows.lineages.insert(lineage({ id: idOf(4), agent: 'other' }))
         yield* rows.lineages.endAll({ tenant: 'acme', agent: 'invoice' })
-      })
+      }, shared())
       const standings = await Promise.all(
         [1, 2, 3, 4].map(async id => (await store.read(() => rows.lineages.subject(idOf(id))))?.lineage.standing),
       )
@@ -52,8 +53,8 @@ export function lineagesSuite(place: () => Place): void {
       const open = await opened(t, place)
       await populate(open)
       const { store, rows } = open
-      await assert.rejects(store.write(() => rows.lineages.insert(lineage({ id: idOf(5), agent: 'nobody' }))))
-      await assert.rejects(store.write(() => rows.lineages.change(idOf(5), lineage())))
+      await assert.rejects(store.write(() => rows.lineages.insert(lineage({ id: idOf(5), agent: 'nobody' })), shared()))
+      await assert.rejects(store.write(() => rows.lineages.change(idOf(5), lineage()), shared()))
     })
 
     test('are looked up by hex and nothing else', async t => {
@@ -69,8 +70,8 @@ export function lineagesSuite(place: () => Place): void {
     test('stand beside an epoch that only grows', async t => {
       const { store, rows } = await opened(t, place)
       assert.equal(await store.read(() => rows.epoch.current()), 0)
-      assert.equal(await store.write(() => rows.epoch.bump()), 1)
-      assert.equal(await store.write(() => rows.epoch.bump()), 2)
+      assert.equal(await store.write(() => rows.epoch.bump(), shared()), 1)
+      assert.equal(await store.write(() => rows.epoch.bump(), shared()), 2)
       assert.equal(await store.read(() => rows.epoch.current()), 2)
     })
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import { opened, type Place } from './place.ts'
 import { agent, apiKey, NOW, tenant, walk } from './samples.ts'
 
@@ -12,7 +13,7 @@ export function registrySuite(place: () => Place): void {
         yield* rows.tenants.insert(tenant())
         yield* rows.agents.insert(agent())
         yield* rows.apiKeys.insert(key)
-      })
+      }, shared())
       assert.deepEqual(await store.read(() => rows.tenants.find('acme')), tenant())
       assert.deepEqual(await store.read(() => rows.agents.find({ tenant: 'acme', agent: 'invoice' })), agent())
       assert.deepEqual(await store.read(() => rows.apiKeys.find('k1')), key)
@@ -46,7 +47,7 @@ export function registrySuite(place: () => Place): void {
         yield* rows.agents.update(
           agent({ ...changed, spiffeId: 'spiffe://example.org/x', provenance: 'x', createdAt: 1 }),
         )
-      })
+      }, shared())
       const after = tenant({ keyPolicy: 'modern', renewalGraceSec: 0, updatedAt: NOW + 1 })
       assert.deepEqual(await store.read(() => rows.tenants.find('acme')), after)
       assert.deepEqual(await store.read(() => rows.agents.find(agent())), agent(changed))
@@ -60,30 +61,31 @@ export function registrySuite(place: () => Place): void {
         yield* rows.agents.insert(agent())
         yield* rows.agents.insert(agent({ tenant: 'globex', tier: 'gold' }))
         yield* rows.agents.update(agent({ tenant: 'globex', tier: 'platinum' }))
-      })
+      }, shared())
       assert.equal((await store.read(() => rows.agents.find(agent())))?.tier, 'silver')
       assert.equal((await store.read(() => rows.agents.find({ tenant: 'globex', agent: 'invoice' })))?.tier, 'platinum')
     })
 
     test('take a name and a SPIFFE ID once only', async t => {
       const { store, rows } = await opened(t, place)
-      await store.write(() => rows.tenants.insert(tenant()))
-      await store.write(() => rows.agents.insert(agent()))
-      await assert.rejects(store.write(() => rows.tenants.insert(tenant())))
-      await assert.rejects(store.write(() => rows.agents.insert(agent())))
+      await store.write(() => rows.tenants.insert(tenant()), shared())
+      await store.write(() => rows.agents.insert(agent()), shared())
+      await assert.rejects(store.write(() => rows.tenants.insert(tenant()), shared()))
+      await assert.rejects(store.write(() => rows.agents.insert(agent()), shared()))
       const taken = agent({ agent: 'other', spiffeId: agent().spiffeId })
-      await assert.rejects(store.write(() => rows.agents.insert(taken)))
+      await assert.rejects(store.write(() => rows.agents.insert(taken), shared()))
       const homeless = agent({ tenant: 'globex' })
-      await assert.rejects(store.write(() => rows.agents.insert(homeless)))
+      await assert.rejects(store.write(() => rows.agents.insert(homeless), shared()))
     })
 
     test('list agents of many words in shorter pages', async t => {
       const open = await opened(t, place)
-      await open.store.write(() => open.rows.tenants.insert(tenant()))
+      await open.store.write(() => open.rows.tenants.insert(tenant()), shared())
       const labels = { text: 'x'.repeat(300_000) }
       for (const name of ['a', 'b', 'c', 'd', 'e'])
-        await open.store.write(() =>
-          open.rows.agents.insert(agent({ agent: name, spiffeId: `spiffe://x/${name}`, labels })),
+        await open.store.write(
+          () => open.rows.agents.insert(agent({ agent: name, spiffeId: `spiffe://x/${name}`, labels })),
+          shared(),
         )
       const page = await open.store.read(() => open.rows.agents.list({}, { limit: 100, after: null }))
       assert.equal(page.items.length, 3)
@@ -102,7 +104,7 @@ export function registrySuite(place: () => Place): void {
         yield* rows.agents.insert(agent({ agent: 'b', lifecycle: 'active' }))
         yield* rows.agents.insert(agent({ agent: 'a', tier: 'gold' }))
         yield* rows.agents.insert(agent({ agent: 'a', tenant: 'globex', provenance: 'spire' }))
-      })
+      }, shared())
       for (const limit of [1, 2, 3, 10]) {
         const tenants = await walk(open, page => rows.tenants.list({}, page), limit)
         assert.deepEqual(
@@ -146,7 +148,7 @@ export function registrySuite(place: () => Place): void {
         yield* rows.apiKeys.insert(apiKey({ id: 'gone' }))
         yield* rows.apiKeys.revoke('gone', NOW + 5)
         yield* rows.apiKeys.revoke('gone', NOW + 6)
-      })
+      }, shared())
       for (const limit of [1, 2, 10]) {
         const all = await walk(open, page => rows.apiKeys.list({}, page), limit)
         assert.deepEqual(

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { shared } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 import { signHeads } from '../sign-heads.ts'
 import { opened, type Place } from './place.ts'
 import { certificate, event, NOW, populate, record, walk } from './samples.ts'
 
 const DAY = 86_400_000
+const NONE = { deaths: 0, incidents: 0, snapshots: 0, acks: 0, points: 0, services: 0 }
 const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY }
 
 export function retentionSuite(place: () => Place): void {
@@ -20,16 +22,16 @@ export function retentionSuite(place: () => Place): void {
         certificate(2, { issuedAt: NOW + 1000 }),
         certificate(3, { issuedAt: NOW + DAY }),
       )
-      await store.write(() => rows.events.append(event()))
-      await store.write(() => rows.events.append(event({ at: NOW + 1 })))
+      await store.write(() => rows.events.append(event()), shared())
+      await store.write(() => rows.events.append(event({ at: NOW + 1 })), shared())
       await signHeads(open, NOW, () => 'jws')
 
       const end = certificate(1).notAfter * 1000 + DAY
-      assert.deepEqual(await open.prune(end, RETENTION), { certificates: 0, events: 0, heads: 0, lineages: 0 })
+      assert.deepEqual(await open.prune(end, RETENTION), { ...NONE, certificates: 0, events: 0, heads: 0, lineages: 0 })
       assert.equal((await open.prune(end + 1000, RETENTION)).certificates, 1)
       assert.deepEqual(await serials(open), [3, 2])
       const pruned = await open.prune(NOW + 90 * DAY + 1, RETENTION)
-      assert.deepEqual(pruned, { certificates: 2, events: 1, heads: 2, lineages: 2 })
+      assert.deepEqual(pruned, { ...NONE, certificates: 2, events: 1, heads: 2, lineages: 2 })
       assert.deepEqual(await serials(open), [])
 
       const issuance = await open.verifyChain(instance, 'issuance')
@@ -86,7 +88,10 @@ export function retentionSuite(place: () => Place): void {
         const at = NOW + round * DAY
         await Promise.all(
           Array.from({ length: 900 }, (_, index) =>
-            open.store.write(() => open.rows.certificates.insert(certificate(round * 1000 + index, { issuedAt: at }))),
+            open.store.write(
+              () => open.rows.certificates.insert(certificate(round * 1000 + index, { issuedAt: at })),
+              shared(),
+            ),
           ),
         )
         await open.prune(at + 301_000, { ...RETENTION, certificatesMs: 0 })

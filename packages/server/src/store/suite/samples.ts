@@ -1,13 +1,14 @@
-import type {
-  AgentState,
-  ApiKeyState,
-  CertificateState,
-  LineageState,
-  Listed,
-  NewEvent,
-  Page,
-  Step,
-  TenantState,
+import {
+  type AgentState,
+  type ApiKeyState,
+  type CertificateState,
+  type LineageState,
+  type Listed,
+  type NewEvent,
+  type Page,
+  type Step,
+  shared,
+  type TenantState,
 } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 
@@ -127,12 +128,12 @@ export async function populate({ store, rows }: OpenStore): Promise<void> {
     yield* rows.agents.insert(agent({ tenant: 'globex' }))
     yield* rows.lineages.insert(lineage())
     yield* rows.lineages.insert(lineage({ id: idOf(2), tenant: 'globex', jti: idOf(0x2222) }))
-  })
+  }, shared())
 }
 
 /** Writes certificates in one group each. */
 export async function record({ store, rows }: OpenStore, ...certificates: CertificateState[]): Promise<void> {
-  for (const certificate of certificates) await store.write(() => rows.certificates.insert(certificate))
+  for (const certificate of certificates) await store.write(() => rows.certificates.insert(certificate), shared())
 }
 
 /** All items of a list, by pages of `limit`. */
