@@ -109,10 +109,10 @@ export class Deaths {
   }
 }
 
-/** When the death ends: as the newest line of its own feed says, or else the later of both. */
+/** When the death ends: as the newest line of its own feed says. Of two feeds neither can shorten what the other told. */
 function endOf(before: Standing, { through, until }: Omit<Death, 'subject'>, line: FeedLine): number | null {
-  const newest = before.feedId === line.feedId && line.epoch >= before.epoch
-  if (newest || before.through === 0) return until
+  if (before.through === 0) return until
+  if (before.feedId === line.feedId) return line.epoch >= before.epoch ? until : before.until
   if (before.until === null || until === null) return null
   return through >= before.through ? Math.max(before.until, until) : before.until
 }
