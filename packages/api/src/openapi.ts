@@ -119,7 +119,9 @@ const requestBody = ({ body, bodyOptional }: Route) => ({
   content: { 'application/json': { schema: schemaOf(body!, 'input') } },
 })
 
-function success({ status, reply, media }: Route): Json {
+function success({ status, reply, media, stream }: Route): Json {
+  if (stream)
+    return { description: 'Goes on until one side ends it.', content: { [media!]: { schema: { type: 'string' } } } }
   if (status === 204 || reply === undefined) return { description: 'Done.' }
   const description = status === 201 ? 'Made.' : 'As asked.'
   return { description, content: { [media ?? 'application/json']: { schema: schemaOf(reply, 'output') } } }

@@ -75,10 +75,17 @@ export type Reply<R extends Route> = R extends { stream: true }
 
 /** Where a reply without end goes. */
 export interface Sink {
-  /** Sends bytes. False: the reader is so far behind that the connection has been cut. */
+  /**
+   * Sends bytes, which must stay as they are: they are not copied. False: the reader takes no more for now; what is
+   * written before {@link onDrain} calls back waits in memory.
+   */
   write(bytes: Uint8Array): boolean
+  /** Calls back whenever the reader has taken what waited. One that does not for too long is cut. */
+  onDrain(listener: () => void): void
   /** Ends the reply in good order. */
   end(): void
+  /** Cuts the connection, with all that waits for its reader. */
+  cut(): void
 }
 
 /** A reply without end: called once its head is sent. Gives what is to be called when the connection has closed. */

@@ -5,6 +5,7 @@ import { agentHandlers } from './agent.ts'
 import { agentsHandlers } from './agents.ts'
 import { apiKeyHandlers } from './api-keys.ts'
 import { Cursors } from './cursor.ts'
+import { followFeedHandlers } from './follow-feed.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
 import { tenantHandlers } from './tenants.ts'
@@ -18,6 +19,7 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...agentsHandlers(ports, cursors),
     ...apiKeyHandlers(ports, cursors),
     ...recordHandlers(ports, cursors),
+    ...followFeedHandlers(ports),
     ...publicHandlers(ports, ready),
   }
 }

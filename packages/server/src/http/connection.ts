@@ -18,8 +18,10 @@ export class Connection {
   underWay = 0
   /** Kept when the request that came last has its reply. */
   previous: Promise<void> = Promise.resolve()
-  /** The last reply that this connection gets is written. */
+  /** The last reply that this connection gets is written, or has begun. */
   ended = false
+  /** Without streams of its own, a reply without end has the whole connection. */
+  occupied = false
   /** Refused credentials since the last good one. */
   failures = 0
 

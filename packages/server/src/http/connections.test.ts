@@ -153,7 +153,8 @@ describe('the end', () => {
       parts: parts => ({
         ...parts,
         store: {
-          write: step => parts.store.write(step),
+          write: (step, locks) => parts.store.write(step, locks),
+          urgent: (step, locks) => parts.store.urgent(step, locks),
           read: async step => {
             if (slow) {
               reach()
@@ -221,7 +222,7 @@ describe('the end', () => {
     await start()
     const tls = server.pipeline.authorities.serverTls()
     const log = { debug() {}, info() {}, warn() {}, error() {} }
-    const second = new Listener({ limits: serverConfig({}).limits, tls, log, serve() {}, sweep() {} })
+    const second = new Listener({ limits: serverConfig({}).limits, tls, log, serve() {}, sweep() {}, stopping() {} })
     await assert.rejects(second.listen('127.0.0.1', server.port), { code: 'address_in_use' })
     await second.close(10)
   })
@@ -234,7 +235,8 @@ describe('/readyz', () => {
       parts: parts => ({
         ...parts,
         store: {
-          write: step => parts.store.write(step),
+          write: (step, locks) => parts.store.write(step, locks),
+          urgent: (step, locks) => parts.store.urgent(step, locks),
           read: async step => {
             if (broken) throw new Error('disk on fire, password=hunter2')
             return parts.store.read(step)

@@ -28,6 +28,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       if (agent) await parts.issuing.refused(error, { agent, source, correlation })
     },
     prove: (connection, owner) => listener.prove(connection, owner),
+    keep: (response, connection) => listener.keep(response, connection),
     ...(inspect === undefined ? {} : { inspect }),
   })
   const listener: Listener = new Listener({
@@ -36,6 +37,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     log,
     serve: arrival => void mount.serve(arrival),
     sweep: () => deadlines.sweep(),
+    stopping: () => mount.endStreams(),
   })
   return listener
 }

@@ -19,6 +19,8 @@ export class SessionGuard {
   readonly #abandoned: TokenBucket
   /** Open streams with the time of their opening, oldest first. */
   readonly #streams = new Map<ServerHttp2Stream, number>()
+  /** Streams whose replies have no end. */
+  readonly #endless = new Set<ServerHttp2Stream>()
   #idleSince: number
   #served = false
 
@@ -31,6 +33,11 @@ export class SessionGuard {
     session.on('stream', stream => this.#opened(stream))
   }
 
+  /** The reply of this stream has no end: neither its age nor the silence of others ends it. */
+  exempt(stream: ServerHttp2Stream): void {
+    if (this.#streams.delete(stream)) this.#endless.add(stream)
+  }
+
   /** Ends the session if it or one of its streams has lasted too long. */
   sweep(): void {
     const now = this.#now()
@@ -40,6 +47,7 @@ export class SessionGuard {
       if (now - oldest > header_timeout_ms + body_timeout_ms + idle_timeout_ms) this.#session.destroy()
       return
     }
+    if (this.#endless.size > 0) return
     const patience = this.#served ? this.#limits.idle_timeout_ms : this.#limits.header_timeout_ms
     if (now - this.#idleSince <= patience) return
     // Says goodbye first; whoever does not answer it is cut at the next sweep.
@@ -57,6 +65,7 @@ export class SessionGuard {
 
   #closed(stream: ServerHttp2Stream): void {
     this.#streams.delete(stream)
+    this.#endless.delete(stream)
     this.#idleSince = this.#now()
     const abandoned = !stream.writableFinished
     if (!abandoned || this.#session.destroyed || this.#abandoned.take(this.#idleSince) === 0) return

@@ -14,6 +14,7 @@ import { PeerChains } from './authenticate/peer-chain.ts'
 import { type Connection, connectionOf, mark } from './connection.ts'
 import { SessionGuard } from './h2-session.ts'
 import type { HttpLimits, HttpServer, Log, ServerTls } from './ports.ts'
+import { isMultiplexed } from './respond.ts'
 import { withCertificate } from './tls-options.ts'
 import { answerUnreadable } from './unreadable.ts'
 
@@ -37,9 +38,13 @@ export interface ListenerParts {
   readonly serve: (arrival: Arrival) => void
   /** Called about once a second, for deadlines. */
   readonly sweep: () => void
+  /** Called once, before it closes. */
+  readonly stopping: () => void
 }
 
 const now = () => performance.now()
+/** After so much silence the system asks whether the peer is still there. */
+const KEEP_ALIVE_MS = 15_000
 
 /**
  * One port for HTTP/1.1 and HTTP/2 over TLS 1.3. Everything that a peer can do before a request has come is answered
@@ -53,10 +58,12 @@ export class Listener implements HttpServer {
   readonly #peerChains = new PeerChains()
   readonly #sessions = new Map<ServerHttp2Session, SessionGuard>()
   readonly #sweep: NodeJS.Timeout
+  readonly #stopping: () => void
   #closing: Promise<void> | null = null
 
-  constructor({ limits, tls, log, serve, sweep }: ListenerParts) {
+  constructor({ limits, tls, log, serve, sweep, stopping }: ListenerParts) {
     this.#limits = limits
+    this.#stopping = stopping
     this.#log = log
     this.#admission = new Admission(limits, now)
     this.#server = createSecureServer({ ...withCertificate(tls), ...serverLimits(limits) })
@@ -75,6 +82,21 @@ export class Listener implements HttpServer {
   /** A request of this connection has authenticated, of this tenant or of a caller of all tenants. */
   prove(connection: Connection, owner: string): void {
     this.#admission.prove(connection, owner)
+  }
+
+  /**
+   * The reply has no end: no silence and no age ends its connection from now on. Of a peer that vanished the system
+   * learns by its probes.
+   */
+  keep(response: AnyResponse, { raw }: Connection): void {
+    raw.setKeepAlive(true, KEEP_ALIVE_MS)
+    if (!isMultiplexed(response)) {
+      response.socket?.setTimeout(0)
+      return
+    }
+    const { session } = response.stream
+    session?.setTimeout(0)
+    if (session !== undefined) this.#sessions.get(session as ServerHttp2Session)?.exempt(response.stream)
   }
 
   listen(host: string, port: number): Promise<{ readonly port: number }> {
@@ -101,6 +123,7 @@ export class Listener implements HttpServer {
     const closed = new Promise<void>(resolve => this.#server.once('close', () => resolve()))
     if (this.#server.listening) this.#server.close()
     else this.#server.emit('close')
+    this.#stopping()
     for (const connection of this.#admission.all()) if (isIdle(connection)) connection.raw.destroy()
     const cut = setTimeout(() => this.#cutAll(), graceMs)
     await closed

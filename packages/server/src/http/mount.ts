@@ -7,6 +7,7 @@ import {
   type Route,
   type RouteId,
   type Routes,
+  type Streaming,
 } from '@lanyard/api'
 import { type Caller, identityOf, requirePermission } from '@lanyard/authority'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
@@ -23,6 +24,7 @@ import type { RateLimit } from './rate-limit.ts'
 import { newRequestId } from './request-id.ts'
 import { type Reply, respond } from './respond.ts'
 import { Router } from './router.ts'
+import { Streams, type StreamsParts } from './streams.ts'
 import { UnreadReplies } from './unread-replies.ts'
 
 /** Proves who calls by what came with the request; throws when nothing proves anyone. */
@@ -45,6 +47,8 @@ export interface MountParts {
   ) => Promise<void>
   /** The connection has carried a good credential, of this tenant or of a caller of all tenants. */
   readonly prove: (connection: Connection, owner: string) => void
+  /** Takes the limits of time away from a reply that has no end. */
+  readonly keep: StreamsParts['keep']
   /** Holds replies against their declaration: for tests. */
   readonly inspect?: (id: RouteId, route: Route, outcome: { reply: unknown } | { error: unknown }) => void
 }
@@ -70,15 +74,24 @@ export class Mount {
   readonly #parts: MountParts
   readonly #router: Router<RouteId>
   readonly #unread = new UnreadReplies()
+  readonly #streams: Streams
 
   constructor(parts: MountParts) {
     this.#parts = parts
     this.#router = new Router(parts.routes)
+    this.#streams = new Streams({ deadlines: parts.deadlines, unread: this.#unread, keep: parts.keep })
+  }
+
+  /** Ends the replies that have no end, in good order. */
+  endStreams(): void {
+    this.#streams.endAll()
   }
 
   /** Serves one request to the end. Never throws, never rejects. */
   serve(arrival: Arrival): Promise<void> {
     const { connection } = arrival
+    // Nobody waits behind a reply that has no end; only memory would.
+    if (connection.occupied) connection.raw.destroy()
     // Without streams one after the other: who sends many requests at once shall not have them worked on at once.
     const before = connection.underWay > 0 && !connection.multiplexed ? connection.previous : null
     connection.underWay++
@@ -93,9 +106,12 @@ export class Mount {
     try {
       if (connection.ended && !connection.multiplexed) return
       const reply = await this.#answer(arrival, requestId)
-      connection.ended = connection.failures >= MAX_FAILURES || this.#parts.closing()
+      connection.occupied = reply.streaming !== undefined && !connection.multiplexed
+      connection.ended = connection.failures >= MAX_FAILURES || connection.occupied || this.#parts.closing()
       const size = respond(request, response, reply, { requestId, last: connection.ended })
-      if (size !== null) this.#unread.add(response, size, connection)
+      if (size === null) return
+      if (reply.streaming === undefined) this.#unread.add(response, size, connection)
+      else await this.#streams.run(response, connection, reply.streaming)
     } catch (error) {
       this.#parts.log.error({ request_id: requestId, error: explain(error) }, 'a reply could not be written')
       response.destroy()
@@ -212,8 +228,9 @@ function queryOf({ route, search }: Call): unknown {
   })
 }
 
-function toReply({ status, media, auth }: Route, reply: unknown): Reply {
+function toReply({ status, media, auth, stream }: Route, reply: unknown): Reply {
   if (status === 204) return { status }
+  if (stream) return { status, ...(media === undefined ? {} : { media }), streaming: reply as Streaming }
   if (media !== undefined) return { status, media, text: String(reply) }
   return { status, text: auth.kind === 'public' ? textOf(reply as object) : JSON.stringify(reply) }
 }

@@ -1,4 +1,5 @@
-import type { Clock, Dice, Issuing, Rows, SpiffeIdOf, Store, TenantDefaults } from '@lanyard/authority'
+import type { Streaming } from '@lanyard/api'
+import type { Caller, Clock, Dice, Issuing, Rows, SpiffeIdOf, Store, TenantDefaults } from '@lanyard/authority'
 import type { Bundle, Crypto, Signer, VerifyKey } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
 
@@ -35,6 +36,27 @@ export interface HttpAuthorities {
   jwksJson(): string
 }
 
+/** Where a reader of the feed goes on: the last epoch that it has, and of which feed. Null: at the beginning. */
+export interface FeedPosition {
+  readonly since: number
+  readonly feedId: string | null
+}
+
+/** The feed of deaths and rebirths, as this instance tells it. */
+export interface Feed {
+  /** Changes when the database is restored or promoted. Throws `not_ready` before the database was read once. */
+  readonly feedId: string
+  /**
+   * The lines for one reader, from where it was on. They end when its credential does. Throws `store_unavailable` while
+   * the database cannot be read.
+   */
+  follow(from: FeedPosition | null, caller: Caller): Promise<Streaming>
+  /** An epoch was committed here: all instances look at once. */
+  tell(epoch: number): void
+  /** Calls back after each look at the database that saw another epoch. */
+  onEpoch(listener: (epoch: number) => void): void
+}
+
 /** What handlers work with. */
 export interface HandlerPorts {
   readonly clock: Clock
@@ -49,6 +71,7 @@ export interface HandlerPorts {
   readonly maxLineageSec: number
   /** At least 32 secret bytes that authenticate cursors, the same on every instance. */
   readonly cursorSecret: Uint8Array
+  readonly feed: Feed
 }
 
 /** All that {@link createHttp} is made of. */

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { constants, type Http2ServerResponse } from 'node:http2'
+import type { Streaming } from '@lanyard/api'
 import { discardBody } from './body.ts'
 import type { AnyRequest, AnyResponse } from './listener.ts'
 
@@ -9,6 +10,8 @@ export interface Reply {
   /** Absent with 204. */
   readonly media?: string
   readonly text?: string
+  /** In place of a text: the reply has no end, and this writes it. */
+  readonly streaming?: Streaming
   /** Further names and values in turn. */
   readonly headers?: readonly string[]
 }
@@ -20,7 +23,8 @@ export interface ReplyContext {
 }
 
 /**
- * Writes a reply in either protocol. Gives the bytes of its body; null for a client that has gone, which gets nothing.
+ * Writes a reply in either protocol, or the head of one without end. Gives the bytes of its body; null for a client that
+ * has gone, which gets nothing.
  */
 export function respond(
   request: AnyRequest,
@@ -34,10 +38,16 @@ export function respond(
   if (bytes !== undefined) {
     head.push('content-type', reply.media ?? 'application/json', 'content-length', String(bytes.length))
   }
+  if (reply.streaming !== undefined) head.push('content-type', reply.media ?? 'application/octet-stream')
   if (context.last) endAfter(response, head)
   leaveBody(request, response)
   // Both classes take names and values in turn; their declarations have no common form.
   ;(response as ServerResponse).writeHead(reply.status, head)
+  if (reply.streaming !== undefined && request.method !== 'HEAD') {
+    // HTTP/2 has sent it already.
+    if (!isMultiplexed(response)) response.flushHeaders()
+    return 0
+  }
   if (bytes === undefined || request.method === 'HEAD') {
     response.end()
     return 0
@@ -63,4 +73,4 @@ function leaveBody(request: AnyRequest, response: AnyResponse): void {
   if (isMultiplexed(response)) response.once('finish', () => response.stream.close(constants.NGHTTP2_NO_ERROR))
 }
 
-const isMultiplexed = (response: AnyResponse): response is Http2ServerResponse => 'stream' in response
+export const isMultiplexed = (response: AnyResponse): response is Http2ServerResponse => 'stream' in response

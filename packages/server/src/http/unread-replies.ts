@@ -33,18 +33,24 @@ export class UnreadReplies {
 
   /** Counts a reply of so many bytes that was just written, until it is taken or its connection is gone. */
   add(response: AnyResponse, size: number, connection: Connection): void {
+    response.once('close', () => this.forget(response))
+    this.hold(response, size, connection)
+  }
+
+  /** Counts what waits of a reply that goes on, until it is forgotten. */
+  hold(response: AnyResponse, size: number, connection: Connection): void {
+    this.forget(response)
     const bytes = size + EACH
     this.#waiting.set(response, { bytes, connection })
     this.#bytes += bytes
-    response.once('close', () => this.#forget(response))
     for (const [oldest, { connection: slow }] of this.#waiting) {
       if (this.#bytes <= this.#most) return
-      this.#forget(oldest)
+      this.forget(oldest)
       slow.raw.destroy()
     }
   }
 
-  #forget(response: AnyResponse): void {
+  forget(response: AnyResponse): void {
     this.#bytes -= this.#waiting.get(response)?.bytes ?? 0
     this.#waiting.delete(response)
   }

@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { randomBytes } from 'node:crypto'
 import { errorsOf, type KeyRole, LanyardError, type Route, type RouteId } from '@lanyard/api'
-import { AGENT_TOKEN_TYP, type AgentKey, agentTokenClaims, createApiKey, newApiKey } from '@lanyard/authority'
+import { AGENT_TOKEN_TYP, type AgentKey, agentTokenClaims, createApiKey, exclusiveAll, newApiKey } from '@lanyard/authority'
 import { buildCsr, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
 import { serverConfig } from '../config.ts'
 import { createHttp } from '../http/create-http.ts'
-import type { HttpLimits, HttpParts, HttpServer } from '../http/ports.ts'
+import type { Feed, HttpLimits, HttpParts, HttpServer } from '../http/ports.ts'
 import { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
 import { openPipeline, type Pipeline } from './pipeline.ts'
 
@@ -103,9 +103,18 @@ function partsOf(pipeline: Pipeline, limits: Partial<HttpLimits>, logged: string
     maxLineageSec: 30 * 86_400,
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: { ...serverConfig({}).limits, ...limits },
+    feed: noFeed,
     tls: authorities.serverTls(),
     log: { debug() {}, info: log, warn: log, error: log },
   }
+}
+
+/** For tests that have nothing to do with it. */
+const noFeed: Feed = {
+  feedId: 'none',
+  follow: () => Promise.reject(new LanyardError('not_ready', 'this harness has no feed')),
+  tell() {},
+  onEpoch() {},
 }
 
 interface KeyScope {
@@ -118,7 +127,7 @@ interface KeyScope {
 async function apiKey({ store, rows, clock }: Pipeline, role: KeyRole, scope: KeyScope = {}): Promise<string> {
   const fresh = newApiKey(dice, nodeCrypto)
   const act = { caller: 'server', at: clock.now(), source: null, correlation: null } as const
-  await store.write(() => createApiKey(rows, { name: role, role, ...scope }, fresh, act))
+  await store.write(() => createApiKey(rows, { name: role, role, ...scope }, fresh, act), exclusiveAll)
   return fresh.key
 }
 
@@ -153,6 +162,7 @@ function misfitOf(id: RouteId, route: Route, outcome: { reply: unknown } | { err
     if (!(error instanceof LanyardError || error instanceof ProtocolError)) return null
     return errorsOf(route).includes(error.code) ? null : `${id} was refused with ${error.code}`
   }
+  if (route.stream) return typeof outcome.reply === 'function' ? null : `${id} replied no stream`
   if (route.reply === undefined) return outcome.reply === undefined ? null : `${id} replied something`
   const result = route.reply.safeParse(outcome.reply)
   return result.success ? null : `${id} replied ${result.error.message}`

@@ -1,0 +1,96 @@
+import type { Sink, Streaming } from '@lanyard/api'
+import type { Connection } from './connection.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { AnyResponse } from './listener.ts'
+import type { UnreadReplies } from './unread-replies.ts'
+
+export interface StreamsParts {
+  /** How long a reader may take nothing of what waits for it. */
+  readonly deadlines: Deadlines
+  readonly unread: UnreadReplies
+  /** Takes the limits of time away from a reply. */
+  readonly keep: (response: AnyResponse, connection: Connection) => void
+}
+
+/** Replies without end, as long as they last. */
+export class Streams {
+  readonly #parts: StreamsParts
+  readonly #open = new Set<ReplySink>()
+  #ended = false
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts
+  }
+
+  /** Goes on with a reply whose head is sent. Kept once it is over. */
+  run(response: AnyResponse, connection: Connection, streaming: Streaming): Promise<void> {
+    const sink = new ReplySink(response, connection, this.#parts)
+    if (this.#ended) sink.end()
+    else this.#parts.keep(response, connection)
+    this.#open.add(sink)
+    return new Promise(resolve => {
+      const stop = this.#ended ? () => {} : streaming(sink)
+      const over = () => {
+        this.#open.delete(sink)
+        sink.closed()
+        stop()
+        resolve()
+      }
+      if (response.destroyed) over()
+      else response.once('close', over)
+    })
+  }
+
+  /** Ends all of them in good order, and those that come. */
+  endAll(): void {
+    this.#ended = true
+    for (const sink of this.#open) sink.end()
+  }
+}
+
+class ReplySink implements Sink {
+  readonly #response: AnyResponse
+  readonly #connection: Connection
+  readonly #parts: StreamsParts
+  /** Forgets the deadline of what waits; null while nothing does. */
+  #inTime: (() => void) | null = null
+
+  constructor(response: AnyResponse, connection: Connection, parts: StreamsParts) {
+    this.#response = response
+    this.#connection = connection
+    this.#parts = parts
+    response.on('drain', () => this.#drained())
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const response = this.#response
+    if (response.destroyed || response.writableEnded) return false
+    // Both classes can write bytes; their declarations have no common form.
+    if ((response.write as (chunk: Uint8Array) => boolean).call(response, bytes)) return true
+    this.#inTime ??= this.#parts.deadlines.begin(() => this.cut())
+    this.#parts.unread.hold(response, response.writableLength, this.#connection)
+    return false
+  }
+
+  onDrain(listener: () => void): void {
+    this.#response.on('drain', listener)
+  }
+
+  end(): void {
+    if (!this.#response.destroyed) this.#response.end()
+  }
+
+  cut(): void {
+    this.#connection.raw.destroy()
+  }
+
+  closed(): void {
+    this.#drained()
+  }
+
+  #drained(): void {
+    this.#inTime?.()
+    this.#inTime = null
+    this.#parts.unread.forget(this.#response)
+  }
+}
