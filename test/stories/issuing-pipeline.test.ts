@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   type CertificateCaller,
+  exclusive,
   Issuing,
   reinstateAgent,
   revokeCertificates,
@@ -153,7 +154,10 @@ test('an expired certificate renews within the grace of its tenant, and not in t
     if (code === null) await story.ask(holder, await csr())
     else await refused(story.ask(holder, await csr()), code, `${later} s later`)
   }
-  await story.store.write(() => updateAgent(story.rows, INVOICE, { lifecycle: 'restricted' }, story.act()))
+  await story.store.write(
+    () => updateAgent(story.rows, INVOICE, { lifecycle: 'restricted' }, story.act()),
+    exclusive('acme'),
+  )
   const issued = await story.ask(await story.bootstrap(INVOICE), await csr())
   assert.equal(issued.ttlSec, 60, 'restricted by lifecycle means the restricted tier')
   const holder = await story.holder(issued.serial)
@@ -176,10 +180,13 @@ test('quarantine ends everything, and reinstatement revives nothing', async () =
   const [token, unused] = [await story.bootstrap(INVOICE), await story.bootstrap(INVOICE)]
   const { serial } = await story.ask(token, await csr())
   const holder = await story.holder(serial)
-  await story.store.write(() => updateAgent(story.rows, INVOICE, { lifecycle: 'quarantined' }, story.act()))
+  await story.store.write(
+    () => updateAgent(story.rows, INVOICE, { lifecycle: 'quarantined' }, story.act()),
+    exclusive('acme'),
+  )
   for (const caller of [token, unused, holder]) await refused(story.ask(caller, await csr()), 'agent_quarantined')
   await refused(story.bootstrap(INVOICE), 'agent_quarantined')
-  await story.store.write(() => reinstateAgent(story.rows, INVOICE, 'cleared', story.act()))
+  await story.store.write(() => reinstateAgent(story.rows, INVOICE, 'cleared', story.act()), exclusive('acme'))
   for (const caller of [token, unused, holder]) await refused(story.ask(caller, await csr()), 'incarnation_dead')
   await story.ask(await story.bootstrap(INVOICE), await csr())
   await story.close()
@@ -190,7 +197,10 @@ test('what is revoked renews nothing', async () => {
   const { serial } = await story.ask(await story.bootstrap(INVOICE), await csr())
   const holder = await story.holder(serial)
   const { store, rows } = story
-  const revoked = await store.write(() => revokeCertificates(rows, { serial }, 'laptop lost', story.act()))
+  const revoked = await store.write(
+    () => revokeCertificates(rows, { serial }, 'laptop lost', story.act()),
+    exclusive('acme'),
+  )
   assert.deepEqual(revoked, [serial])
   await refused(story.ask(holder, await csr()), 'lineage_ended')
   await story.close()
@@ -202,9 +212,10 @@ test('a kill between signature and record wins: the signed certificate never lea
   const { rows, store, authorities, clock, spiffeIdOf } = story
   const killing: Store = {
     read: step => store.read(step),
-    async write(step) {
-      await store.write(() => updateAgent(rows, INVOICE, { lifecycle: 'quarantined' }, story.act()))
-      return await store.write(step)
+    urgent: (step, locks) => store.urgent(step, locks),
+    async write(step, locks) {
+      await store.urgent(() => updateAgent(rows, INVOICE, { lifecycle: 'quarantined' }, story.act()), exclusive('acme'))
+      return await store.write(step, locks)
     },
   }
   const dice = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) }
@@ -223,7 +234,7 @@ test('a tier that falls between check and record leaves no certificate of the ol
   const token = await story.bootstrap(INVOICE)
   const { store, rows } = story
   const asked = story.ask(token, await csr())
-  const lowered = store.write(() => updateAgent(rows, INVOICE, { tier: 'bronze' }, story.act()))
+  const lowered = store.write(() => updateAgent(rows, INVOICE, { tier: 'bronze' }, story.act()), exclusive('acme'))
   const [outcome] = await Promise.allSettled([asked, lowered])
   if (outcome.status === 'fulfilled') assert.ok((await story.events('cert.issued')).length === 1)
   else assert.equal(outcome.reason.code, 'not_ready')

@@ -1,4 +1,4 @@
-import { type Act, type Clock, type Dice, eventOf } from '@lanyard/authority'
+import { type Act, type Clock, type Dice, eventOf, shared } from '@lanyard/authority'
 import type { ServerConfig } from './config.ts'
 import { createHttp } from './http/create-http.ts'
 import type { Log } from './http/ports.ts'
@@ -103,7 +103,7 @@ const withDefaults = (config: ServerConfig, io: ServerIo): Parts => ({
 
 async function tell(type: 'server.started' | 'server.stopped', { store, rows }: Data, clock: Clock, detail = {}) {
   const act = { caller: 'server', at: clock.now(), source: null, correlation: null } satisfies Act
-  await store.write(() => rows.events.append(eventOf(act, type, {}, detail)))
+  await store.write(() => rows.events.append(eventOf(act, type, {}, detail)), shared())
 }
 
 /** How a client on the same machine calls a server that listens there; every address is called by one of them. */

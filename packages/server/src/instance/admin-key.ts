@@ -6,6 +6,7 @@ import {
   type Clock,
   createApiKey,
   type Dice,
+  exclusiveAll,
   newApiKey,
   type Step,
 } from '@lanyard/authority'
@@ -33,7 +34,7 @@ export async function ensureAdminKey(
     // The file first: a key that the store knows and nobody holds could never be used, the reverse heals at the next start.
     replacePrivateFile(file, `${fresh.key}\n`)
     const act = { caller: 'server', at, source: null, correlation: null } satisfies Act
-    await store.write(() => createApiKey(rows, { name: 'first admin key', role: 'admin' }, fresh, act))
+    await store.write(() => createApiKey(rows, { name: 'first admin key', role: 'admin' }, fresh, act), exclusiveAll)
   }
   return existsSync(file) ? file : null
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Step } from '@lanyard/authority'
+import { type Step, shared } from '@lanyard/authority'
 import { MemoryKeys } from '../keys/memory.ts'
 import { Authorities } from './authorities.ts'
 import { planAuthorities } from './authority-plan.ts'
@@ -189,7 +189,7 @@ describe('another start', () => {
       await t.test(what, async () => {
         const world = await World.make()
         await world.open()
-        await world.data.store.write(tamper(world))
+        await world.data.store.write(tamper(world), shared())
         await assert.rejects(() => world.open(), { code })
       })
     }

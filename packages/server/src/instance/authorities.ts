@@ -1,5 +1,5 @@
 import type { Clock, Store, X509Issuer } from '@lanyard/authority'
-import { isoTime, LIFETIME } from '@lanyard/authority'
+import { exclusiveAll, isoTime, LIFETIME } from '@lanyard/authority'
 import type { Bundle, Certificate, Signer, VerifyKey } from '@lanyard/protocol'
 import type { HttpAuthorities, Log, ServerTls } from '../http/ports.ts'
 import type { StoreRows } from '../store/ports.ts'
@@ -177,7 +177,7 @@ async function replaceDue(
   if (made.length === 0) return keys
   const change = { seen: keys.kept.length, made, retired: plan.retire, meta, at }
   try {
-    await ports.store.write(() => recordAuthorities(ports.rows, change))
+    await ports.store.write(() => recordAuthorities(ports.rows, change), exclusiveAll)
   } catch (error) {
     await endKeys(made, ports)
     throw error

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Step } from '@lanyard/authority'
+import type { Locks, Step } from '@lanyard/authority'
 import { equalBytes } from '@lanyard/protocol'
 import type { KeyManager, KeyPurpose } from '../keys/key-manager.ts'
 import { verifyServer, World } from './world.suite.ts'
@@ -90,7 +90,9 @@ describe('rotation', () => {
     let full = false
     const store = {
       read: <T>(step: () => Step<T>) => world.read(step),
-      write: <T>(step: () => Step<T>) => (full ? Promise.reject(new Error('disk full')) : world.data.store.write(step)),
+      write: <T>(step: () => Step<T>, locks: Locks) =>
+        full ? Promise.reject(new Error('disk full')) : world.data.store.write(step, locks),
+      urgent: <T>(step: () => Step<T>, locks: Locks) => world.data.store.urgent(step, locks),
     }
     const authorities = await world.open({}, { store })
     const before = authorities.agentsIssuer()

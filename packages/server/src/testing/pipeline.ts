@@ -8,12 +8,14 @@ import {
   type Clock,
   createAgent,
   createTenant,
+  exclusive,
   freshLineage,
   Issuing,
   openLineage,
   type Rows,
   type SpiffeIdOf,
   type Store,
+  shared,
   type TokenCaller,
 } from '@lanyard/authority'
 import { IdTemplate, TrustDomain } from '@lanyard/protocol'
@@ -68,14 +70,17 @@ export async function openPipeline(clock: Clock, path = ':memory:'): Promise<Pip
     close,
     async tenant(name, settings = {}) {
       const defaults = { keyPolicy: 'modern', renewalGraceSec: 3600 } as const
-      await store.write(() => createTenant(rows, { tenant: name, ...settings }, defaults, act()))
+      await store.write(() => createTenant(rows, { tenant: name, ...settings }, defaults, act()), exclusive(name))
     },
     async agent(key, tier) {
-      await store.write(() => createAgent(rows, { ...key, tier }, spiffeIdOf, act()))
+      await store.write(() => createAgent(rows, { ...key, tier }, spiffeIdOf, act()), exclusive(key.tenant))
     },
     async bootstrap(key, jkt) {
       const fresh = freshLineage(dice)
-      const opened = await store.write(() => openLineage(rows, { ...key, jkt }, fresh, 30 * 86_400, act()))
+      const opened = await store.write(
+        () => openLineage(rows, { ...key, jkt }, fresh, 30 * 86_400, act()),
+        shared(key.tenant),
+      )
       const { agent, lineage } = opened
       return {
         kind: 'agent-token',
