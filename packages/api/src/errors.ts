@@ -258,6 +258,11 @@ const OWN = {
     'Compare the URL, the root fingerprint and the clocks; somebody may be in between.',
   ),
   file_unwritable: row(400, 'A file cannot be written', 'Check the folder, its permissions and the space on the disk.'),
+  receipt_pending: row(
+    409,
+    'The receipt of this incident is not signed yet',
+    'Ask again: it is signed when all enforcement points have answered, 10 seconds after the kill at the latest.',
+  ),
   reload_failed: row(400, 'The reload command failed', 'Run it by hand; the new files are in place.'),
   usage_invalid: row(400, 'The command cannot be understood', 'See `lanyard help`.'),
 } as const satisfies Record<string, ErrorRow>

@@ -7,6 +7,10 @@ export const EXIT = {
     code: 3,
     means: 'The authority cannot be reached, is not ready or asks to wait; the same call may succeed later.',
   },
+  unconfirmed: {
+    code: 4,
+    means: 'The kill is durable, but not every enforcement point has confirmed it: some are silent, or best effort.',
+  },
   fault: { code: 70, means: 'A fault of Lanyard itself; please report it.' },
 } as const
 

@@ -16,6 +16,14 @@ Commands
   agent      Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
   cert       Request a certificate and keep it fresh; list and revoke certificates.
   apikey     Create, list and delete API keys.
+  kill       Take an identity away everywhere, and see who has confirmed it.
+  reinstate  Let a killed agent, or the agents of a killed tenant, bootstrap again. Nothing old revives.
+  incident   List and show incidents: steps, acknowledgements, forensic snapshots.
+  receipt    Get the receipt of a kill, and verify one without the authority.
+  points     List the enforcement points: who guards, how fresh they are, whose lease has lapsed.
+  feed       Follow the feed of deaths: a signed line for each tick and each kill.
+  service    List where agents serve. A kill takes an agent out.
+  instance   List the instances of the authority, and put one out of service.
   events     Read the audit events, or follow them.
   whoami     Say who you are to the authority, until when, and what you may do.
   verify     Judge a certificate chain, and say by code why it is not valid.
@@ -32,6 +40,7 @@ Ends with
   1   Refused or failed, with a code; for \`verify\`: the chain is not valid.
   2   The command line, the configuration or a file that it names cannot be used.
   3   The authority cannot be reached, is not ready or asks to wait; the same call may succeed later.
+  4   The kill is durable, but not every enforcement point has confirmed it: some are silent, or best effort.
   70  A fault of Lanyard itself; please report it.
 
 Start with \`lanyard up\`; \`lanyard help COMMAND\` tells more.

@@ -48,3 +48,14 @@ export function duration(seconds: number): string {
 
 /** RFC 3339 in UTC, whole seconds. */
 export const rfc3339 = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, 'Z')
+
+/** A short time, such as a latency: `34 ms`, `2.1 s`. */
+export const brief = (ms: number): string =>
+  Math.abs(ms) < 1000
+    ? `${Math.round(ms)} ms`
+    : Math.abs(ms) < 10_000
+      ? `${(ms / 1000).toFixed(1)} s`
+      : duration(ms / 1000)
+
+/** `1 point`, `2 points`. */
+export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`

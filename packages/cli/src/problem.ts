@@ -47,7 +47,15 @@ export const refuse = (code: string, detail: string, options?: { cause?: unknown
   new Refusal({ code, detail }, options)
 
 /** Refusals that may not be repeated tomorrow: the same call can succeed later. */
-const PASSING = ['server_unreachable', 'authority_unreachable', 'not_ready', 'store_unavailable', 'rate_limited']
+const PASSING = [
+  'server_unreachable',
+  'authority_unreachable',
+  'not_ready',
+  'store_unavailable',
+  'rate_limited',
+  'instance_evicted',
+  'receipt_pending',
+]
 const MISUSE = ['usage_invalid', 'config_invalid']
 
 /** Whether the same call may succeed later. */

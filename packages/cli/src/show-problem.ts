@@ -15,7 +15,8 @@ export function showProblem(problem: Problem, paint: Paint, now: number): string
 const COMMAND_REMEDIES: Readonly<Record<string, string>> = {
   agent_unknown: 'Register it first: lanyard agent create TENANT AGENT',
   tenant_unknown: 'Create it first: lanyard tenant create TENANT',
-  agent_quarantined: 'Investigate, then: lanyard agent reinstate TENANT AGENT',
+  agent_quarantined: 'Investigate, then: lanyard reinstate TENANT/AGENT --reason TEXT',
+  tenant_killed: 'Investigate, then: lanyard reinstate --tenant TENANT --reason TEXT',
   key_type_forbidden: 'Use --key-type RSA-2048, or: lanyard tenant set TENANT --key-policy modern',
 }
 

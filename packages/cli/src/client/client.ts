@@ -2,6 +2,7 @@ import type { Agent } from 'node:https'
 import type { BodyInput, Params, QueryInput, Reply, Routes } from '@lanyard/api'
 import { type Problem, Refusal, refuse } from '../problem.ts'
 import { agentFor, exchange, type HttpReply, type Trust } from './exchange.ts'
+import { readLines } from './lines.ts'
 
 type AnyRoute = Routes[keyof Routes]
 /** A call of the API, as it is declared: `GET /v1/agents/{tenant}/{agent}`. */
@@ -58,6 +59,17 @@ export class ApiClient {
     return (reply.type.includes('json') ? parse(reply, this.#endpoint.url) : reply.body) as CallReply<C>
   }
 
+  /**
+   * Follows a reply without end, line by line; ends when `stopped` is aborted.
+   *
+   * @throws Refusal as {@link call}; `server_unreachable` also when the reply ends or falls silent
+   */
+  async *lines<C extends Call>(call: C, query: CallInput<C>['query'], stopped: AbortSignal): AsyncGenerator<string> {
+    const { url, headers } = this.#outgoing(call, { query: query as LooseInput['query'] })
+    const agent = this.#agent
+    yield* readLines({ agent, url, headers, stopped, refused: reply => refusalOf(reply, this.#endpoint.url) })
+  }
+
   /** How far the server's clock is ahead of `now`, in milliseconds, exact to a second; null when it does not say. */
   async clockAhead(now: () => number): Promise<number | null> {
     const before = now()
@@ -65,7 +77,15 @@ export class ApiClient {
     return date === null ? null : date + 500 - (before + now()) / 2
   }
 
-  #send(call: Call, { params = {}, query = {}, body }: LooseInput): Promise<HttpReply> {
+  #send(call: Call, input: LooseInput): Promise<HttpReply> {
+    const { body } = input
+    return exchange(this.#agent, {
+      ...this.#outgoing(call, input),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+  }
+
+  #outgoing(call: Call, { params = {}, query = {}, body }: LooseInput) {
     const [method = '', path = ''] = call.split(' ')
     const url = new URL(this.#endpoint.url)
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
@@ -79,13 +99,13 @@ export class ApiClient {
       ...(bearer && { authorization: `Bearer ${bearer}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     }
-    return exchange(this.#agent, { method, url, headers, ...(body !== undefined && { body: JSON.stringify(body) }) })
+    return { method, url, headers }
   }
 }
 
 interface LooseInput {
-  readonly params?: Readonly<Record<string, string>>
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly params?: Readonly<Record<string, string>> | undefined
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined
   readonly body?: unknown
 }
 

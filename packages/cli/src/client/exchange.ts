@@ -79,7 +79,8 @@ export function exchange(agent: Agent, { method, url, headers = {}, body }: Outg
 const UNTRUSTED =
   /^(ERR_TLS_CERT_ALTNAME_INVALID|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|PATH_LENGTH_|HOSTNAME_)/
 
-function explain(error: NodeJS.ErrnoException, url: URL): Error {
+/** What went wrong on a connection, by our codes: `server_untrusted`, `server_unreachable`. */
+export function explain(error: NodeJS.ErrnoException, url: URL): Error {
   const { code = '', message } = error
   const reason = message.includes(code) ? message : `${code}: ${message}`
   if (UNTRUSTED.test(error.code ?? '')) return refuse('server_untrusted', `${url.host}: ${reason}`, { cause: error })

@@ -26,7 +26,7 @@ for (const entry of COMMANDS) {
 
 function checkTexts({ name, summary, operands, options }: Command): void {
   assert.match(summary, /^[A-Z].*\.$/, `${name}: a summary is a sentence`)
-  for (const operand of operands) assert.match(operand.name, /^[A-Z0-9|:-]+$/)
+  for (const operand of operands) assert.match(operand.name, /^[A-Z0-9|:/-]+$/)
   for (const [option, { about }] of Object.entries(options)) {
     assert.match(option, /^[a-z][a-z0-9-]*$/)
     assert.ok(about.length > 0, `${name} --${option} says what it is for`)
@@ -59,7 +59,7 @@ async function checkHelp(command: Command): Promise<void> {
 }
 
 test('each group tells what belongs to it', async () => {
-  for (const group of ['tenant', 'agent', 'cert', 'apikey']) {
+  for (const group of ['tenant', 'agent', 'cert', 'incident', 'receipt', 'instance', 'apikey']) {
     const { exit, out } = await lanyard([group])
     assert.equal(exit, 0)
     assert.match(out, new RegExp(`lanyard ${group}: expected one of these commands`))
@@ -70,5 +70,6 @@ test('choices that commands offer are those of the API', () => {
   assert.deepEqual(choices.TIERS, api.TIERS)
   assert.deepEqual(choices.LIFECYCLES, api.LIFECYCLES)
   assert.deepEqual(choices.KEY_POLICIES, api.KEY_POLICIES)
+  assert.deepEqual(choices.KILL_SCOPES, api.KILL_SCOPES)
   assert.deepEqual(choices.ROLES, api.KeyRole.options)
 })

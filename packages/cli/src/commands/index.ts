@@ -50,6 +50,46 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./apikey.ts')).apikeyCommands,
   },
   {
+    name: 'kill',
+    summary: 'Take an identity away everywhere, and see who has confirmed it.',
+    load: async () => [(await import('./kill/index.ts')).kill],
+  },
+  {
+    name: 'reinstate',
+    summary: 'Let a killed agent, or the agents of a killed tenant, bootstrap again. Nothing old revives.',
+    load: async () => [(await import('./reinstate.ts')).reinstate],
+  },
+  {
+    name: 'incident',
+    summary: 'List and show incidents: steps, acknowledgements, forensic snapshots.',
+    load: async () => (await import('./incident/index.ts')).incidentCommands,
+  },
+  {
+    name: 'receipt',
+    summary: 'Get the receipt of a kill, and verify one without the authority.',
+    load: async () => (await import('./receipt/index.ts')).receiptCommands,
+  },
+  {
+    name: 'points',
+    summary: 'List the enforcement points: who guards, how fresh they are, whose lease has lapsed.',
+    load: async () => [(await import('./points.ts')).points],
+  },
+  {
+    name: 'feed',
+    summary: 'Follow the feed of deaths: a signed line for each tick and each kill.',
+    load: async () => [(await import('./feed/index.ts')).feedWatch],
+  },
+  {
+    name: 'service',
+    summary: 'List where agents serve. A kill takes an agent out.',
+    load: async () => (await import('./service.ts')).serviceCommands,
+  },
+  {
+    name: 'instance',
+    summary: 'List the instances of the authority, and put one out of service.',
+    load: async () => (await import('./instance.ts')).instanceCommands,
+  },
+  {
     name: 'events',
     summary: 'Read the audit events, or follow them.',
     load: async () => [(await import('./events.ts')).events],

@@ -9,7 +9,14 @@ export interface Heard {
   readonly body: unknown
 }
 
-type Answer = { readonly status?: number; readonly type?: string; readonly body?: unknown; readonly date?: string }
+interface Answer {
+  readonly status?: number
+  readonly type?: string
+  readonly body?: unknown
+  readonly date?: string
+  /** In place of a body: lines, after which the reply stays open. */
+  readonly lines?: readonly string[]
+}
 
 /** An HTTPS server with a root of its own that answers as it is told, and remembers what it heard. */
 export class FakeAuthority {
@@ -42,6 +49,7 @@ export class FakeAuthority {
       const answer = typeof given === 'function' ? given(heard) : given
       const type = answer.type ?? ((answer.status ?? 200) < 400 ? 'application/json' : 'application/problem+json')
       response.writeHead(answer.status ?? 200, { 'content-type': type, ...(answer.date && { date: answer.date }) })
+      if (answer.lines) return void response.write(answer.lines.map(line => `${line}\n`).join(''))
       response.end(typeof answer.body === 'string' ? answer.body : answer.body && JSON.stringify(answer.body))
     })
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
