@@ -2,12 +2,19 @@ import { describe } from 'node:test'
 import { authoritiesSuite } from './suite/authorities.ts'
 import { certificatesSuite } from './suite/certificates.ts'
 import { chainsSuite } from './suite/chains.ts'
+import { deathsSuite } from './suite/deaths.ts'
 import { eventsSuite } from './suite/events.ts'
 import { groupsSuite } from './suite/groups.ts'
+import { incidentsSuite } from './suite/incidents.ts'
+import { instancesSuite } from './suite/instances.ts'
 import { lineagesSuite } from './suite/lineages.ts'
+import { linksSuite } from './suite/links.ts'
 import type { Place } from './suite/place.ts'
+import { pointsSuite } from './suite/points.ts'
 import { registrySuite } from './suite/registry.ts'
 import { retentionSuite } from './suite/retention.ts'
+import { killRetentionSuite } from './suite/retention-of-kills.ts'
+import { servicesSuite } from './suite/services.ts'
 import { urgentSuite } from './suite/urgent.ts'
 
 /** What every store promises. `place` makes an empty one for each test and takes it away afterwards. */
@@ -18,9 +25,16 @@ export function storeSuite(name: string, place: () => Place): void {
     certificatesSuite(place)
     eventsSuite(place)
     authoritiesSuite(place)
+    deathsSuite(place)
+    linksSuite(place)
+    incidentsSuite(place)
+    pointsSuite(place)
+    servicesSuite(place)
+    instancesSuite(place)
     groupsSuite(place)
     chainsSuite(place)
     retentionSuite(place)
+    killRetentionSuite(place)
     urgentSuite(place)
   })
 }

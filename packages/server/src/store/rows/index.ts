@@ -18,6 +18,7 @@ import { lineageRows } from './lineages.ts'
 import { metaRows } from './meta.ts'
 import { pointRows } from './points.ts'
 import { serviceRows } from './services.ts'
+import { sightRows } from './sight.ts'
 import { snapshotRows } from './snapshots.ts'
 import { tenantRows } from './tenants.ts'
 
@@ -40,4 +41,5 @@ export const storeRows = (context: RowContext): StoreRows => ({
   instances: instanceRows(context),
   authorities: authorityRows(context),
   heads: headRows(context),
+  sight: sightRows(context),
 })

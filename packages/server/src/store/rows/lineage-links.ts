@@ -53,14 +53,21 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
 
   function linkedBy(by: Parameters<LineageRows['linked']>[0]) {
     if ('mintedBy' in by) return held.where('l.minted_by', '=', by.mintedBy)
-    if ('jti' in by) return held.where('l.jti', '=', by.jti)
     // A cross join, since SQLite keeps its order: from what was found, not from all that the tenant holds.
-    return namedOf(
-      db
-        .selectFrom('keyThumbprint' in by ? withKey(by.keyThumbprint).as('f') : fromSource(by).as('f'))
-        .crossJoin('lineages as l')
-        .whereRef('l.no', '=', 'f.no'),
-    )
+    return namedOf(db.selectFrom(foundBy(by).as('f')).crossJoin('lineages as l').whereRef('l.no', '=', 'f.no'))
+  }
+
+  function foundBy(by: Exclude<Parameters<LineageRows['linked']>[0], { mintedBy: string }>) {
+    if ('keyThumbprint' in by) return withKey(by.keyThumbprint)
+    return 'source' in by ? fromSource(by) : openedBy(by)
+  }
+
+  function openedBy({ jti }: { jti: string }) {
+    return db
+      .selectFrom('lineages as b')
+      .select('b.no')
+      .where('b.jti', '=', jti)
+      .where('b.standing', '<>', sql.lit('ended'))
   }
 
   // Whatever the generation, and those whose token is bound to the key and not yet used.

@@ -1,11 +1,15 @@
 import {
+  type AckState,
   type AgentState,
   type ApiKeyState,
   type CertificateState,
+  type IncidentState,
   type LineageState,
   type Listed,
   type NewEvent,
   type Page,
+  type PointState,
+  type ServiceState,
   type Step,
   shared,
   type TenantState,
@@ -116,6 +120,72 @@ export const event = (changes: Partial<NewEvent> = {}): NewEvent => ({
   source: '192.0.2.7',
   correlation: 'request-1',
   detail: { tier: 'silver', note: 'naïve “quotes” \u2028' },
+  ...changes,
+})
+
+export const incident = (changes: Partial<IncidentState> = {}): IncidentState => ({
+  id: 'incident-1',
+  tenant: 'acme',
+  target: { kind: 'agent', tenant: 'acme', agent: 'invoice' },
+  scope: 'api-key',
+  reason: 'its key was found in a paste — twice',
+  openedBy: 'api-key:k1',
+  asked: 'ab'.repeat(32),
+  at: NOW,
+  committedAt: null,
+  epoch: 7,
+  state: 'open',
+  closedAt: null,
+  ttlUntil: NOW + 60_000,
+  revoked: 2,
+  unguardedUntil: NOW + 300_000,
+  taken: { agents: ['acme/invoice'], lineages: [idOf(1)] },
+  evidence: { rule: 'größe', calls: [1, null] },
+  receipt: null,
+  ...changes,
+})
+
+/** An enforcement point that tells which sample it is. */
+export const point = (number: number, changes: Partial<PointState> = {}): PointState => ({
+  point: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
+  tenant: 'acme',
+  agent: 'invoice',
+  spiffeId: `spiffe://example.org/${changes.tenant ?? 'acme'}/${changes.agent ?? 'invoice'}`,
+  name: `point ${number}`,
+  mode: 'guarded',
+  budgetMs: 3000,
+  graceMs: 1000,
+  enrolledAt: NOW,
+  leasedUntil: NOW + 15_000,
+  epoch: 3,
+  asOf: null,
+  offsetMs: null,
+  uncertaintyMs: null,
+  sessions: 0,
+  ...changes,
+})
+
+/** What the sample point of this number says of an epoch. */
+export const ack = (number: number, epoch: number, changes: Partial<AckState> = {}): AckState => ({
+  point: point(number).point,
+  epoch,
+  receivedAt: NOW + 20,
+  appliedAt: NOW + 10,
+  cut: 4,
+  lastAccept: NOW + 1,
+  offsetMs: 1.25,
+  uncertaintyMs: 0.5,
+  jws: `jws ${number} ${epoch}`,
+  ...changes,
+})
+
+export const service = (url: string, changes: Partial<ServiceState> = {}): ServiceState => ({
+  tenant: 'acme',
+  agent: 'invoice',
+  spiffeId: `spiffe://example.org/${changes.tenant ?? 'acme'}/${changes.agent ?? 'invoice'}`,
+  url,
+  since: NOW,
+  leasedUntil: NOW + 15_000,
   ...changes,
 })
 
