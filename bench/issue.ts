@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type BenchAuthority, startAuthority } from './authority.ts'
 import { bareReply } from './bare.ts'
+import { drawChart } from './chart.ts'
 import { keyPool } from './keys.ts'
 import { drive } from './load/run.ts'
 import type { BenchOptions } from './main.ts'
@@ -122,3 +123,5 @@ export async function mintTokens(authority: BenchAuthority, keyPolicy: string, c
   )
   return tokens
 }
+
+export const draw = (jsonFile: string, svgFile: string) => drawChart(jsonFile, svgFile, 'per_sec', /in flight/)

@@ -1,17 +1,17 @@
-// Benchmarks: `npm run bench -- issue | renewals [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and, with
-// --json, writes them; --chart draws them.
+// Benchmarks: `npm run bench -- issue | renewals | kill [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and,
+// with --json, writes them; --chart draws them. `kill` takes [--kills N] [--case a,b,…].
 import { parseArgs } from 'node:util'
-import { drawChart } from './chart.ts'
 
-const BENCHES: Record<string, () => Promise<{ run(options: BenchOptions): Promise<void> }>> = {
-  issue: () => import('./issue.ts'),
-  renewals: () => import('./renewals.ts'),
+interface Bench {
+  run(options: BenchOptions): Promise<void>
+  /** Draws what `run` wrote. */
+  draw(jsonFile: string, svgFile: string): void
 }
 
-/** What stands in the chart of each: the figure, and the rows by name. */
-const CHARTS: Record<string, [figure: string, names: RegExp]> = {
-  issue: ['per_sec', /in flight/],
-  renewals: ['renewed_per_sec', /./],
+const BENCHES: Record<string, () => Promise<Bench>> = {
+  issue: () => import('./issue.ts'),
+  renewals: () => import('./renewals.ts'),
+  kill: () => import('./kill.ts'),
 }
 
 export interface BenchOptions {
@@ -21,6 +21,10 @@ export interface BenchOptions {
   readonly seconds: number
   /** `renewals`: agents of the largest fleet. */
   readonly agents: number
+  /** `kill`: kills of each case. */
+  readonly kills: number
+  /** `kill`: letters of the cases to play, such as `a,d`; all of them, and the cost of the guard, when absent. */
+  readonly cases: string | undefined
 }
 
 const { positionals, values } = parseArgs({
@@ -30,6 +34,8 @@ const { positionals, values } = parseArgs({
     chart: { type: 'string' },
     seconds: { type: 'string', default: '5' },
     agents: { type: 'string', default: '50000' },
+    kills: { type: 'string', default: '200' },
+    case: { type: 'string' },
   },
 })
 const load = BENCHES[positionals[0] ?? '']
@@ -37,13 +43,16 @@ if (!load) {
   console.error(`expected one of: ${Object.keys(BENCHES).join(', ')}`)
   process.exit(2)
 }
-const { run } = await load()
+const { run, draw } = await load()
 if (values.chart !== undefined && values.json === undefined) {
   console.error('--chart draws what --json writes: give both')
   process.exit(2)
 }
-await run({ json: values.json, seconds: Number(values.seconds), agents: Number(values.agents) })
-if (values.chart !== undefined) {
-  const [figure, names] = CHARTS[positionals[0]!]!
-  drawChart(values.json!, values.chart, figure, names)
-}
+await run({
+  json: values.json,
+  seconds: Number(values.seconds),
+  agents: Number(values.agents),
+  kills: Number(values.kills),
+  cases: values.case,
+})
+if (values.chart !== undefined) draw(values.json!, values.chart)

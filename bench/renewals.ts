@@ -1,5 +1,6 @@
 import type { AgentKeyType } from '../test/support/agent-key.ts'
 import { startAuthority } from './authority.ts'
+import { drawChart } from './chart.ts'
 import { mintTokens } from './issue.ts'
 import { drive } from './load/run.ts'
 import type { BenchOptions } from './main.ts'
@@ -57,3 +58,5 @@ async function fleetOf(name: string, key: AgentKeyType, due: number, ratePerSec:
     peak_mb: after.peakMb,
   }
 }
+
+export const draw = (jsonFile: string, svgFile: string) => drawChart(jsonFile, svgFile, 'renewed_per_sec', /./)

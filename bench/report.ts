@@ -32,8 +32,13 @@ export class Reporter {
   }
 
   table(title: string, rows: readonly Row[]): void {
-    this.#rows.push(...rows)
+    this.keep(rows)
     console.log(`\n${title}\n${layOut(rows)}`)
+  }
+
+  /** Takes rows into the file that were shown in another way. */
+  keep(rows: readonly Row[]): void {
+    this.#rows.push(...rows)
   }
 
   write(file: string | undefined): void {
@@ -50,7 +55,8 @@ export class Reporter {
   }
 }
 
-function layOut(rows: readonly Row[]): string {
+/** Rows as a table of text. */
+export function layOut(rows: readonly Row[]): string {
   const columns = [...new Set(rows.flatMap(row => Object.keys(row)))]
   const table = [columns, ...rows.map(row => columns.map(column => shown(row[column])))]
   const widths = columns.map((_, at) => Math.max(...table.map(line => line[at]!.length)))

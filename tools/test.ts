@@ -4,7 +4,7 @@ import process from 'node:process'
 import type { EventData } from 'node:test'
 import { run } from 'node:test'
 
-const TESTS = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts']
+const TESTS = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts']
 const SOAKS = ['test/soak/*.soak.ts']
 
 const named = process.argv.slice(2).filter(argument => !argument.startsWith('--'))
