@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** Where Debian and its kin keep programs that are in nobody's PATH. */
+const ASIDE = '/usr/lib/postgresql'
+
+/** The path of a server program; throws, saying how to get it. */
+export function programOf(name: string): string {
+  const versions = existsSync(ASIDE) ? readdirSync(ASIDE).toSorted((a, b) => Number(b) - Number(a)) : []
+  const folders = [
+    ...versions.map(version => join(ASIDE, version, 'bin')),
+    ...(process.env.PATH ?? '').split(delimiter),
+  ]
+  const found = folders.map(folder => join(folder, name)).find(isProgram)
+  if (found) return found
+  throw new Error(`${name} is not installed: npm run services`)
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** An account for programs that refuse to run as root; undefined for whoever is not root. */
+export function unprivileged(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const accounts = readFileSync('/etc/passwd', 'utf8').split('\n')
+  const line = ['postgres', 'nobody']
+    .map(name => accounts.find(account => account.startsWith(`${name}:`)))
+    .find(Boolean)
+  if (line === undefined) throw new Error('expected an account named postgres or nobody')
+  const [, , uid, gid] = line.split(':')
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+/** A folder in memory where there is one: a sync costs nothing there, and durability is still asked for. */
+export const fastFolder = (name: string): string =>
+  mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `lanyard-${name}-`))
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/**
+ * Ends the program when standard input closes, so that it never outlives the process that started it, and ends with the
+ * program. The program is one below, since an end of input ends a shell only between commands.
+ */
+const LEASH =
+  'exec 3<&0; "$@" </dev/null & p=$!; (cat <&3 >/dev/null; kill -INT $p) 2>/dev/null & wait $p; kill $! 2>/dev/null'
+
+export interface Leashed {
+  readonly process: ChildProcess
+  /** Whether the program has ended. */
+  ended(): boolean
+  /** Asks it to end, and waits. */
+  end(): Promise<void>
+  /** Waits for an end that something else brings about. */
+  exited(): Promise<void>
+}
+
+/** Starts a program that ends with this process, even if this process is killed. It keeps no event loop alive. */
+export function leashed(
+  command: string,
+  args: readonly string[],
+  account: { uid: number; gid: number } | undefined,
+): Leashed {
+  const child = spawn('/bin/sh', ['-c', LEASH, 'leash', command, ...args], {
+    ...account,
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  child.unref()
+  ;(child.stdin as unknown as { unref(): void }).unref()
+  const ended = () => child.exitCode !== null || child.signalCode !== null
+  const exited = async () => {
+    if (ended()) return
+    child.ref()
+    await once(child, 'exit')
+  }
+  return {
+    process: child,
+    ended,
+    async end() {
+      child.stdin!.end()
+      await exited()
+    },
+    exited,
+  }
+}
+
+/** Tries until it succeeds, for ten seconds. */
+export async function eventually<T>(what: string, attempt: () => Promise<T>, gone: () => boolean): Promise<T> {
+  const until = performance.now() + 10_000
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (performance.now() > until || gone()) throw new Error(`${what} did not come up`, { cause: error })
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+  }
+}
