@@ -112,7 +112,8 @@ const Acknowledgement = z.strictObject({
   point: z.string(),
   /** Null for a point of another tenant than the incident's. */
   spiffe_id: z.string().nullable(),
-  outcome: z.enum(['waiting', 'applied', 'silent', 'best_effort']),
+  /** `killed`: its own agent is what was killed, and nobody waits for its word. */
+  outcome: z.enum(['waiting', 'applied', 'silent', 'best_effort', 'killed']),
   /** In the authority's time. */
   applied_at: Time.nullable(),
   offset_ms: z.number().nullable(),

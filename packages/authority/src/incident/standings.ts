@@ -8,7 +8,7 @@ export interface PointStanding {
   readonly point: PointState
   /** The first acknowledgement that covers the kill. */
   readonly ack: AckState | null
-  readonly outcome: 'waiting' | 'applied' | 'silent' | 'best_effort'
+  readonly outcome: 'waiting' | 'applied' | 'silent' | 'best_effort' | 'killed'
   /** Of one that is silent or still awaited: from then on it refuses guarded calls by itself. Null: unbounded, or `applied`. */
   readonly failsClosedBy: number | null
 }
@@ -35,6 +35,13 @@ function standingOf(point: PointState, ack: AckState | null, incident: IncidentS
   const bestEffort = point.mode === 'best_effort'
   // What it last heard is no younger than the commit: it refuses new calls a budget later, and ends streams a grace after.
   const failsClosedBy = bestEffort ? null : commitOf(incident) + point.budgetMs + point.graceMs
+  if (isOfTheKilled(point, incident)) return { point, ack, outcome: 'killed', failsClosedBy }
   if (!isOverdue(incident, now)) return { point, ack, outcome: 'waiting', failsClosedBy }
   return { point, ack, outcome: bestEffort ? 'best_effort' : 'silent', failsClosedBy }
+}
+
+/** The authority speaks to the dead no longer, and their peers believe them no longer: a receipt does not wait for them. */
+function isOfTheKilled({ tenant, agent }: PointState, { target }: Pick<IncidentState, 'target'>): boolean {
+  if (target.kind === 'agent') return target.tenant === tenant && target.agent === agent
+  return target.kind === 'tenant' && target.tenant === tenant
 }

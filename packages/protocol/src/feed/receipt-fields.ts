@@ -107,7 +107,7 @@ function readPoint(fields: Fields): ReceiptPoint {
   return {
     point: fields.uuid('point'),
     spiffeId: fields.textOrNull('spiffe_id', 2048),
-    outcome: fields.oneOf('outcome', ['applied', 'silent', 'best_effort']),
+    outcome: fields.oneOf('outcome', ['applied', 'silent', 'best_effort', 'killed']),
     appliedAt: fields.countOrNull('applied_at'),
     offsetMs: fields.numberOrNull('offset_ms'),
     uncertaintyMs: fields.numberOrNull('uncertainty_ms'),

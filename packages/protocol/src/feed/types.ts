@@ -70,13 +70,14 @@ export interface ReceiptPoint {
   readonly point: string
   /** Null for a point of another tenant. */
   readonly spiffeId: string | null
-  readonly outcome: 'applied' | 'silent' | 'best_effort'
+  /** `killed`: its own agent is what was killed, so that nobody waited for its word. */
+  readonly outcome: 'applied' | 'silent' | 'best_effort' | 'killed'
   readonly appliedAt: number | null
   readonly offsetMs: number | null
   readonly uncertaintyMs: number | null
   readonly cut: number | null
   readonly lastAccept: number | null
-  /** Of `silent`: it refuses guarded calls by itself from then on. Null: unbounded, or `applied`. */
+  /** Of `silent` and `killed`: it refuses guarded calls by itself from then on. Null: unbounded, or `applied`. */
   readonly failsClosedBy: number | null
   /** Its acknowledgement with its chain (compact JWS); null where none came, or for a point of another tenant. */
   readonly ack: string | null

@@ -101,6 +101,8 @@ export function newsLine(news: News, incident: Incident, paint: Paint): string {
       return `${time(null, paint)} ${paint.warning('silent')} ${who} ${paint.faint(`fails closed by ${visible(fails_closed_by)}`)}`
     case 'best_effort':
       return `${time(null, paint)} ${paint.warning('best effort')} ${who} ${paint.faint('unbounded')}`
+    case 'killed':
+      return `${time(null, paint)} ${paint.faint('killed')} ${who} ${paint.faint('itself: nobody waits for its word')}`
     case 'waiting':
       return `${time(null, paint)} ${paint.faint('waiting')} ${who}`
   }
@@ -110,7 +112,7 @@ const time = (text: string | null, paint: Paint): string => paint.faint((text ??
 
 /** Whether every point that held a lease has confirmed, in a sentence. */
 export function summary(incident: Incident, now: number, paint: Paint): string {
-  const { acknowledgements: all } = incident
+  const all = asked(incident)
   const by = (outcome: Acknowledgement['outcome']) => all.filter(one => one.outcome === outcome).length
   const others = (['silent', 'best_effort', 'waiting'] as const)
     .filter(by)
@@ -121,6 +123,9 @@ export function summary(incident: Incident, now: number, paint: Paint): string {
   return `${head}; ${paint.faint(unguarded(incident.unguarded_until, now))}`
 }
 
-/** Every point that held a lease has confirmed. */
-export const isConfirmed = ({ state, acknowledgements }: Incident): boolean =>
-  state === 'closed' && acknowledgements.every(({ outcome }) => outcome === 'applied')
+/** Every point that held a lease, those of the killed aside, has confirmed. */
+export const isConfirmed = (incident: Incident): boolean =>
+  incident.state === 'closed' && asked(incident).every(({ outcome }) => outcome === 'applied')
+
+const asked = ({ acknowledgements }: Pick<Incident, 'acknowledgements'>): readonly Acknowledgement[] =>
+  acknowledgements.filter(({ outcome }) => outcome !== 'killed')

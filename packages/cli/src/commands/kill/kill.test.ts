@@ -160,14 +160,14 @@ function willShow(...seen: object[]): void {
 test('--watch tells each thing once, ends with the incident, and says by its exit code who has not confirmed', async () => {
   authority.answers[KILL] = { status: 202, body: killed('kill-watched') }
   const first = incident({ acknowledgements: [applied('1'), point('2', 'waiting')] })
-  willShow(first, first, incident({ ...closed, acknowledgements: [applied('1'), applied('2')] }))
+  willShow(first, first, incident({ ...closed, acknowledgements: [applied('1'), applied('2'), point('5', 'killed')] }))
   const { exit, out } = await type('kill acme/invoice --reason r --watch --json --receipt r.jws')
   assert.equal(exit, 0)
   const told = out
     .trim()
     .split('\n')
     .map(line => Object.keys(JSON.parse(line))[0])
-  assert.deepEqual(told, ['incident', 'step', 'acknowledgement', 'acknowledgement', 'incident'])
+  assert.deepEqual(told, ['incident', 'step', 'acknowledgement', 'acknowledgement', 'acknowledgement', 'incident'])
   assert.equal(readFileSync(join(folder, 'r.jws'), 'utf8'), 'e30.e30.AAAA\n')
   assert.equal(statSync(join(folder, 'r.jws')).mode & 0o777, 0o600)
 

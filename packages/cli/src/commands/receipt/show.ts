@@ -81,5 +81,7 @@ function outcomeOf({ outcome, failsClosedBy }: ReceiptPoint): string {
       return `silent, fails closed by ${failsClosedBy === null ? '?' : time(failsClosedBy)}`
     case 'best_effort':
       return 'best effort, unbounded'
+    case 'killed':
+      return 'killed itself'
   }
 }
