@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
-import { eventually, fastFolder, type Leashed, leashed, programOf, unprivileged } from './programs.ts'
+import { eventually, fastFolder, folderFor, type Leashed, leashed, programOf, unprivileged } from './programs.ts'
 
 export interface PostgresOptions {
   /** Whether it syncs to disk; the store refuses a database that does not. True unless told otherwise. */
   readonly fsync?: boolean
+  /** Where its folder is made, for who measures what a sync costs; in memory, where there is such a place, when absent. */
+  readonly within?: string
   /** Further settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -57,8 +59,8 @@ class Server implements PostgresServer {
   #leash: Leashed | null = null
   #databases = 0
 
-  constructor({ fsync = true, settings = {} }: PostgresOptions) {
-    this.#folder = fastFolder('postgres')
+  constructor({ fsync = true, within, settings = {} }: PostgresOptions) {
+    this.#folder = within === undefined ? fastFolder('postgres') : folderFor('postgres', within)
     if (this.#account) chownSync(this.#folder, this.#account.uid, this.#account.gid)
     const initdb = ['-D', this.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
     execFileSync(programOf('initdb'), initdb, { ...this.#account, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] })

@@ -42,8 +42,9 @@ export function unprivileged(): { uid: number; gid: number } | undefined {
 }
 
 /** A folder in memory where there is one: a sync costs nothing there, and durability is still asked for. */
-export const fastFolder = (name: string): string =>
-  mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `lanyard-${name}-`))
+export const fastFolder = (name: string): string => folderFor(name, existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
+
+export const folderFor = (name: string, within: string): string => mkdtempSync(join(within, `lanyard-${name}-`))
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
