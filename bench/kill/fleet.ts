@@ -54,7 +54,7 @@ export async function raise(wanted: Case): Promise<Fleet> {
   const beside = await startBeside(stage, wanted, { url: instances.urls()[0]!, rootPem }, operator)
   const up = undo.move()
   return {
-    methods: [stage.method, ...(backing ? [backing.method] : [])].filter(text => text !== ''),
+    methods: [stage.method, ...(backing?.methods ?? [])].filter(text => text !== ''),
     operator,
     callers,
     instances,

@@ -1,6 +1,6 @@
 import type { SecureContext } from 'node:tls'
+import { contextOf, credentialsFor, type Source } from '../../../test/support/credential.ts'
 import { pause } from '../clock.ts'
-import { contextOf, credentialsFor, type Source } from '../credential.ts'
 import type { Goal } from '../line.ts'
 import { Living, type Lost } from '../living.ts'
 import { Pacer } from '../pacer.ts'

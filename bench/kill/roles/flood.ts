@@ -1,7 +1,7 @@
 import { Client } from 'undici'
 import { agentKey } from '../../../test/support/agent-key.ts'
+import type { Source } from '../../../test/support/credential.ts'
 import { monotonic } from '../clock.ts'
-import type { Source } from '../credential.ts'
 import { count } from '../victim.ts'
 
 export interface FloodOptions extends Source {

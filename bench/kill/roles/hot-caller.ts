@@ -1,5 +1,5 @@
+import { contextOf, credentialsFor, type Source } from '../../../test/support/credential.ts'
 import { pause } from '../clock.ts'
-import { contextOf, credentialsFor, type Source } from '../credential.ts'
 import { type Goal, Line } from '../line.ts'
 
 export interface HotCallerOptions extends Source {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
-import { contextOf, credentialsFor, type Source } from '../credential.ts'
+import { contextOf, credentialsFor, type Source } from '../../../test/support/credential.ts'
 
 export interface IdleOptions extends Source {
   /** Of the agents that hold the connections; they share them evenly. */

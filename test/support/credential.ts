@@ -1,6 +1,6 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { Client } from 'undici'
-import { agentKey } from '../../test/support/agent-key.ts'
+import { agentKey } from './agent-key.ts'
 
 /** A certificate as a program holds it that does not use the SDK. PEM. */
 export interface Credential {
