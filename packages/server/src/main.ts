@@ -5,10 +5,12 @@ import type { Log } from './http/ports.ts'
 import { ensureAdminKey } from './instance/admin-key.ts'
 import { pooledDice } from './instance/dice.ts'
 import { httpParts } from './instance/http-parts.ts'
+import { idleFeed } from './instance/idle-feed.ts'
 import { startJobs } from './instance/jobs.ts'
 import { createLog } from './instance/log.ts'
 import { openAuthorities } from './instance/open-authorities.ts'
 import { type Data, openData } from './instance/open-data.ts'
+import { openIncidents } from './instance/open-incidents.ts'
 import { fingerprintOf, writeRootFile } from './instance/root-file.ts'
 import { readSetup } from './instance/setup.ts'
 import { systemTimers, type Timers } from './instance/timers.ts'
@@ -62,11 +64,14 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   const authorities = await openAuthorities(data, setup, parts)
   const rootFile = writeRootFile(config.data, authorities.rootsPem())
   const adminKeyFile = await ensureAdminKey(config.data, data, parts)
-  const http = createHttp(httpParts(config, data, authorities, parts))
+  const feed = idleFeed
+  const incidents = openIncidents(data, authorities, feed, config.retention, parts)
+  undo.defer(() => incidents.stop())
+  const http = createHttp({ ...httpParts(config, data, authorities, parts), feed, incidents })
   authorities.onServerTls(tls => http.setTls(tls))
   undo.defer(() => http.close(config.limits.shutdown_ms))
   const { port } = await http.listen(config.listen.host, config.listen.port)
-  const stopJobs = startJobs({ ...parts, data, authorities, retention: config.retention })
+  const stopJobs = startJobs({ ...parts, data, authorities, incidents, retention: config.retention })
   undo.defer(stopJobs)
   const warnings = warningsOf({
     protection: data.keys.protection,

@@ -1,4 +1,4 @@
-import type { AckState, IncidentState, PointState, Rows, Step } from '../ports.ts'
+import type { AckState, AgentKey, IncidentState, PointState, Rows, Step } from '../ports.ts'
 
 /** Milliseconds after the commit when a receipt waits for nobody any longer. */
 export const RECEIPT_WAIT_MS = 10_000
@@ -27,21 +27,40 @@ export function* standingsOf(rows: Rows, incident: IncidentState, now: number): 
     for (const point of yield* rows.points.leasedAt(at)) points.set(point.point, point)
   }
   const acks = new Map((yield* rows.acks.covering(incident.epoch)).map(ack => [ack.point, ack]))
-  return [...points.values()].map(point => standingOf(point, acks.get(point.point) ?? null, incident, now))
+  const silent = [...points.values()].filter(({ point }) => !acks.has(point))
+  const killed = yield* killedAmong(rows, silent, incident)
+  return [...points.values()].map(point => {
+    const ack = acks.get(point.point)
+    if (ack) return { point, ack, outcome: 'applied', failsClosedBy: null }
+    return withoutWord(point, killed.has(nameOf(point)), incident, now)
+  })
 }
 
-function standingOf(point: PointState, ack: AckState | null, incident: IncidentState, now: number): PointStanding {
-  if (ack !== null) return { point, ack, outcome: 'applied', failsClosedBy: null }
+function withoutWord(point: PointState, killed: boolean, incident: IncidentState, now: number): PointStanding {
   const bestEffort = point.mode === 'best_effort'
   // What it last heard is no younger than the commit: it refuses new calls a budget later, and ends streams a grace after.
   const failsClosedBy = bestEffort ? null : commitOf(incident) + point.budgetMs + point.graceMs
-  if (isOfTheKilled(point, incident)) return { point, ack, outcome: 'killed', failsClosedBy }
-  if (!isOverdue(incident, now)) return { point, ack, outcome: 'waiting', failsClosedBy }
-  return { point, ack, outcome: bestEffort ? 'best_effort' : 'silent', failsClosedBy }
+  const silence = bestEffort ? 'best_effort' : 'silent'
+  const outcome = killed ? 'killed' : isOverdue(incident, now) ? silence : 'waiting'
+  return { point, ack: null, outcome, failsClosedBy }
 }
 
-/** The authority speaks to the dead no longer, and their peers believe them no longer: a receipt does not wait for them. */
-function isOfTheKilled({ tenant, agent }: PointState, { target }: Pick<IncidentState, 'target'>): boolean {
-  if (target.kind === 'agent') return target.tenant === tenant && target.agent === agent
-  return target.kind === 'tenant' && target.tenant === tenant
+const nameOf = ({ tenant, agent }: AgentKey) => `${tenant}/${agent}`
+
+/**
+ * Agents that the kill left nothing to speak with: the authority speaks to the dead no longer, and their peers believe
+ * them no longer, so that a receipt does not wait for them. Whoever lost one lineage of several still answers.
+ */
+function* killedAmong(
+  rows: Rows,
+  points: readonly PointState[],
+  { target, taken }: IncidentState,
+): Step<ReadonlySet<string>> {
+  const killed = new Set<string>()
+  const agents = new Map(points.map(point => [nameOf(point), point]))
+  for (const [name, agent] of agents) {
+    const dead = target.kind === 'tenant' && target.tenant === agent.tenant
+    if (dead || (taken.agents.includes(name) && (yield* rows.lineages.ofAgent(agent)).length === 0)) killed.add(name)
+  }
+  return killed
 }

@@ -8,21 +8,26 @@ import {
   type Issued,
   isoTime,
   openLineage,
+  requireTenant,
   revokeCertificates,
+  shared,
 } from '@lanyard/authority'
 import { decodePem, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byAgent, byApiKey } from './call.ts'
+import { act, byAgent, byApiKey, urgentAct } from './call.ts'
+import { locksOfRevocation } from './locks.ts'
+import { SelfRevocations } from './self-revocations.ts'
 
 type Mine = 'bootstrapAgent' | 'issueCert' | 'revokeCert' | 'whoami'
 
 /** What agents live by: their token, their certificates, the end of these. */
 export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
-  const { rows, dice, authorities, issuing, maxLineageSec } = ports
+  const { rows, clock, dice, authorities, issuing, maxLineageSec } = ports
+  const selfRevocations = new SelfRevocations(ports)
   return {
     async bootstrapAgent(call) {
       const fresh = freshLineage(dice)
-      const { agent, lineage } = await act(ports, byApiKey(call), told =>
+      const { agent, lineage } = await act(ports, byApiKey(call), shared(call.body.tenant), told =>
         openLineage(rows, call.body, fresh, maxLineageSec, told),
       )
       const { kid, signer } = authorities.tokenSigner()
@@ -40,7 +45,15 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
 
     async revokeCert(call) {
       const { reason, ...target } = call.body
-      return { revoked: [...(await act(ports, call, told => revokeCertificates(rows, target, reason, told)))] }
+      if (call.caller.kind !== 'api-key') {
+        const { caller, source, requestId: correlation } = call
+        if ('tenant' in target) requireTenant(caller, target.tenant)
+        const own = { target, reason, act: { caller, at: clock.now(), source, correlation } }
+        return { revoked: [...(await selfRevocations.revoke(own))] }
+      }
+      const locks = await locksOfRevocation(ports, target, call.caller)
+      const { done } = await urgentAct(ports, call, locks, told => revokeCertificates(rows, target, reason, told))
+      return { revoked: [...done] }
     },
 
     whoami: ({ caller }) => showCaller(caller),

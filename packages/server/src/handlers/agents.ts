@@ -1,8 +1,10 @@
-import type { Agent, Handlers, Routes } from '@lanyard/api'
+import type { Agent, Handlers, Lifecycle, Routes } from '@lanyard/api'
 import {
+  type Act,
   type AgentState,
   type Caller,
   createAgent,
+  exclusive,
   isoTime,
   reinstateAgent,
   requireAgent,
@@ -12,7 +14,7 @@ import {
   updateAgent,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act } from './call.ts'
+import { act, urgentAct } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createAgent' | 'listAgents' | 'getAgent' | 'updateAgent' | 'retireAgent' | 'reinstateAgent'
@@ -21,7 +23,9 @@ export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
   const { store, rows, spiffeIdOf } = ports
   return {
     async createAgent(call) {
-      return showAgent(await act(ports, call, told => createAgent(rows, call.body, spiffeIdOf, told)))
+      return showAgent(
+        await act(ports, call, exclusive(call.body.tenant), told => createAgent(rows, call.body, spiffeIdOf, told)),
+      )
     },
 
     async listAgents({ query, caller }) {
@@ -38,20 +42,27 @@ export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async updateAgent(call) {
-      return showAgent(await act(ports, call, told => updateAgent(rows, call.params, call.body, told)))
+      const locks = exclusive(call.params.tenant)
+      const step = (told: Act) => updateAgent(rows, call.params, call.body, told)
+      if (!isEnd(call.body.lifecycle)) return showAgent(await act(ports, call, locks, step))
+      return showAgent((await urgentAct(ports, call, locks, step)).done)
     },
 
     async retireAgent(call) {
-      await act(ports, call, told => retireAgent(rows, call.params, told))
+      await urgentAct(ports, call, exclusive(call.params.tenant), told => retireAgent(rows, call.params, told))
       return undefined
     },
 
     async reinstateAgent(call) {
       const reason = call.body.reason ?? null
-      return showAgent(await act(ports, call, told => reinstateAgent(rows, call.params, reason, told)))
+      const step = (told: Act) => reinstateAgent(rows, call.params, reason, told)
+      return showAgent((await urgentAct(ports, call, exclusive(call.params.tenant), step)).done)
     },
   }
 }
+
+/** Lifecycles that take the identity away. */
+const isEnd = (lifecycle: Lifecycle | undefined) => lifecycle === 'quarantined' || lifecycle === 'retired'
 
 const showAgent = (state: AgentState): Agent => ({
   tenant: state.tenant,

@@ -7,10 +7,11 @@ import {
   isoTime,
   newApiKey,
   requireName,
+  shared,
   tenantScope,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byApiKey } from './call.ts'
+import { act, byApiKey, exclusiveWithin } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createApiKey' | 'listApiKeys' | 'deleteApiKey'
@@ -22,7 +23,9 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const { name, role, tenant, agents, expires_in_sec: expiresInSec, rate_limit: rateLimit } = call.body
       const input = { name, role, tenant, agents, expiresInSec, rateLimit }
       const fresh = newApiKey(dice, crypto)
-      const state = await act(ports, byApiKey(call), told => createApiKey(rows, input, fresh, told))
+      const owner = tenant ?? call.caller.tenant
+      const locks = owner === null ? shared() : shared(owner)
+      const state = await act(ports, byApiKey(call), locks, told => createApiKey(rows, input, fresh, told))
       return { ...showApiKey(state), key: fresh.key }
     },
 
@@ -36,7 +39,7 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async deleteApiKey(call) {
-      await act(ports, byApiKey(call), told => deleteApiKey(rows, call.params.id, told))
+      await act(ports, byApiKey(call), exclusiveWithin(call.caller), told => deleteApiKey(rows, call.params.id, told))
       return undefined
     },
   }

@@ -4,7 +4,12 @@ import {
   type ApiKeyCaller,
   type Caller,
   type CertificateCaller,
+  exclusive,
+  exclusiveAll,
+  type Locks,
+  requireName,
   requireStanding,
+  requireTenant,
   type Step,
   type TokenCaller,
 } from '@lanyard/authority'
@@ -16,18 +21,78 @@ interface AnyCall {
   readonly source: string
 }
 
-/** Does what a call asks for, as a transaction in which its credential still counts. */
+type ActPorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock'>
+type Told<C> = Act & { readonly caller: C }
+
+/** Does what a call asks for, as a transaction in which its credential still counts. Under what `locks` say. */
 export function act<C extends Caller, T>(
-  { store, rows, clock }: Pick<HandlerPorts, 'store' | 'rows' | 'clock'>,
-  { caller, source, requestId: correlation }: AnyCall & { readonly caller: C },
-  step: (act: Act & { readonly caller: C }) => Step<T>,
+  ports: ActPorts,
+  call: AnyCall & { readonly caller: C },
+  locks: Locks,
+  step: (act: Told<C>) => Step<T>,
 ): Promise<T> {
-  const told = { caller, at: clock.now(), source, correlation }
-  return store.write(function* () {
+  requireOwnLocks(call.caller, locks)
+  return ports.store.write(standing(ports, toldOf(ports, call), step), locks)
+}
+
+/**
+ * The same for a death or a rebirth, past all that waits; every instance is told once it is durable. `at` is when it was
+ * known to be so, in Unix milliseconds.
+ */
+export async function urgentAct<C extends Caller, T>(
+  ports: ActPorts & Pick<HandlerPorts, 'feed'>,
+  call: AnyCall & { readonly caller: C },
+  locks: Locks,
+  step: (act: Told<C>) => Step<T>,
+): Promise<{ readonly done: T; readonly committedAt: number }> {
+  requireOwnLocks(call.caller, locks)
+  const { store, rows, clock, feed } = ports
+  const run = standing(ports, toldOf(ports, call), step)
+  const { done, epoch } = await store.urgent(withEpoch(run, rows), locks)
+  feed.tell(epoch)
+  return { done, committedAt: clock.now() }
+}
+
+const toldOf = <C>({ clock }: ActPorts, { caller, source, requestId }: Omit<AnyCall, 'caller'> & { caller: C }) => ({
+  caller,
+  at: clock.now(),
+  source,
+  correlation: requestId,
+})
+
+function standing<C extends Caller, T>(
+  { rows }: ActPorts,
+  told: Told<C>,
+  step: (act: Told<C>) => Step<T>,
+): () => Step<T> {
+  return function* () {
     yield* requireStanding(rows, told)
     return yield* step(told)
-  })
+  }
 }
+
+/** A step with the epoch that it leaves behind. */
+export function withEpoch<T>(
+  run: () => Step<T>,
+  rows: HandlerPorts['rows'],
+): () => Step<{ readonly done: T; readonly epoch: number }> {
+  return function* () {
+    const done = yield* run()
+    return { done, epoch: yield* rows.epoch.current() }
+  }
+}
+
+/** Nobody holds up a tenant that is not its own, however shortly: asked before a lock is taken. */
+function requireOwnLocks(caller: Caller, { tenants }: Locks): void {
+  if (tenants === 'all') return
+  for (const tenant of tenants) {
+    requireName('tenant', tenant)
+    requireTenant(caller, tenant)
+  }
+}
+
+/** Locks for what may concern every tenant that the caller sees. */
+export const exclusiveWithin = ({ tenant }: Caller): Locks => (tenant === null ? exclusiveAll : exclusive(tenant))
 
 /** The same call by an API key. The route accepts nothing else; here the compiler learns it. */
 export function byApiKey<T extends AnyCall>(call: T): T & { readonly caller: ApiKeyCaller } {
@@ -39,4 +104,10 @@ export function byApiKey<T extends AnyCall>(call: T): T & { readonly caller: Api
 export function byAgent<T extends AnyCall>(call: T): T & { readonly caller: TokenCaller | CertificateCaller } {
   if (call.caller.kind !== 'api-key') return call as T & { readonly caller: TokenCaller | CertificateCaller }
   throw new LanyardError('unauthenticated', 'expected a credential of an agent, got an API key')
+}
+
+/** The same call by an agent with its certificate. */
+export function byCertificate<T extends AnyCall>(call: T): T & { readonly caller: CertificateCaller } {
+  if (call.caller.kind === 'agent-certificate') return call as T & { readonly caller: CertificateCaller }
+  throw new LanyardError('unauthenticated', `expected the certificate of an agent, got ${call.caller.kind}`)
 }

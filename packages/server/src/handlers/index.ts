@@ -6,8 +6,13 @@ import { agentsHandlers } from './agents.ts'
 import { apiKeyHandlers } from './api-keys.ts'
 import { Cursors } from './cursor.ts'
 import { followFeedHandlers } from './follow-feed.ts'
+import { incidentHandlers } from './incidents.ts'
+import { instanceHandlers } from './instances.ts'
+import { killHandlers } from './kill.ts'
+import { pointHandlers } from './points.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
+import { serviceHandlers } from './services.ts'
 import { tenantHandlers } from './tenants.ts'
 
 /** One handler for each declared route. `ready` is false while the instance starts or stops. */
@@ -19,6 +24,11 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...agentsHandlers(ports, cursors),
     ...apiKeyHandlers(ports, cursors),
     ...recordHandlers(ports, cursors),
+    ...killHandlers(ports),
+    ...incidentHandlers(ports, cursors),
+    ...pointHandlers(ports, cursors),
+    ...serviceHandlers(ports, cursors),
+    ...instanceHandlers(ports),
     ...followFeedHandlers(ports),
     ...publicHandlers(ports, ready),
   }

@@ -2,6 +2,7 @@ import type { Handlers, Routes, Tenant } from '@lanyard/api'
 import {
   type Caller,
   createTenant,
+  exclusive,
   isoTime,
   requireTenantState,
   type TenantState,
@@ -18,7 +19,9 @@ export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
   return {
     async createTenant(call) {
       const input = { tenant: call.body.tenant, ...settingsOf(call.body) }
-      return showTenant(await act(ports, call, told => createTenant(rows, input, tenantDefaults, told)))
+      return showTenant(
+        await act(ports, call, exclusive(input.tenant), told => createTenant(rows, input, tenantDefaults, told)),
+      )
     },
 
     async listTenants({ query, caller }) {
@@ -34,7 +37,11 @@ export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async updateTenant(call) {
       const change = settingsOf(call.body)
-      return showTenant(await act(ports, call, told => updateTenant(rows, call.params.tenant, change, told)))
+      return showTenant(
+        await act(ports, call, exclusive(call.params.tenant), told =>
+          updateTenant(rows, call.params.tenant, change, told),
+        ),
+      )
     },
   }
 }

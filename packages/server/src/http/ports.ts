@@ -1,6 +1,16 @@
 import type { Streaming } from '@lanyard/api'
-import type { Caller, Clock, Dice, Issuing, Rows, SpiffeIdOf, Store, TenantDefaults } from '@lanyard/authority'
-import type { Bundle, Crypto, Signer, VerifyKey } from '@lanyard/protocol'
+import type {
+  Caller,
+  Clock,
+  Dice,
+  Issuing,
+  Rows,
+  SnapshotState,
+  SpiffeIdOf,
+  Store,
+  TenantDefaults,
+} from '@lanyard/authority'
+import type { Bundle, Crypto, Deaths, Signer, Subject, VerifyKey } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
 
 /** The ceilings on what strangers can cost, as they stand in the configuration. */
@@ -53,8 +63,24 @@ export interface Feed {
   follow(from: FeedPosition | null, caller: Caller): Promise<Streaming>
   /** An epoch was committed here: all instances look at once. */
   tell(epoch: number): void
+  /** Looks at the database now; kept once what was committed before is seen, or cannot be. */
+  glance(): Promise<void>
+  /** What is dead, as far as this instance has seen. */
+  readonly deaths: Deaths
   /** Calls back after each look at the database that saw another epoch. */
   onEpoch(listener: (epoch: number) => void): void
+  /** Calls back with subjects of which more is dead than before. */
+  onDeaths(listener: (died: readonly Subject[]) => void): void
+}
+
+/** What follows kills: the steps of their incidents, and what is kept of them under seal. */
+export interface Incidents {
+  /** A kill is durable since `committedAt` (Unix ms). What follows begins when the caller has its answer. */
+  opened(incident: string, committedAt: number): void
+  /** What a caller sent, as it can be stored. */
+  sealEvidence(incident: string, evidence: unknown): Readonly<Record<string, unknown>>
+  /** Throws `store_damaged`. */
+  openSnapshot(snapshot: SnapshotState): Record<string, unknown>
 }
 
 /** What handlers work with. */
@@ -72,6 +98,7 @@ export interface HandlerPorts {
   /** At least 32 secret bytes that authenticate cursors, the same on every instance. */
   readonly cursorSecret: Uint8Array
   readonly feed: Feed
+  readonly incidents: Incidents
 }
 
 /** All that {@link createHttp} is made of. */
@@ -79,6 +106,8 @@ export interface HttpParts extends HandlerPorts {
   readonly limits: HttpLimits
   readonly tls: ServerTls
   readonly log: Log
+  /** Whether the instance was put out of service: it answers nobody who has a credential. */
+  readonly evicted?: () => boolean
   /** False while the instance cannot serve for a reason that only it knows; `/readyz` asks the store by itself. */
   readonly ready?: () => boolean
 }

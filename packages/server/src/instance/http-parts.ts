@@ -11,7 +11,7 @@ export function httpParts(
   data: Data,
   authorities: Authorities,
   { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
-): HttpParts {
+): Omit<HttpParts, 'feed' | 'incidents'> {
   const { store, rows, domain, idTemplate } = data
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()

@@ -12,7 +12,9 @@ async function begin(world: World, prune: () => Promise<never>) {
   const log = { debug() {}, info() {}, warn() {}, error: (_: object, message: string) => void failed.push(message) }
   const authorities = await world.open()
   const { retention } = serverConfig()
-  const stop = startJobs({ data: { ...world.data, prune }, authorities, retention, clock: world.clock, timers, log })
+  const incidents = { turn: async () => {} }
+  const data = { ...world.data, prune }
+  const stop = startJobs({ data, authorities, incidents, retention, clock: world.clock, timers, log })
   return { timers, failed, stop, authorities }
 }
 

@@ -6,7 +6,8 @@ import type { Authorities } from './authorities.ts'
 import { signEventHeads } from './heads.ts'
 import type { Stop, Timers } from './timers.ts'
 
-const MINUTE = 60_000
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
 /** Something that is done again and again. One that fails is told in the log and tried again at its next turn. */
@@ -19,6 +20,7 @@ interface Job {
 export interface JobParts {
   readonly data: OpenStore
   readonly authorities: Authorities
+  readonly incidents: { turn(): Promise<void> }
   readonly retention: ServerConfig['retention']
   readonly clock: Clock
   readonly timers: Timers
@@ -34,7 +36,7 @@ export function startJobs(parts: JobParts): () => Promise<void> {
   }
 }
 
-function jobsOf({ data, authorities, retention, clock }: JobParts): readonly Job[] {
+function jobsOf({ data, authorities, incidents, retention, clock }: JobParts): readonly Job[] {
   const keep = { certificatesMs: retention.certificates_hours * HOUR, eventsMs: retention.events_days * 24 * HOUR }
   return [
     { name: 'rotation of authorities', everyMs: MINUTE, run: () => authorities.rotate() },
@@ -43,6 +45,7 @@ function jobsOf({ data, authorities, retention, clock }: JobParts): readonly Job
       everyMs: MINUTE,
       run: () => signEventHeads(data, authorities.eventsSigner(), clock.now()),
     },
+    { name: 'the work that kills left', everyMs: SECOND, run: () => incidents.turn() },
     { name: 'removal of old rows', everyMs: MINUTE, run: () => data.prune(clock.now(), keep) },
   ]
 }

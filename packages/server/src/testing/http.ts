@@ -1,12 +1,22 @@
 import type { KeyObject } from 'node:crypto'
 import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
 import { errorsOf, type KeyRole, LanyardError, type Route, type RouteId } from '@lanyard/api'
-import { AGENT_TOKEN_TYP, type AgentKey, agentTokenClaims, createApiKey, exclusiveAll, newApiKey } from '@lanyard/authority'
-import { buildCsr, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
+import {
+  AGENT_TOKEN_TYP,
+  type AgentKey,
+  agentTokenClaims,
+  createApiKey,
+  exclusiveAll,
+  newApiKey,
+} from '@lanyard/authority'
+import { buildCsr, Deaths, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
 import { serverConfig } from '../config.ts'
 import { createHttp } from '../http/create-http.ts'
 import type { Feed, HttpLimits, HttpParts, HttpServer } from '../http/ports.ts'
+import type { IncidentRunner } from '../incidents/runner.ts'
+import { openIncidents } from '../instance/open-incidents.ts'
 import { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
 import { openPipeline, type Pipeline } from './pipeline.ts'
 
@@ -37,6 +47,7 @@ export interface HttpHarness {
   readonly port: number
   readonly http: HttpServer
   readonly pipeline: Pipeline
+  readonly incidents: IncidentRunner
   readonly clock: HandClock
   readonly rootPem: string
   /** Messages of the log, those of refusals left out. */
@@ -65,7 +76,8 @@ export async function openHttp(
   const pipeline = await openPipeline(clock)
   const misfits: string[] = []
   const logged: string[] = []
-  const parts = partsOf(pipeline, settings.limits ?? {}, logged)
+  const incidents = incidentsOf(pipeline, misfits)
+  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), incidents }
   const http = createHttp(settings.parts?.(parts) ?? parts, (id, route, outcome) => {
     const misfit = misfitOf(id, route, outcome)
     if (misfit !== null) misfits.push(misfit)
@@ -76,6 +88,7 @@ export async function openHttp(
     port,
     http,
     pipeline,
+    incidents,
     clock,
     rootPem,
     logged,
@@ -86,13 +99,14 @@ export async function openHttp(
     call: (call, options) => send(port, rootPem, call, options),
     async close() {
       await http.close(100)
+      await incidents.stop()
       await pipeline.close()
       if (misfits.length > 0) throw new Error(`not as declared: ${[...new Set(misfits)].join('; ')}`)
     },
   }
 }
 
-function partsOf(pipeline: Pipeline, limits: Partial<HttpLimits>, logged: string[]): HttpParts {
+function partsOf(pipeline: Pipeline, limits: Partial<HttpLimits>, logged: string[]): Omit<HttpParts, 'incidents'> {
   const { authorities } = pipeline
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   return {
@@ -109,12 +123,21 @@ function partsOf(pipeline: Pipeline, limits: Partial<HttpLimits>, logged: string
   }
 }
 
+function incidentsOf(pipeline: Pipeline, misfits: string[]): IncidentRunner {
+  const error = (fields: object, message: string) => void misfits.push(`${message} ${inspect(fields)}`)
+  const log = { debug() {}, info() {}, warn() {}, error }
+  return openIncidents(pipeline, pipeline.authorities, noFeed, { events_days: 90 }, { clock: pipeline.clock, log })
+}
+
 /** For tests that have nothing to do with it. */
 const noFeed: Feed = {
   feedId: 'none',
   follow: () => Promise.reject(new LanyardError('not_ready', 'this harness has no feed')),
   tell() {},
+  glance: () => Promise.resolve(),
+  deaths: new Deaths(nodeCrypto),
   onEpoch() {},
+  onDeaths() {},
 }
 
 interface KeyScope {

@@ -31,6 +31,8 @@ export interface Pipeline {
   readonly issuing: Issuing
   readonly authorities: Authorities
   readonly clock: Clock
+  /** UUID. */
+  readonly instance: string
   readonly spiffeIdOf: SpiffeIdOf
   /** What happens at this moment, done by an administrator. */
   act(): Act & { readonly caller: ApiKeyCaller }
@@ -65,6 +67,7 @@ export async function openPipeline(clock: Clock, path = ':memory:'): Promise<Pip
     issuing,
     authorities,
     clock,
+    instance,
     spiffeIdOf,
     act,
     close,
