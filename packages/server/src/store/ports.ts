@@ -67,11 +67,18 @@ export interface HeadRows {
   list(of: { instance: string; chain: ChainName }, page: Page): Step<Listed<SignedHead>>
 }
 
+/** What the feed asks for again and again. */
+export interface SightRows {
+  /** The epoch, and which database in which of its lives tells it; null: a replica, which may be behind. */
+  look(): Step<{ readonly epoch: number; readonly place: string | null }>
+}
+
 /** The tables that only the server needs, beside those of the authority. */
 export interface StoreRows extends Rows {
   readonly meta: MetaRows
   readonly authorities: AuthorityRows
   readonly heads: HeadRows
+  readonly sight: SightRows
 }
 
 /** How long rows stay, in milliseconds. */
