@@ -39,11 +39,34 @@ const bodies: Partial<Record<RouteId, (key: typeof ACME) => Promise<object> | ob
   updateAgent: () => ({ owner: 'me' }),
   reinstateAgent: () => ({}),
   createApiKey: ({ tenant }) => ({ name: 'k', role: 'auditor', tenant }),
+  killAgent: () => ({ reason: 'test' }),
+  killTenant: () => ({ reason: 'test' }),
+  killCredential: ({ tenant }) => ({ serial: tenant === 'acme' ? held.serial : '0'.repeat(32), reason: 'test' }),
+  reinstateTenant: () => ({ reason: 'test' }),
+  evictInstance: () => ({ reason: 'test' }),
+  enrolPoint: () => ({
+    ...{ point: POINT, mode: 'guarded', budget_ms: 3000, grace_ms: 1000, epoch: 0, sessions: 0 },
+    ...{ as_of: null, offset_ms: null, uncertainty_ms: null },
+  }),
+  acknowledge: () => ({ ack: 'e30.e30.AAAA' }),
+  announceService: () => ({ url: 'https://localhost:8443' }),
+}
+const POINT = '00000000-0000-4000-8000-000000000000'
+
+/** What opens the route: an administrator's key, or where only agents may come what they hold. */
+async function opening(id: RouteId, { auth }: Route): Promise<CallOptions> {
+  if (id === 'issueCert') return { token: await server.token(ACME) }
+  return auth.kind !== 'public' && !auth.accepts.includes('api-key') ? { tls: held } : { token: admin }
 }
 
 const pathOf = (route: Route, key: typeof ACME) => {
   const { path } = splitCall(route.call)
-  return path.replace('{tenant}', key.tenant).replace('{agent}', key.agent).replace('{id}', 'ffffffffffff')
+  return path
+    .replace('{tenant}', key.tenant)
+    .replace('{agent}', key.agent)
+    .replace('{id}', 'ffffffffffff')
+    .replace('{incident}', 'inc_nobodys')
+    .replace('{instance}', POINT)
 }
 const callOf = (route: Route, key = ACME) => `${splitCall(route.call).method} ${pathOf(route, key)}`
 
@@ -122,7 +145,7 @@ test('a credential without the permission is refused by its name', async () => {
   }
 })
 
-test('an agent gets no further than its own two permissions, by token and by certificate', async () => {
+test('an agent gets no further than its own permissions, by token and by certificate', async () => {
   const own: ReadonlySet<Permission> = new Set(ROLES.agent)
   for (const [id, { auth }] of guarded) {
     if (auth.kind === 'public' || auth.permission === null || own.has(auth.permission)) continue
@@ -153,10 +176,9 @@ test('each kind of credential opens exactly the routes that accept it', async ()
 })
 
 test('an unknown field in a body is refused by its name', async () => {
-  const token = await server.apiKey('admin')
   for (const [id, route] of guarded) {
     if (route.body === undefined) continue
-    const credential = id === 'issueCert' ? { token: await server.token(ACME) } : { token }
+    const credential = await opening(id, route)
     const body = { ...(await bodies[id]!(ACME)), surprise: 1 }
     const answer = await server.call(callOf(route), { ...credential, body })
     assert.equal(answer.body.code, 'body_invalid', id)
@@ -169,17 +191,21 @@ test('an unknown field in a body is refused by its name', async () => {
 
 test('an unknown parameter in a query is refused by its name', async () => {
   for (const [id, route] of declared) {
-    const credential = id === 'issueCert' ? { token: await server.token(ACME) } : { token: admin }
-    const { body } = await server.call(`${callOf(route)}?surprise=1`, credential)
+    const { body } = await server.call(`${callOf(route)}?surprise=1`, await opening(id, route))
     assert.equal(body.code, 'query_invalid', id)
-    assert.equal(body.errors[0].path, 'surprise', id)
+    assert.ok(
+      body.errors.some((fault: { path: string }) => fault.path === 'surprise'),
+      id,
+    )
   }
 })
 
 test('a body where none is declared is refused', async () => {
   for (const [id, route] of declared) {
     if (route.body !== undefined) continue
-    const { body } = await server.call(callOf(route), { token: admin, body: {} })
+    // A query that must be there is asked for first.
+    const required = id === 'withdrawService' ? '?url=https://localhost:8443' : ''
+    const { body } = await server.call(`${callOf(route)}${required}`, { ...(await opening(id, route)), body: {} })
     assert.equal(body?.code, 'body_invalid', id)
   }
 })
@@ -192,8 +218,8 @@ test("another tenant's key gets nothing out of any route, not even existence", a
   )
   const there = { tenant: 'acme', agent: 'a1' }
   const notThere = { tenant: 'nobody', agent: 'a1' }
-  for (const [id, { auth }] of guarded) {
-    if (auth.kind === 'public' || !auth.accepts.includes('api-key')) continue
+  for (const [id, { auth, stream }] of guarded) {
+    if (auth.kind === 'public' || !auth.accepts.includes('api-key') || stream) continue
     for (const token of tokens) {
       const [first, second] = [await callWith(id, { token }, there), await callWith(id, { token }, notThere)]
       assert.equal(first.status, second.status, id)
@@ -211,12 +237,13 @@ test("another tenant's key gets nothing out of any route, not even existence", a
 test("lists of another tenant's key hold nothing of others, whatever is asked", async () => {
   const token = await server.apiKey('admin', { tenant: 'globex' })
   for (const [id, route] of guarded) {
-    if (route.query === undefined) continue
+    if (route.query === undefined || route.stream) continue
+    if (route.auth.kind !== 'public' && !route.auth.accepts.includes('api-key')) continue
     const all = await server.call(callOf(route), { token })
     assert.equal(all.status, 200, id)
     assert.doesNotMatch(all.text, /acme/, id)
     const { path } = splitCall(route.call)
-    if (id === 'listTenants') continue
+    if (id === 'listTenants' || id === 'listPoints') continue
     assert.equal((await server.call(`GET ${path}?tenant=acme`, { token })).body.code, 'tenant_mismatch', id)
     assert.equal((await server.call(`GET ${path}?tenant=nobody`, { token })).body.code, 'tenant_mismatch', id)
   }

@@ -47,6 +47,11 @@ const CALLS: readonly [call: string, body: object][] = [
   ['POST /v1/agents', { tenant: 'acme', agent: 'late' }],
   ['PATCH /v1/agents/acme/a1', { tier: 'platinum' }],
   ['POST /v1/agents/acme/a1/reinstate', {}],
+  ['POST /v1/agents/acme/a1/kill', { reason: 'x' }],
+  ['POST /v1/tenants/acme/kill', { reason: 'x' }],
+  ['POST /v1/tenants/acme/reinstate', { reason: 'x' }],
+  ['POST /v1/kill', { key_thumbprint: 'x'.repeat(43), reason: 'x' }],
+  ['POST /v1/instances/some/evict', { reason: 'x' }],
   ['POST /v1/agent/bootstrap', ACME],
   ['POST /v1/agent/auth/revoke', { ...ACME, reason: 'x' }],
 ]
@@ -55,7 +60,9 @@ test('no call with a body is missing here', () => {
   const ofKeys = Object.values<Route>(routes).filter(
     ({ body, auth }) => body !== undefined && auth.kind === 'identity' && auth.accepts.includes('api-key'),
   )
-  const tried = CALLS.map(([call]) => call.replace('acme/a1', '{tenant}/{agent}').replace('/acme', '/{tenant}'))
+  const tried = CALLS.map(([call]) =>
+    call.replace('acme/a1', '{tenant}/{agent}').replace('/acme', '/{tenant}').replace('/some', '/{instance}'),
+  )
   assert.deepEqual(tried.toSorted(), ofKeys.map(({ call }) => call).toSorted())
 })
 
