@@ -261,6 +261,57 @@ test('a quarantined agent gets nothing until it is reinstated, a retired one nev
   assert.equal((await type('agent create acme planner', 1)).code, 'agent_exists')
 })
 
+test('a kill ends everything at once, leaves a receipt that stands alone, and can be taken back', async () => {
+  await type('cert request --tenant globex --agent trader --out trader --key-type P-256')
+  const stop = new AbortController()
+  const seen: { kind: string }[] = []
+  const watching = lanyard(['feed', 'watch', '--deaths', '--json'], {
+    home: folder,
+    stop: stop.signal,
+    onOut: line => {
+      seen.push(JSON.parse(line))
+      if (seen.length === 1) killing = kill()
+      else stop.abort()
+    },
+  })
+  const kill = () => lanyard(line.split(' '), { home: folder, cwd: folder })
+  const line = 'kill globex/trader --reason try --incident try-the-kill --watch --receipt trader.receipt --json'
+  let killing: ReturnType<typeof kill> | undefined
+  assert.equal((await watching).exit, 0)
+  assert.deepEqual(
+    seen.map(({ kind }) => kind),
+    ['snapshot', 'delta'],
+  )
+  const killed = await killing!
+  assert.equal(killed.exit, 0, killed.err)
+  used.add('kill').add('feed watch')
+  const incident = JSON.parse(killed.out.trim().split('\n').at(-1)!)
+  assert.equal(incident.state, 'closed')
+  const [first] = killed.out.split('\n')
+  assert.equal(JSON.parse(first!).incident, 'try-the-kill')
+  const again = await type('kill globex/trader --reason try --incident try-the-kill')
+  assert.deepEqual(again, JSON.parse(first!), 'asked again, nothing is done twice')
+  assert.equal((await type('kill globex/trader --reason other --incident try-the-kill', 1)).code, 'incident_conflict')
+
+  assert.equal((await type('whoami --svid trader', 1)).code, 'agent_quarantined')
+  const verdict = await type(`receipt verify ${folder}/trader.receipt --roots ${up.ready.root_file}`)
+  assert.equal(verdict.receipt.incident, 'try-the-kill')
+  assert.equal((await type('receipt get try-the-kill')).receipt, incident.receipt)
+  assert.deepEqual(await type('incident show try-the-kill'), incident)
+  assert.equal((await type('incident list --tenant globex --state closed')).items.length, 1)
+  assert.equal((await type('incident snapshot try-the-kill')).snapshot.agents[0].agent, 'trader')
+  assert.equal((await type('reinstate globex/trader --reason over')).incarnation, 2)
+  assert.equal((await type('whoami --svid trader', 1)).code, 'certificate_revoked')
+})
+
+test('nobody guards and nobody serves yet; one instance does', async () => {
+  assert.deepEqual((await type('points')).items, [])
+  assert.deepEqual((await type('service list')).items, [])
+  assert.equal((await type('instance list')).items[0].state, 'serving')
+  const stranger = '00000000-0000-4000-8000-000000000000'
+  assert.equal((await type(`instance evict ${stranger} --reason none`, 1)).code, 'not_found')
+})
+
 test('API keys within their scope', async () => {
   const made = await type('apikey create ci --role issuer --tenant acme --agents build-* --expires-in 60 --out ci.key')
   assert.equal(made.key, undefined)
@@ -317,10 +368,10 @@ test('a second authority on the same folder is refused', async () => {
 test('a signal ends it in good order, and another start goes on where it was', async () => {
   const [first, code] = [up.ready, await stop(up)]
   assert.equal(code, 0)
-  // Closed in good order, the store is one file.
+  // Closed in good order, the store is one file, beside it the space that is kept for kills.
   assert.deepEqual(
     readdirSync(data).filter(name => name.startsWith('lanyard.db')),
-    ['lanyard.db'],
+    ['lanyard.db', 'lanyard.db-reserve'],
   )
   assert.equal((await up.out).trim().split('\n').length, 1)
   assert.match(await up.err, /warning: unsealed: /)

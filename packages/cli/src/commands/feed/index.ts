@@ -30,6 +30,7 @@ export const feedWatch = command({
     const verifier = verifierFor(place.ca)
     await follow(api, { stopped, note }, async (token, before) => {
       const line = verifier.verify(token, io.now())
+      if (before !== null && isToldAgain(line, before)) return before
       if (line.deaths.length + line.rebirths.length > 0 || line.kind === 'snapshot' || !deaths) {
         const killed = line.kind === 'delta' && line.deaths.length > 0 ? await names.between(line) : []
         emit({ json: jsonLine(line), text: paint => textLine(line, { before, killed, now: io.now() }, paint) })
@@ -39,6 +40,10 @@ export const feedWatch = command({
     return undefined
   },
 })
+
+/** A line of before, against lost packets. An epoch that falls comes at a later time. */
+const isToldAgain = (line: FeedLine, { feedId, epoch, asOf }: FeedLine): boolean =>
+  line.feedId === feedId && line.epoch <= epoch && line.asOf <= asOf
 
 interface Following extends Pick<Invocation, 'note'> {
   readonly stopped: AbortSignal

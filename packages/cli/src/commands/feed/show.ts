@@ -37,8 +37,11 @@ function whatOf(line: FeedLine, before: FeedLine | null, paint: Paint): string {
   const other = before !== null && before.feedId !== line.feedId ? `${paint.warning('another feed')} ` : ''
   if (line.kind === 'snapshot')
     return `${other}snapshot: ${count(deaths.length, 'death')} ${paint.faint(`feed ${visible(line.feedId)}`)}`
+  // A rebirth comes with the death that it follows, so that who missed that one has both.
+  const reborn = new Set(rebirths.map(({ subject }) => subject))
+  const dead = deaths.filter(({ subject }) => !reborn.has(subject)).length
   const parts = [
-    deaths.length > 0 ? paint.bad(`${deaths.length} dead`) : '',
+    dead > 0 ? paint.bad(`${dead} dead`) : '',
     rebirths.length > 0 ? paint.good(`${rebirths.length} reborn`) : '',
   ].filter(part => part !== '')
   return other + (parts.length === 0 ? paint.faint('-') : parts.join(', '))

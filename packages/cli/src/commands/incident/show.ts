@@ -3,7 +3,7 @@ import type { Outcome } from '../../command.ts'
 import { brief, card, count, table, visible } from '../../layout.ts'
 import type { Paint } from '../../paint.ts'
 import { nameOf } from '../kill/target.ts'
-import type { News } from './watch.ts'
+import { inOrder, type News } from './watch.ts'
 
 type Acknowledgement = Incident['acknowledgements'][number]
 
@@ -22,7 +22,7 @@ export function shownIncident(incident: Incident, now: number): Outcome {
         card(rowsOf(incident, now), paint),
         table(
           ['STEP', 'STATE', 'AFTER', 'BY'],
-          incident.steps.map(one => [one.step, one.state, after(one.at, incident), one.instance]),
+          inOrder(incident.steps).map(one => [one.step, one.state, after(one.at, incident), one.instance]),
           paint,
         ),
         incident.acknowledgements.length === 0
@@ -77,7 +77,7 @@ function rowsOf(incident: IncidentHead & Pick<Incident, 'receipt'>, now: number)
 /** Until when services that have no guard may go on accepting. */
 export function unguarded(until: string | null, now: number): string {
   if (until === null) return 'no certificate was alive'
-  if (ms(until) <= now) return `until ${until}: over`
+  if (ms(until) <= now) return `services without a guard could accept until ${until}: over`
   return `services without a guard may accept until ${until}, for ${brief(ms(until) - now)}`
 }
 

@@ -55,9 +55,16 @@ async function look(api: ApiClient, incident: string, note: (text: string) => vo
 
 function newsOf({ steps, acknowledgements }: Incident): [key: string, news: News][] {
   return [
-    ...steps.filter(({ state }) => state === 'done').map((step): [string, News] => [step.step, { kind: 'step', step }]),
+    ...inOrder(steps)
+      .filter(({ state }) => state === 'done')
+      .map((step): [string, News] => [step.step, { kind: 'step', step }]),
     ...acknowledgements
       .filter(({ outcome }) => outcome !== 'waiting')
       .map((one): [string, News] => [`${one.point} ${one.outcome}`, { kind: 'acknowledgement', acknowledgement: one }]),
   ]
 }
+
+/** As they were done; those that wait come last. */
+export const inOrder = (steps: Incident['steps']): Incident['steps'] => steps.toSorted((a, b) => timeOf(a) - timeOf(b))
+
+const timeOf = ({ at }: Incident['steps'][number]): number => (at === null ? Number.MAX_VALUE : Date.parse(at))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Problem, refuse } from '../../problem.ts'
 import { FakeAuthority } from '../../testing/fake-authority.ts'
-import { lanyard } from '../../testing/fake-io.ts'
+import { lanyard, type World } from '../../testing/fake-io.ts'
 import { send } from './send.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanyard-kill-'))
@@ -28,7 +28,7 @@ const killedAs = ({ body }: { body: unknown }) => ({
 })
 
 /** A command line, words split at blanks; what the authority heard is from the third request on, after the root. */
-async function type(line: string, world: { stdin?: string } = {}) {
+async function type(line: string, world: World = {}) {
   authority.heard.length = 0
   const ran = await lanyard(line.split(' '), { env: authority.env(), cwd: folder, ...world })
   return { ...ran, calls: authority.heard.filter(({ path }) => path !== '/v1/root.pem') }
@@ -173,7 +173,7 @@ test('--watch tells each thing once, ends with the incident, and says by its exi
 
   const silent = point('3', 'silent', { fails_closed_by: '2026-11-21T10:00:09Z' })
   willShow(incident({ ...closed, acknowledgements: [applied('1'), silent, point('4', 'best_effort')] }))
-  const shown = await type('kill acme/invoice --reason r --watch')
+  const shown = await type('kill acme/invoice --reason r --watch', { now: () => Date.parse(AT) })
   assert.equal(shown.exit, 4)
   assert.match(shown.out, /^killed acme\/invoice, incident kill-watched, epoch 7/)
   assert.match(shown.out, /\+34 ms applied spiffe:\S+s1 2 connections cut, last accept -10 ms/)
