@@ -48,6 +48,11 @@ const retention = {
   events_days: count(90, 1, 3650).describe('Days that an event is remembered'),
 }
 
+const feed = {
+  heartbeat_ms: milliseconds(1000).describe('Time between two lines of the feed while nobody dies'),
+  poll_ms: count(200, 20, 10_000).describe('Time between two looks at the database for the feed'),
+}
+
 const log = {
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
@@ -109,6 +114,7 @@ export const ServerConfig = z.strictObject({
     .describe('Keys that agents may have, for new tenants: RSA alone, or P-256, P-384 and Ed25519 too'),
   limits: z.strictObject(limits).prefault({}),
   retention: z.strictObject(retention).prefault({}),
+  feed: z.strictObject(feed).prefault({}),
   log: z.strictObject(log).prefault({}),
 })
 

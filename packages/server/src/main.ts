@@ -5,11 +5,11 @@ import type { Log } from './http/ports.ts'
 import { ensureAdminKey } from './instance/admin-key.ts'
 import { pooledDice } from './instance/dice.ts'
 import { httpParts } from './instance/http-parts.ts'
-import { idleFeed } from './instance/idle-feed.ts'
 import { startJobs } from './instance/jobs.ts'
 import { createLog } from './instance/log.ts'
 import { openAuthorities } from './instance/open-authorities.ts'
 import { type Data, openData } from './instance/open-data.ts'
+import { openFeed } from './instance/open-feed.ts'
 import { openIncidents } from './instance/open-incidents.ts'
 import { fingerprintOf, writeRootFile } from './instance/root-file.ts'
 import { readSetup } from './instance/setup.ts'
@@ -49,7 +49,7 @@ export interface RunningServer {
 /**
  * Starts a server on its data folder, making what a new one needs. It rather refuses than guesses, with the code that
  * says why: `config_invalid`, `permissions_too_wide`, `data_in_use`, `store_newer`, `store_foreign`, `store_damaged`,
- * `passphrase_required`, `passphrase_wrong`, `passphrase_unexpected`, `keys_missing`, `address_in_use`.
+ * `passphrase_required`, `passphrase_wrong`, `passphrase_unexpected`, `keys_missing`, `instance_evicted`, `address_in_use`.
  */
 export async function startServer(config: ServerConfig, io: ServerIo): Promise<RunningServer> {
   const parts = withDefaults(config, io)
@@ -64,14 +64,20 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   const authorities = await openAuthorities(data, setup, parts)
   const rootFile = writeRootFile(config.data, authorities.rootsPem())
   const adminKeyFile = await ensureAdminKey(config.data, data, parts)
-  const feed = idleFeed
+  const { feed, presence } = await openFeed(data, authorities, config, parts)
+  undo.defer(() => feed.stop())
   const incidents = openIncidents(data, authorities, feed, config.retention, parts)
   undo.defer(() => incidents.stop())
-  const http = createHttp({ ...httpParts(config, data, authorities, parts), feed, incidents })
+  const http = createHttp({
+    ...httpParts(config, data, authorities, parts),
+    feed,
+    incidents,
+    evicted: () => presence.evicted,
+  })
   authorities.onServerTls(tls => http.setTls(tls))
   undo.defer(() => http.close(config.limits.shutdown_ms))
   const { port } = await http.listen(config.listen.host, config.listen.port)
-  const stopJobs = startJobs({ ...parts, data, authorities, incidents, retention: config.retention })
+  const stopJobs = startJobs({ ...parts, data, authorities, incidents, presence, retention: config.retention })
   undo.defer(stopJobs)
   const warnings = warningsOf({
     protection: data.keys.protection,

@@ -1,6 +1,7 @@
 import { routes } from '@lanyard/api'
-import { concernOf } from '@lanyard/authority'
+import { concernOf, identityOf } from '@lanyard/authority'
 import { createHandlers } from '../handlers/index.ts'
+import { AgentSessions } from './agent-sessions.ts'
 import { createAuthenticate } from './authenticate/index.ts'
 import { Deadlines } from './deadlines.ts'
 import { Listener } from './listener.ts'
@@ -12,7 +13,8 @@ import { RateLimit } from './rate-limit.ts'
 export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): HttpServer {
   const { limits, log, clock } = parts
   const deadlines = new Deadlines(limits.body_timeout_ms, () => performance.now())
-  const ready = () => !listener.closing && (parts.ready?.() ?? true)
+  const sessions = new AgentSessions(parts.feed)
+  const ready = () => !listener.closing && (parts.ready?.() ?? true) && !parts.evicted?.()
   const mount = new Mount({
     routes,
     handlers: createHandlers(parts, ready),
@@ -27,7 +29,11 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       const agent = id === 'issueCert' ? concernOf(error) : undefined
       if (agent) await parts.issuing.refused(error, { agent, source, correlation })
     },
-    prove: (connection, owner) => listener.prove(connection, owner),
+    prove(connection, caller) {
+      listener.prove(connection, caller.tenant ?? identityOf(caller))
+      if (caller.kind === 'agent-certificate') sessions.begin(connection, caller)
+    },
+    evicted: () => parts.evicted?.() ?? false,
     keep: (response, connection) => listener.keep(response, connection),
     ...(inspect === undefined ? {} : { inspect }),
   })

@@ -9,7 +9,7 @@ import {
   type Routes,
   type Streaming,
 } from '@lanyard/api'
-import { type Caller, identityOf, requirePermission } from '@lanyard/authority'
+import { type Caller, requirePermission } from '@lanyard/authority'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -45,8 +45,10 @@ export interface MountParts {
     error: unknown,
     request: { readonly id: RouteId; readonly source: string; readonly correlation: string },
   ) => Promise<void>
-  /** The connection has carried a good credential, of this tenant or of a caller of all tenants. */
-  readonly prove: (connection: Connection, owner: string) => void
+  /** The connection has carried a good credential. */
+  readonly prove: (connection: Connection, caller: Caller) => void
+  /** Whether this instance was put out of service. */
+  readonly evicted: () => boolean
   /** Takes the limits of time away from a reply that has no end. */
   readonly keep: StreamsParts['keep']
   /** Holds replies against their declaration: for tests. */
@@ -154,6 +156,7 @@ export class Mount {
   async #admit({ id, route, headers }: Call, connection: Connection, requestId: string): Promise<Caller | null> {
     const { auth, limit } = route
     if (auth.kind === 'public') return null
+    if (this.#parts.evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
     const caller = await this.#authenticated(headers, connection, id, requestId)
     if (limit.per === 'identity') this.#parts.rateLimit.spend(caller)
     if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
@@ -165,7 +168,7 @@ export class Mount {
     try {
       const caller = await this.#parts.authenticate(headers, connection, id)
       connection.failures = 0
-      this.#parts.prove(connection, caller.tenant ?? identityOf(caller))
+      this.#parts.prove(connection, caller)
       return caller
     } catch (error) {
       connection.failures++

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { test } from 'node:test'
 import type { Sink } from '@lanyard/api'
+import { Deaths } from '@lanyard/protocol'
+import { nodeCrypto } from '@lanyard/protocol/node'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
 import { connectRaw } from '../testing/raw.ts'
 import type { HttpLimits } from './ports.ts'
@@ -16,7 +18,10 @@ class Readers {
   readonly feed = {
     feedId: 'test',
     tell() {},
+    glance: () => Promise.resolve(),
+    deaths: new Deaths(nodeCrypto),
     onEpoch() {},
+    onDeaths() {},
     follow: async () => (sink: Sink) => {
       this.sinks.push(sink)
       this.#wake()

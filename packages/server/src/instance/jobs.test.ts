@@ -13,8 +13,9 @@ async function begin(world: World, prune: () => Promise<never>) {
   const authorities = await world.open()
   const { retention } = serverConfig()
   const incidents = { turn: async () => {} }
+  const presence = { tell: async () => {} }
   const data = { ...world.data, prune }
-  const stop = startJobs({ data, authorities, incidents, retention, clock: world.clock, timers, log })
+  const stop = startJobs({ data, authorities, incidents, presence, retention, clock: world.clock, timers, log })
   return { timers, failed, stop, authorities }
 }
 

@@ -21,6 +21,7 @@ export interface JobParts {
   readonly data: OpenStore
   readonly authorities: Authorities
   readonly incidents: { turn(): Promise<void> }
+  readonly presence: { tell(): Promise<void> }
   readonly retention: ServerConfig['retention']
   readonly clock: Clock
   readonly timers: Timers
@@ -36,7 +37,7 @@ export function startJobs(parts: JobParts): () => Promise<void> {
   }
 }
 
-function jobsOf({ data, authorities, incidents, retention, clock }: JobParts): readonly Job[] {
+function jobsOf({ data, authorities, incidents, presence, retention, clock }: JobParts): readonly Job[] {
   const keep = { certificatesMs: retention.certificates_hours * HOUR, eventsMs: retention.events_days * 24 * HOUR }
   return [
     { name: 'rotation of authorities', everyMs: MINUTE, run: () => authorities.rotate() },
@@ -45,6 +46,7 @@ function jobsOf({ data, authorities, incidents, retention, clock }: JobParts): r
       everyMs: MINUTE,
       run: () => signEventHeads(data, authorities.eventsSigner(), clock.now()),
     },
+    { name: 'sign of life', everyMs: 5 * SECOND, run: () => presence.tell() },
     { name: 'the work that kills left', everyMs: SECOND, run: () => incidents.turn() },
     { name: 'removal of old rows', everyMs: MINUTE, run: () => data.prune(clock.now(), keep) },
   ]

@@ -10,9 +10,11 @@ import {
   exclusiveAll,
   newApiKey,
 } from '@lanyard/authority'
-import { buildCsr, Deaths, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
+import { buildCsr, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
+import { inProcessBus } from '../bus/in-process.ts'
 import { serverConfig } from '../config.ts'
+import { RunningFeed } from '../feed/feed.ts'
 import { createHttp } from '../http/create-http.ts'
 import type { Feed, HttpLimits, HttpParts, HttpServer } from '../http/ports.ts'
 import type { IncidentRunner } from '../incidents/runner.ts'
@@ -47,6 +49,7 @@ export interface HttpHarness {
   readonly port: number
   readonly http: HttpServer
   readonly pipeline: Pipeline
+  readonly feed: RunningFeed
   readonly incidents: IncidentRunner
   readonly clock: HandClock
   readonly rootPem: string
@@ -76,8 +79,9 @@ export async function openHttp(
   const pipeline = await openPipeline(clock)
   const misfits: string[] = []
   const logged: string[] = []
-  const incidents = incidentsOf(pipeline, misfits)
-  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), incidents }
+  const feed = await feedOf(pipeline, misfits)
+  const incidents = incidentsOf(pipeline, feed, misfits)
+  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), feed, incidents }
   const http = createHttp(settings.parts?.(parts) ?? parts, (id, route, outcome) => {
     const misfit = misfitOf(id, route, outcome)
     if (misfit !== null) misfits.push(misfit)
@@ -88,6 +92,7 @@ export async function openHttp(
     port,
     http,
     pipeline,
+    feed,
     incidents,
     clock,
     rootPem,
@@ -100,13 +105,18 @@ export async function openHttp(
     async close() {
       await http.close(100)
       await incidents.stop()
+      await feed.stop()
       await pipeline.close()
       if (misfits.length > 0) throw new Error(`not as declared: ${[...new Set(misfits)].join('; ')}`)
     },
   }
 }
 
-function partsOf(pipeline: Pipeline, limits: Partial<HttpLimits>, logged: string[]): Omit<HttpParts, 'incidents'> {
+function partsOf(
+  pipeline: Pipeline,
+  limits: Partial<HttpLimits>,
+  logged: string[],
+): Omit<HttpParts, 'feed' | 'incidents'> {
   const { authorities } = pipeline
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   return {
@@ -117,27 +127,30 @@ function partsOf(pipeline: Pipeline, limits: Partial<HttpLimits>, logged: string
     maxLineageSec: 30 * 86_400,
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: { ...serverConfig({}).limits, ...limits },
-    feed: noFeed,
     tls: authorities.serverTls(),
     log: { debug() {}, info: log, warn: log, error: log },
   }
 }
 
-function incidentsOf(pipeline: Pipeline, misfits: string[]): IncidentRunner {
+function incidentsOf(pipeline: Pipeline, feed: Feed, misfits: string[]): IncidentRunner {
   const error = (fields: object, message: string) => void misfits.push(`${message} ${inspect(fields)}`)
   const log = { debug() {}, info() {}, warn() {}, error }
-  return openIncidents(pipeline, pipeline.authorities, noFeed, { events_days: 90 }, { clock: pipeline.clock, log })
+  return openIncidents(pipeline, pipeline.authorities, feed, { events_days: 90 }, { clock: pipeline.clock, log })
 }
 
-/** For tests that have nothing to do with it. */
-const noFeed: Feed = {
-  feedId: 'none',
-  follow: () => Promise.reject(new LanyardError('not_ready', 'this harness has no feed')),
-  tell() {},
-  glance: () => Promise.resolve(),
-  deaths: new Deaths(nodeCrypto),
-  onEpoch() {},
-  onDeaths() {},
+/** The feed of the harness looks at the database when it is told to, and not by itself. */
+function feedOf({ store, rows, authorities, instance, clock }: Pipeline, misfits: string[]): Promise<RunningFeed> {
+  const note = (fields: object, message: string) => void misfits.push(`${message} ${inspect(fields)}`)
+  return RunningFeed.start({
+    ...{ store, rows, instance, clock, crypto: nodeCrypto },
+    bus: inProcessBus(),
+    timers: { every: () => () => {} },
+    log: { debug() {}, info() {}, warn: note, error: note },
+    template: '/tenant/{tenant}/agent/{agent}',
+    signer: () => authorities.feedSigner(),
+    heartbeatMs: 1000,
+    pollMs: 200,
+  })
 }
 
 interface KeyScope {

@@ -12,7 +12,6 @@ import {
   freshLineage,
   Issuing,
   openLineage,
-  type Rows,
   type SpiffeIdOf,
   type Store,
   shared,
@@ -23,11 +22,12 @@ import { nodeCrypto } from '@lanyard/protocol/node'
 import { Authorities } from '../instance/authorities.ts'
 import { MemoryKeys } from '../keys/memory.ts'
 import { openSqliteStore } from '../store/index.ts'
+import type { StoreRows } from '../store/ports.ts'
 
 /** The issuing pipeline on a real store and real authorities, without HTTP. */
 export interface Pipeline {
   readonly store: Store
-  readonly rows: Rows
+  readonly rows: StoreRows
   readonly issuing: Issuing
   readonly authorities: Authorities
   readonly clock: Clock

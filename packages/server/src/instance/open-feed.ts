@@ -1,0 +1,40 @@
+import type { Clock } from '@lanyard/authority'
+import { nodeCrypto } from '@lanyard/protocol/node'
+import { openBus } from '../bus/index.ts'
+import type { ServerConfig } from '../config.ts'
+import { RunningFeed } from '../feed/feed.ts'
+import type { Log } from '../http/ports.ts'
+import type { Authorities } from './authorities.ts'
+import type { Data } from './open-data.ts'
+import { Presence } from './presence.ts'
+import type { Timers } from './timers.ts'
+
+export interface OpenFeed {
+  readonly feed: RunningFeed
+  readonly presence: Presence
+}
+
+/** The feed of this instance, which ends when the instance is put out of service. Throws `instance_evicted`. */
+export async function openFeed(
+  data: Data,
+  authorities: Authorities,
+  config: ServerConfig,
+  { clock, timers, log }: { readonly clock: Clock; readonly timers: Timers; readonly log: Log },
+): Promise<OpenFeed> {
+  const { store, rows, instance, idTemplate } = data
+  const presence = new Presence({ store, rows, instance, clock, log })
+  await presence.begin()
+  const feed = await RunningFeed.start({
+    ...{ store, rows, instance, clock, timers, log },
+    bus: await openBus(config, log),
+    crypto: nodeCrypto,
+    template: `${idTemplate}`,
+    signer: () => authorities.feedSigner(),
+    heartbeatMs: config.feed.heartbeat_ms,
+    pollMs: config.feed.poll_ms,
+  })
+  const lookAgain = () => presence.look().catch(error => log.warn({ err: error }, 'the own standing cannot be read'))
+  feed.onDeaths(() => void lookAgain())
+  presence.onEvicted(() => void feed.stop())
+  return { feed, presence }
+}
