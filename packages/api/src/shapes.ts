@@ -23,14 +23,21 @@ export const Name = z.string().max(256).meta({ pattern: NAME_PATTERN.source })
 export const Time = z.string().meta({ format: 'date-time' })
 /** Thirty-two lower-case hex digits. */
 export const Serial = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
-export const Reason = z.string().min(1).max(500)
+/** Text that every database keeps as it came: PostgreSQL takes no U+0000, and none takes half a character. */
+export const Text = z
+  .string()
+  .refine(
+    text => !text.includes('\0') && text.isWellFormed(),
+    'expected text without U+0000 and without half characters',
+  )
+export const Reason = Text.min(1).max(500)
 export const Labels = z
   .record(z.string().min(1).max(63), z.string().max(255))
   .refine(labels => Object.keys(labels).length <= 32, 'expected at most 32 labels')
   // They stand in every list of agents, and twice in the event of each change.
   .refine(labels => JSON.stringify(labels).length <= 4096, 'expected labels of at most 4096 characters, as JSON')
-export const Owner = z.string().max(255)
-export const Description = z.string().max(1000)
+export const Owner = Text.max(255)
+export const Description = Text.max(1000)
 /** The longest grace that a tenant can have: whoever must remember ended certificates, or prove them, counts on it. */
 export const MAX_GRACE_SEC = 86_400
 /** Seconds a certificate may be expired and still renew. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
-import { Description, Labels, Lifecycle, listOf, Name, Owner, page, Reason, Tier, Time } from '../shapes.ts'
+import { Description, Labels, Lifecycle, listOf, Name, Owner, page, Reason, Text, Tier, Time } from '../shapes.ts'
 
 export const Agent = z.strictObject({
   tenant: z.string(),
@@ -42,7 +42,7 @@ export const listAgents = route({
     tenant: Name.optional(),
     lifecycle: Lifecycle.optional(),
     tier: Tier.optional(),
-    provenance: z.string().max(2048).optional(),
+    provenance: Text.max(2048).optional(),
     ...page,
   }),
   status: 200,

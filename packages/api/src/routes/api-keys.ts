@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
-import { AgentPattern, KeyRole, listOf, Name, page, RateLimit, Time } from '../shapes.ts'
+import { AgentPattern, KeyRole, listOf, Name, page, RateLimit, Text, Time } from '../shapes.ts'
 
 const fields = {
   id: z.string(),
@@ -24,7 +24,7 @@ export const createApiKey = route({
   limit: { per: 'identity' },
   audit: ['apikey.created'],
   body: z.strictObject({
-    name: z.string().min(1).max(100),
+    name: Text.min(1).max(100),
     role: KeyRole,
     tenant: Name.optional(),
     agents: AgentPattern.optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
-import { listOf, page, Time } from '../shapes.ts'
+import { listOf, page, Text, Time } from '../shapes.ts'
 
 /** UUID that an enforcement point gives itself at its start. */
 export const PointId = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'expected a lower-case UUID')
@@ -37,7 +37,7 @@ export const enrolPoint = route({
   audit: ['point.enrolled'],
   body: z.strictObject({
     point: PointId,
-    name: z.string().max(128).default(''),
+    name: Text.max(128).default(''),
     mode: z.enum(POINT_MODES),
     /** Milliseconds without news after which it refuses guarded calls, and further ones that open streams may go on. */
     budget_ms: z.int().min(100).max(3_600_000),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
-import { listOf, Name, page, Time } from '../shapes.ts'
+import { listOf, Name, page, Text, Time } from '../shapes.ts'
 
 const Service = z.strictObject({
   spiffe_id: z.string(),
@@ -12,13 +12,10 @@ const Service = z.strictObject({
 })
 export type Service = z.output<typeof Service>
 
-const Url = z
-  .string()
-  .max(512)
-  .regex(
-    /^(https|wss|grpcs):\/\/[^\s@/?#]+(\/[^\s?#]*)?$/,
-    'expected an https, wss or grpcs URL without user, query and fragment',
-  )
+const Url = Text.max(512).regex(
+  /^(https|wss|grpcs):\/\/[^\s@/?#]+(\/[^\s?#]*)?$/,
+  'expected an https, wss or grpcs URL without user, query and fragment',
+)
 
 export const announceService = route({
   call: 'POST /v1/services',
@@ -49,7 +46,7 @@ export const listServices = route({
   auth: { kind: 'identity', accepts: ['api-key', 'agent-certificate'], permission: 'service.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
-  query: z.strictObject({ spiffe_id: z.string().max(2048).optional(), tenant: Name.optional(), ...page }),
+  query: z.strictObject({ spiffe_id: Text.max(2048).optional(), tenant: Name.optional(), ...page }),
   status: 200,
   reply: listOf(Service),
   errors: ['name_invalid', 'cursor_invalid'],
