@@ -301,7 +301,7 @@ test('a kill ends everything at once, leaves a receipt that stands alone, and ca
   assert.equal((await type('incident list --tenant globex --state closed')).items.length, 1)
   assert.equal((await type('incident snapshot try-the-kill')).snapshot.agents[0].agent, 'trader')
   assert.equal((await type('reinstate globex/trader --reason over')).incarnation, 2)
-  assert.equal((await type('whoami --svid trader', 1)).code, 'certificate_revoked')
+  assert.equal((await type('whoami --svid trader', 1)).code, 'incarnation_dead')
 })
 
 test('nobody guards and nobody serves yet; one instance does', async () => {

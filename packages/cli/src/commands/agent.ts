@@ -176,7 +176,8 @@ const set = command({
 const quarantine = command({
   name: 'agent quarantine',
   summary: 'Take the identity of an agent away until it is reinstated.',
-  about: 'Its certificates are revoked, and it gets no new ones by any way.',
+  about:
+    'Its certificates are revoked, it gets no new ones by any way, and enforcement points are told. `lanyard kill` does the\nsame with an incident, a snapshot and a receipt.',
   operands: WHO,
   options: CONNECTION,
   examples: [{ line: 'lanyard agent quarantine acme planner', does: 'It renews nothing from now on.' }],
