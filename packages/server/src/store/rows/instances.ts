@@ -38,13 +38,13 @@ export function instanceRows({ statements }: RowContext): InstanceRows {
       .set(eb => ({ evicted_at: eb.fn.coalesce('evicted_at', eb.val(a.at)) }))
       .where('uuid', '=', a.uuid),
   )
-  const issuers = statements.prepareRows((a: { uuid: string; now: number }) =>
+  const issuers = statements.prepareRows((a: { uuid: string; since: number }) =>
     db
       .selectFrom('authorities')
       .select('key_id')
       .where('instance', '=', a.uuid)
       .where('purpose', 'in', ISSUING)
-      .where('not_after', '>=', a.now)
+      .where('not_after', '>', a.since)
       .orderBy('created_at')
       .orderBy('key_id'),
   )
@@ -64,7 +64,8 @@ export function instanceRows({ statements }: RowContext): InstanceRows {
       requireOne(yield* evict({ uuid: instance, at }), 'instance')
     },
     *issuers(instance, now) {
-      return (yield* issuers({ uuid: instance, now })).map(row => hexOf(row.key_id))
+      // The second in which a certificate ends still counts.
+      return (yield* issuers({ uuid: instance, since: now - 1000 })).map(row => hexOf(row.key_id))
     },
   }
 }

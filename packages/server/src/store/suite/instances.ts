@@ -49,8 +49,9 @@ export function instancesSuite(place: () => Place): void {
       const issuers = async (now: number) =>
         (await store.read(() => rows.instances.issuers(instance, now))).map(keyId => keyId.slice(0, 2))
       assert.deepEqual(await issuers(NOW), ['01', '02', '03', '04'])
-      assert.deepEqual(await issuers(NOW + 1), ['02', '03', '04'])
-      assert.deepEqual(await issuers(NOW + 101), [])
+      assert.deepEqual(await issuers(NOW + 999), ['01', '02', '03', '04'], 'the second in which it ends still counts')
+      assert.deepEqual(await issuers(NOW + 1000), ['02', '03', '04'])
+      assert.deepEqual(await issuers(NOW + 1100), [])
     })
   })
 }
