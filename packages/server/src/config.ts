@@ -101,6 +101,11 @@ export const ServerConfig = z.strictObject({
     .enum(['store', 'memory'])
     .default('store')
     .describe('Where private keys lie: wrapped in the store, or nowhere once the process ends'),
+  redis: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('redis://HOST:PORT of a Redis that tells instances of each other; none: the database alone does'),
   ca: z.strictObject(ca).prefault({}),
   max_lineage_sec: count(30 * DAY, 10 * MINUTE, 3650 * DAY).describe(
     'Seconds that renewals may go on before an agent must bootstrap again',

@@ -1,0 +1,28 @@
+import type { Log } from '../http/ports.ts'
+
+/** Whether a bus can be reached, told in the log when it changes. Never with an address: it may hold a password. */
+export class Reachability {
+  readonly #name: string
+  readonly #log: Log
+  #there: boolean | null = null
+
+  constructor(name: string, log: Log) {
+    this.#name = name
+    this.#log = log
+  }
+
+  found(): void {
+    if (this.#there === false) this.#log.info({}, `${this.#name} tells of new epochs again`)
+    this.#there = true
+  }
+
+  lost(error: unknown): void {
+    const { code, name } = error as { readonly code?: unknown; readonly name?: unknown }
+    if (this.#there !== false)
+      this.#log.warn(
+        { reason: String(code ?? name) },
+        `${this.#name} tells of no new epochs; they are looked for instead`,
+      )
+    this.#there = false
+  }
+}
