@@ -18,7 +18,7 @@ const instanceOf = (row: InstanceRow): InstanceState => ({
 })
 
 /** Purposes of keys that sign certificates of others. */
-const ISSUING = ['agents', 'service']
+const ISSUING = ['x509-agents', 'x509-service']
 
 export function instanceRows({ statements }: RowContext): InstanceRows {
   const db = statements.kysely

@@ -7,7 +7,7 @@ import { NOW } from './samples.ts'
 
 const authority = (number: number, changes: Partial<AuthorityState>): AuthorityState => ({
   keyId: `0${number}`.repeat(20),
-  purpose: 'agents',
+  purpose: 'x509-agents',
   instance: null,
   algorithm: 'p256',
   certificate: new Uint8Array([48, 0]),
@@ -42,7 +42,7 @@ export function instancesSuite(place: () => Place): void {
         yield* rows.authorities.insert(authority(1, { instance, state: 'retired', notAfter: NOW }))
         yield* rows.authorities.insert(authority(2, { instance, state: 'retired' }))
         yield* rows.authorities.insert(authority(3, { instance }))
-        yield* rows.authorities.insert(authority(4, { instance, purpose: 'service' }))
+        yield* rows.authorities.insert(authority(4, { instance, purpose: 'x509-service' }))
         yield* rows.authorities.insert(authority(5, { instance, purpose: 'events' }))
         yield* rows.authorities.insert(authority(6, { purpose: 'root' }))
       }, shared())
