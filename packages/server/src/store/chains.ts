@@ -23,11 +23,17 @@ export function linkHash(head: ChainHead, seq: number, fields: Fields): Buffer {
 /** Where the chains of one writer stand, by their newest rows. */
 export type Standing = Readonly<Record<ChainName, { readonly seq: number; readonly hash: string }>>
 
+/** Where rows that belong to a chain get their place. */
+export interface Places {
+  /** Links one row to the end of a chain. */
+  next(chain: ChainName, fields: Fields): { place: number; hash: Uint8Array }
+}
+
 /**
  * The heads of the chains that one writer appends to, in memory: no statement is needed to find where a row goes. Whoever
  * runs steps puts them back when a step or a transaction came to nothing, else the next row would follow one that is not there.
  */
-export class ChainHeads {
+export class ChainHeads implements Places {
   readonly instance: string
   /** The short number of the instance. */
   readonly number: number
@@ -47,12 +53,35 @@ export class ChainHeads {
     this.#standing = standing
   }
 
-  /** Links one row to the end of a chain. */
   next(chain: ChainName, fields: Fields): { place: number; hash: Uint8Array } {
     const head = this.#standing[chain]
     const seq = head.seq + 1
     const link = linkHash({ instance: this.instance, chain, ...head }, seq, fields)
     this.#standing = { ...this.#standing, [chain]: { seq, hash: link.toString('hex') } }
     return { place: placeOf(this.number, seq), hash: link }
+  }
+}
+
+/**
+ * The heads of whichever writer's turn it is. Two writers of one process run steps of the same tables at the same time,
+ * but between two statements a step runs in one go.
+ */
+export class HeadsInTurn implements Places {
+  #heads: Places | null = null
+
+  /** Runs what adds to the chains of this writer. */
+  during<T>(heads: Places, body: () => T): T {
+    const before = this.#heads
+    this.#heads = heads
+    try {
+      return body()
+    } finally {
+      this.#heads = before
+    }
+  }
+
+  next(chain: ChainName, fields: Fields): { place: number; hash: Uint8Array } {
+    if (this.#heads === null) throw new TypeError('a step that only reads must not write')
+    return this.#heads.next(chain, fields)
   }
 }

@@ -46,3 +46,41 @@ export function runStep<T>(step: () => Step<T>, answer: (statement: Runnable) =>
     throw error
   }
 }
+
+/** What a step gave, or refused. */
+export type Outcome = { readonly value: unknown } | { readonly error: unknown }
+
+/** A step that waits for its turn. */
+export interface Job {
+  readonly step: () => Step<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function settle(job: Job, outcome: Outcome): void {
+  if ('error' in outcome) job.reject(outcome.error)
+  else job.resolve(outcome.value)
+}
+
+/** The same where answers take time; `turn` runs what lies between two of them. */
+export async function runStepSlowly<T>(
+  step: () => Step<T>,
+  answer: (statement: Runnable) => Promise<unknown>,
+  turn: <R>(body: () => R) => R,
+): Promise<T> {
+  let wrote = false
+  try {
+    const running = turn(step)
+    let result = turn(() => running.next())
+    while (!result.done) {
+      const statement = result.value as Runnable
+      wrote ||= statement.writes
+      const answered = await answer(statement)
+      result = turn(() => running.next(answered))
+    }
+    return result.value
+  } catch (error) {
+    if (wrote && !(error instanceof StatementFailed)) throw new TornStep(error)
+    throw error
+  }
+}

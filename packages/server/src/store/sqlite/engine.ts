@@ -2,18 +2,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LanyardError } from '@lanyard/api'
 import type { Locks, Step } from '@lanyard/authority'
 import type { ChainHeads } from '../chains.ts'
-import { type Engine, runStep, StatementFailed, TornStep } from '../engine.ts'
+import { type Engine, type Job, type Outcome, runStep, StatementFailed, settle, TornStep } from '../engine.ts'
 import type { Runnable } from '../statement.ts'
 import { failureOf, isFull } from './failure.ts'
 import type { Reserve } from './reserve.ts'
-
-interface Job {
-  readonly step: () => Step<unknown>
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
-}
-
-type Outcome = { readonly value: unknown } | { readonly error: unknown }
 
 /** Steps in one transaction at most, so that one commit never holds the process for long. */
 const GROUP_MAX = 256
@@ -210,11 +202,6 @@ export class SqliteEngine implements Engine {
     this.#statements.set(sql, prepared)
     return prepared
   }
-}
-
-function settle(job: Job, outcome: Outcome): void {
-  if ('error' in outcome) job.reject(outcome.error)
-  else job.resolve(outcome.value)
 }
 
 function reasonOf(error: unknown): unknown {

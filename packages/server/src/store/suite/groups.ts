@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { LanyardError } from '@lanyard/api'
-import { type Step, shared } from '@lanyard/authority'
+import { shared } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
 import { certificate, event, populate, tenant } from './samples.ts'
@@ -11,12 +11,18 @@ const refusal = () => new LanyardError('agent_quarantined', 'refused by a test')
 export function groupsSuite(place: () => Place): void {
   describe('groups', () => {
     test('show nothing before the commit, and one step what the step before it wrote', async t => {
-      const { store, rows } = await opened(t, place)
-      const first = store.write(() => rows.tenants.insert(tenant()), shared())
-      const second = store.write(() => rows.tenants.find('acme'), shared())
-      assert.equal(await store.read(() => rows.tenants.find('acme')), undefined)
+      const open = await opened(t, place)
+      const { store, rows } = open
+      const first = store.write(function* () {
+        yield* rows.tenants.insert(tenant())
+        yield* rows.tenants.insert(tenant({ tenant: 'globex' }))
+      }, shared())
+      const second = store.write(() => rows.tenants.find('globex'), shared())
+      const seen = await Promise.all(Array.from({ length: 10 }, () => tenants(open)))
+      for (const names of seen) assert.ok([0, 2].includes(names.length), `${names}`)
       await first
-      assert.deepEqual(await second, tenant())
+      assert.equal((await second)?.tenant, 'globex')
+      assert.deepEqual(await tenants(open), ['acme', 'globex'])
     })
 
     test('refuse one step and keep the others', async t => {
@@ -123,46 +129,11 @@ export function groupsSuite(place: () => Place): void {
       assert.deepEqual(await tenants(again), ['acme'])
       await again.close()
     })
-
-    test('say store_unavailable when the disk is full, lose nothing, and go on when there is room', async t => {
-      const open = await opened(t, place, { maxBytes: 600_000 })
-      await populate(open)
-      const written = await fill(open)
-      assert.ok(written > 100, `${written} events fitted`)
-      assert.equal((await open.verifyChain(open.instance, 'audit')).to, written)
-      await assert.rejects(insertBig(open), { code: 'store_unavailable' })
-      const refusing = open.store.write(function* (): Step<void> {
-        yield* open.rows.tenants.find('acme')
-        throw refusal()
-      }, shared())
-      await assert.rejects(refusing, { code: 'agent_quarantined' })
-      const pruned = await open.prune(event().at + 1000, { certificatesMs: 0, eventsMs: 0 })
-      assert.equal(pruned.events, written)
-      await insertBig(open)
-      assert.equal((await open.verifyChain(open.instance, 'audit')).to, written + 1)
-    })
   })
 }
 
 const insertTenant = ({ store, rows }: OpenStore, name: string) =>
   store.write(() => rows.tenants.insert(tenant({ tenant: name })), shared())
-
-const insertBig = ({ store, rows }: OpenStore) =>
-  store.write(() => rows.events.append(event({ detail: { text: 'x'.repeat(1000) } })), shared())
-
-/** Appends in groups until the store refuses; gives how many it took. */
-async function fill(open: OpenStore): Promise<number> {
-  let written = 0
-  for (;;) {
-    const group = await Promise.allSettled(Array.from({ length: 32 }, () => insertBig(open)))
-    const codes = new Set(statuses(group))
-    written += group.filter(({ status }) => status === 'fulfilled').length
-    codes.delete('fulfilled')
-    if (codes.size === 0) continue
-    assert.deepEqual([...codes], ['store_unavailable'])
-    return written
-  }
-}
 
 async function tenants({ store, rows }: OpenStore): Promise<string[]> {
   const { items } = await store.read(() => rows.tenants.list({}, { limit: 10, after: null }))

@@ -79,25 +79,6 @@ export function retentionSuite(place: () => Place): void {
       assert.deepEqual([from, to], [3, 3])
       await again.close()
     })
-
-    test('keeps the place from growing at a steady rate', async t => {
-      // At most two rounds fit; six rounds pass through it.
-      const open = await opened(t, place, { maxBytes: 700_000 })
-      await populate(open)
-      for (const round of [1, 2, 3, 4, 5, 6]) {
-        const at = NOW + round * DAY
-        await Promise.all(
-          Array.from({ length: 900 }, (_, index) =>
-            open.store.write(
-              () => open.rows.certificates.insert(certificate(round * 1000 + index, { issuedAt: at })),
-              shared(),
-            ),
-          ),
-        )
-        await open.prune(at + 301_000, { ...RETENTION, certificatesMs: 0 })
-      }
-      assert.equal((await open.verifyChain(open.instance, 'issuance')).to, 5400)
-    })
   })
 }
 

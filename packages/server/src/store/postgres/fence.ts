@@ -1,0 +1,33 @@
+import { LanyardError } from '@lanyard/api'
+import { lockKey } from './locks.ts'
+import type { Session } from './session.ts'
+
+/** How long the session of a process that has just ended may take to end too, in milliseconds. */
+const PATIENCE_MS = 2000
+
+/**
+ * Makes a session the only one that writes for this writer, until it ends. Its predecessor, if it still lives on a broken
+ * connection, is ended, so that nothing of it can be committed from here on. Throws `data_in_use` for the session of
+ * another process.
+ */
+export async function fence(session: Session, writer: string, predecessor: number | null): Promise<void> {
+  const key = lockKey('writer', writer)
+  const until = performance.now() + PATIENCE_MS
+  for (;;) {
+    const [row] = await session.run(`select pg_try_advisory_lock(${key}) as had`)
+    if (row!.had === true) return
+    if (predecessor !== null) await session.run(endHolder(key, predecessor))
+    if (performance.now() > until)
+      throw new LanyardError('data_in_use', `another process writes to this database as ${writer}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+// Numbers of processes come again: only who holds the lock is ended. The key stands in two halves there.
+const endHolder = (key: bigint, pid: number): string => {
+  const bits = BigInt.asUintN(64, key)
+  return `select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and granted and pid = ${pid} and objsubid = 1
+    and database = (select oid from pg_database where datname = current_database())
+    and classid = ${bits >> 32n} and objid = ${bits & 0xffffffffn}`
+}
