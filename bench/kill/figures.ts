@@ -5,6 +5,7 @@ import type { Outcome } from './measure.ts'
 export function rowOf({ case: { letter, title }, records, lost, flood, idleOpen }: Outcome): Row {
   const accepts = records.map(({ lastAcceptMs }) => lastAcceptMs)
   const closed = records.map(({ closedMs }) => closedMs)
+  const applied = records.flatMap(({ appliedMs }) => (appliedMs === null ? [] : [appliedMs]))
   const of = (pick: (record: (typeof records)[number]) => number) => records.map(pick)
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
   return {
@@ -26,10 +27,7 @@ export function rowOf({ case: { letter, title }, records, lost, flood, idleOpen 
       of(({ toldMs }) => toldMs),
       0.5,
     ),
-    all_applied_p99_ms: percentile(
-      of(({ appliedMs }) => appliedMs ?? Number.POSITIVE_INFINITY),
-      0.99,
-    ),
+    all_applied_p99_ms: applied.length === 0 ? null : percentile(applied, 0.99),
     all_acknowledged_p50_ms: percentile(closed, 0.5),
     all_acknowledged_p99_ms: percentile(closed, 0.99),
     all_acknowledged_max_ms: Math.max(...closed),

@@ -17,7 +17,8 @@ export interface Ready {
   readonly trust_domain: string
   readonly root_sha256: string
   readonly root_file: string
-  readonly admin_key_file: string
+  /** Null where another instance has told it already. */
+  readonly admin_key_file: string | null
 }
 
 /** A real authority in a process of its own. */
@@ -47,17 +48,20 @@ export interface UpOptions {
   readonly flags?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly prefix?: readonly string[]
+  /** The key to call with, where this instance makes none. */
+  readonly adminKey?: string
 }
 
 /** Starts `lanyard up --json` on any free port and waits until it is ready. */
-export async function lanyardUp({ data, flags = [], env = {}, prefix = [] }: UpOptions = {}): Promise<LanyardUp> {
+export async function lanyardUp(options: UpOptions = {}): Promise<LanyardUp> {
+  const { data, flags = [], env = {}, prefix = [] } = options
   const folder = data ?? join(mkdtempSync(join(tmpdir(), 'lanyard-up-')), 'data')
   const up = ['up', '--json', '--data', folder, '--listen', '127.0.0.1:0', '--log-level', 'warn', ...flags]
   const [command, ...args] = [...prefix, process.execPath, ...LANYARD_FLAGS, MAIN, ...up]
   const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const ready = await readyLine(child)
   const rootPem = readFileSync(ready.root_file, 'utf8')
-  const adminKey = readFileSync(ready.admin_key_file, 'utf8').trim()
+  const adminKey = options.adminKey ?? readFileSync(ready.admin_key_file!, 'utf8').trim()
   const dispatcher = new Agent({ allowH2: false, connect: { ca: rootPem }, connections: 32 })
 
   const ask: LanyardUp['ask'] = async (method, path, body, key = adminKey) => {
