@@ -71,7 +71,10 @@ test('no epoch is given twice, and a death keeps the greatest that anyone wrote'
       return epoch
     }, shared('acme')),
   )
-  assert.deepEqual(epochs.toSorted((a, b) => a - b), numbers(50)) // biome-ignore format: one thought
+  assert.deepEqual(
+    epochs.toSorted((a, b) => a - b),
+    numbers(50),
+  )
   const found = await both[0].store.read(() => both[0].rows.deaths.find('agent', 'x'))
   assert.deepEqual(found, { ...death, through: 25, epoch: 50, at: NOW + 50 })
 })
@@ -106,7 +109,10 @@ test('two instances prune the same chains at once and leave them whole', async t
   const later = NOW + 400_000
   const retention = { certificatesMs: 0, eventsMs: 0 }
   const pruned = await Promise.all(both.map(open => open.prune(later, retention)))
-  assert.equal(pruned.reduce((sum, { certificates }) => sum + certificates, 0), 460) // biome-ignore format: one thought
+  assert.equal(
+    pruned.reduce((sum, { certificates }) => sum + certificates, 0),
+    460,
+  )
   for (const { instance } of both)
     for (const chain of ['audit', 'issuance'] as const) {
       const { from, to } = await both[0].verifyChain(instance, chain)

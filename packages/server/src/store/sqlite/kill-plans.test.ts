@@ -49,7 +49,14 @@ for (const [name, step, found] of [
   ['revocation with a tenant', certificates.revoke({ tenant: 't' }, when), 'tenant_id=? AND issued_at>?'],
   ['what an API key made', apiKeys.revokeTree('x', now), 'k USING INDEX api_keys_by_maker'],
   ['a death', deaths.find('key', 'x'), 'PRIMARY KEY (kind=? AND value=?)'],
-  ['two deaths', deaths.among([['key', 'x'], ['issuer', 'x']]), 'MULTI-INDEX OR'], // biome-ignore format: one row each
+  [
+    'two deaths',
+    deaths.among([
+      ['key', 'x'],
+      ['issuer', 'x'],
+    ]),
+    'MULTI-INDEX OR',
+  ],
   ['deaths by epoch', deaths.since(5, 9), 'deaths_by_epoch (epoch>?)'],
   ['incidents with work', incidents.unfinished(now, 9), 'incident_steps USING INDEX incident_steps_waiting'],
   ['incidents that lapse', incidents.lapsed(now, 9), 'incidents_by_ttl'],
