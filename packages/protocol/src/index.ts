@@ -25,7 +25,7 @@ export {
 } from './feed/receipt.ts'
 export type { ReceiptAck } from './feed/receipt-acks.ts'
 export { MAX_RECEIPT_POINTS } from './feed/receipt-fields.ts'
-export type { ClockSample, Now } from './feed/staleness.ts'
+export { type ClockSample, clockSample, type Now } from './feed/staleness.ts'
 export { subjectOf, subjectsOf } from './feed/subject.ts'
 export type {
   Ack,

@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test'
 import { nodeCrypto } from '../node/crypto.ts'
 import { ALICE, AT, credential, dead, delta, snapshot, subject } from './feed.suite.ts'
 import { Follower } from './follower.ts'
+import { clockSample } from './staleness.ts'
 
 const OPTIONS = { budgetMs: 3000, graceMs: 1000, heartbeatMs: 1000, crypto: nodeCrypto }
 /** So many milliseconds after the start, by both clocks. */
@@ -146,10 +147,48 @@ describe('Follower, how old its news is', () => {
     assert.equal(blind.standing(at(2)), 'fresh')
   })
 
+  it('compares the clocks anew once they came apart', () => {
+    point.receive(snapshot(4), at(0))
+    assert.equal(point.clockWanted(at(500)), false)
+    for (const wallAhead of [-3000, -150, 150, 1500]) {
+      assert.equal(point.clockWanted(at(500, wallAhead)), true)
+      assert.equal(point.standing(at(500, wallAhead)), 'catching-up')
+    }
+    point.clock({ offsetMs: 150, uncertaintyMs: 0 }, at(600, -150))
+    assert.equal(point.standing(at(700, -150)), 'fresh')
+  })
+
+  it('learns of a sleep that a clock which was set back hides', () => {
+    point.receive(snapshot(4), at(0))
+    // Slept for 6 s, set back by 5: one second went by on the wall, and none was counted.
+    const woken = { wall: AT + 1000, monotonic: 10 }
+    assert.equal(point.standing(woken), 'catching-up')
+    point.clock({ offsetMs: 5000, uncertaintyMs: 1 }, woken)
+    assert.equal(point.standing(woken), 'over')
+  })
+
   it('is over where a time is no number', () => {
     point.receive(snapshot(4), at(0))
     assert.equal(point.standing({ wall: Number.NaN, monotonic: 1 }), 'over')
     assert.equal(point.standing({ wall: AT, monotonic: Number.NaN }), 'over')
+  })
+})
+
+describe('clockSample', () => {
+  it('takes the middle of what is possible', () => {
+    const sample = clockSample({ sent: at(0), got: at(14) }, { receivedAt: AT + 100, answeredAt: AT + 104 })
+    assert.deepEqual(sample, { offsetMs: 104 + 5 - 14, uncertaintyMs: 5 })
+  })
+
+  it('tells nothing of an exchange in which a clock was set or stood still', () => {
+    const theirs = { receivedAt: AT + 100, answeredAt: AT + 104 }
+    for (const wallAhead of [-200, 200, Number.NaN])
+      assert.equal(clockSample({ sent: at(0), got: at(14, wallAhead) }, theirs), null)
+  })
+
+  it('is not certain beyond the time that the exchange took', () => {
+    const theirs = { receivedAt: AT, answeredAt: AT + 50 }
+    assert.equal(clockSample({ sent: at(0), got: at(14) }, theirs)?.uncertaintyMs, 0)
   })
 })
 

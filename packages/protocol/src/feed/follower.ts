@@ -104,11 +104,16 @@ export class Follower {
     this.#stalledUntil = Math.max(this.#stalledUntil, this.#clock.latest(now))
   }
 
-  /** The clocks were compared at `now`. Without a comparison a point is never fresh. */
+  /** The clocks were compared at `now`, see {@link clockSample}. Without a comparison that holds a point is never fresh. */
   clock(sample: ClockSample, now: Now): void {
     this.#clock.compare(sample, now)
     // A stall that seemed to end in the future, by a clock that was wrong, must not last until then.
     this.#stalledUntil = Math.min(this.#stalledUntil, this.#clock.latest(now))
+  }
+
+  /** Whether the clocks must be compared anew: never done, or a clock was set or stood still since. */
+  clockWanted(now: Now): boolean {
+    return !this.#clock.holds(now)
   }
 
   /** The latest that the authority's time can be now, Unix milliseconds. */
@@ -122,12 +127,13 @@ export class Follower {
   }
 
   standing(now: Now): Standing {
-    if (this.#news === null || !this.#clock.known) return 'catching-up'
+    if (this.#news === null) return 'catching-up'
     const { budgetMs, graceMs } = this.#options
     const age = this.age(now)
     // Written so that an age that is no number is over.
     if (!(age <= budgetMs + graceMs)) return 'over'
     if (!(age <= budgetMs)) return 'stale'
+    if (!this.#clock.holds(now)) return 'catching-up'
     return this.#behind || this.#news.asOf < this.#stalledUntil ? 'catching-up' : 'fresh'
   }
 

@@ -137,7 +137,6 @@ describe('a receipt', () => {
     ]
     for (const change of changes) await refused('receipt_invalid', { points: [{ ...applied, ...change }] })
     await refused('receipt_invalid', { points: [applied], epoch: 8 })
-    await refused('receipt_invalid', { points: [applied], feedId: 'feed-2' })
     await refused('spiffe_id_mismatch', {
       points: [{ ...applied, ack: signed({}, svid('spiffe://example.com/acme/point')) }],
     })

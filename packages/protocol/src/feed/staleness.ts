@@ -12,14 +12,40 @@ export interface ClockSample {
 
 /** By how much a monotonic clock may run fast or slow. */
 const DRIFT = 1 / 2000
+/** By how much both clocks of a machine may come apart before one of them was set or stood still. */
+const APART_MS = 100
+
+/** By how much the wall clock went on further than the monotonic one. */
+const apart = (from: Now, to: Now) => to.wall - from.wall - (to.monotonic - from.monotonic)
+
+/** Whether nobody set a clock and no machine slept between two moments, as far as both clocks can tell. */
+function agree(from: Now, to: Now): boolean {
+  return Math.abs(apart(from, to)) <= APART_MS + 2 * DRIFT * (to.monotonic - from.monotonic)
+}
+
+/**
+ * What one exchange tells of the authority's clock: when it was sent and answered by the clocks here, when it was received
+ * and answered by the one there (Unix ms). Null where the clocks here came apart meanwhile, so that it tells nothing.
+ */
+export function clockSample(
+  { sent, got }: { readonly sent: Now; readonly got: Now },
+  { receivedAt, answeredAt }: { readonly receivedAt: number; readonly answeredAt: number },
+): ClockSample | null {
+  if (!agree(sent, got)) return null
+  const half = Math.max(0, got.monotonic - sent.monotonic - (answeredAt - receivedAt)) / 2
+  return { offsetMs: answeredAt + half - got.wall, uncertaintyMs: half }
+}
 
 /** The authority's time by the clocks of a process. */
 export class AuthorityClock {
   #sample: (ClockSample & { readonly at: Now }) | null = null
 
-  /** Whether it was ever compared. */
-  get known(): boolean {
-    return this.#sample !== null
+  /**
+   * Whether a comparison holds. It does no longer once both clocks came apart: a machine may have slept while its wall
+   * clock was set back, and then neither clock says how long.
+   */
+  holds(now: Now): boolean {
+    return this.#sample !== null && agree(this.#sample.at, now)
   }
 
   /** A comparison of both clocks, made at `at`. One that is no number is no comparison. */

@@ -102,6 +102,6 @@ export interface Receipt {
   readonly cut: number
   /** Of all points that said so. */
   readonly lastAccept: number | null
-  /** Until then a service without a guard may accept one of the revoked certificates; null: none was alive. */
+  /** Until then a service without a guard may accept what was given out, also what was revoked before; null: nothing. */
   readonly unguardedUntil: number | null
 }
