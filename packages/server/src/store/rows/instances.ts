@@ -1,4 +1,5 @@
 import type { InstanceRows, InstanceState } from '@lanyard/authority'
+import type { KeyPurpose } from '../../keys/key-manager.ts'
 import { hexOf } from '../encoding.ts'
 import type { RowContext } from './context.ts'
 import { requireOne } from './page.ts'
@@ -18,7 +19,7 @@ const instanceOf = (row: InstanceRow): InstanceState => ({
 })
 
 /** Purposes of keys that sign certificates of others. */
-const ISSUING = ['x509-agents', 'x509-service']
+const ISSUING = ['x509-agents', 'x509-service'] as const satisfies readonly KeyPurpose[]
 
 export function instanceRows({ statements }: RowContext): InstanceRows {
   const db = statements.kysely
