@@ -1,6 +1,6 @@
 import { type Handlers, LanyardError, type Point, type Routes } from '@lanyard/api'
 import { acknowledge, type Caller, enrolPoint, isoTime, leaseOf, type PointState, shared } from '@lanyard/authority'
-import { verifyAck } from '@lanyard/protocol'
+import { ProtocolError, type VerifiedAck, verifyAck } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byCertificate } from './call.ts'
 import type { Cursors } from './cursor.ts'
@@ -12,7 +12,7 @@ const LISTED_MS = 3_600_000
 
 /** Enforcement points: their leases, and what they say they have applied. */
 export function pointHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, clock, crypto, authorities, feed } = ports
+  const { store, rows, clock, feed } = ports
   return {
     async enrolPoint(call) {
       const receivedAt = clock.now()
@@ -31,9 +31,7 @@ export function pointHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
     async acknowledge(call) {
       const own = byCertificate(call)
       const { ack: jws } = own.body
-      const bundle = authorities.bundle()
-      const expected = { trustDomain: bundle.trustDomain, roots: bundle.x509Authorities, at: clock.now() }
-      const { ack, id } = verifyAck(jws, expected, crypto)
+      const { ack, id } = proved(jws, ports)
       if (id.toString() !== own.caller.spiffeId)
         throw new LanyardError('ack_invalid', 'expected an acknowledgement that the caller signed, got one of another')
       if (ack.feedId !== feed.feedId)
@@ -49,6 +47,17 @@ export function pointHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
       const found = await store.read(() => rows.points.list({ tenant, since: clock.now() - LISTED_MS }, page))
       return cursors.reply(list, found, showPoint)
     },
+  }
+}
+
+/** The acknowledgement, signed under our roots. Whatever is wrong with it is `ack_invalid`. */
+function proved(jws: string, { authorities, crypto, clock }: HandlerPorts): VerifiedAck {
+  const { trustDomain, x509Authorities: roots } = authorities.bundle()
+  try {
+    return verifyAck(jws, { trustDomain, roots, at: clock.now() }, crypto)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new LanyardError('ack_invalid', `${error.code}: ${error.message}`, {}, { cause: error })
   }
 }
 
