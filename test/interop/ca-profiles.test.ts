@@ -5,10 +5,10 @@ import {
   type AllowedNames,
   certify,
   createAgentsIntermediate,
-  createEventsCertificate,
   createRoot,
   createServerCertificate,
   createServiceIntermediate,
+  createSigningCertificate,
   type Issuer,
 } from '@lanyard/authority'
 import {
@@ -197,13 +197,15 @@ async function addForgedServers(service: Issuer, root: Issuer): Promise<void> {
     const path = { leaf, intermediates: [service.certificate], roots: [root.certificate] }
     add(`${title} under the service intermediate`, { ...path, purpose: 'server' }, none)
   }
-  const events = await createEventsCertificate({ trustDomain, instance, spki, at }, root, ports)
-  for (const purpose of ['server', 'client'] as const)
-    add(
-      `the key of event heads as a TLS ${purpose}`,
-      { leaf: events, intermediates: [], roots: [root.certificate], purpose },
-      none,
-    )
+  for (const signs of ['events', 'feed', 'receipt'] as const) {
+    const leaf = await createSigningCertificate(signs, { trustDomain, instance, spki, at }, root, ports)
+    for (const purpose of ['server', 'client'] as const)
+      add(
+        `the key for ${signs} as a TLS ${purpose}`,
+        { leaf, intermediates: [], roots: [root.certificate], purpose },
+        none,
+      )
+  }
 }
 
 function askOurs({ leaf, intermediates, roots, purpose, name, at }: Question): string {
