@@ -377,7 +377,7 @@ export interface IncidentState {
   readonly state: 'open' | 'closed'
   readonly closedAt: number | null
   readonly ttlUntil: number | null
-  /** How many certificates were revoked, and when the last of them ends (Unix ms); null: none. */
+  /** How many certificates were revoked, and when the last that was given out ends (Unix ms); null: none was left. */
   readonly revoked: number
   readonly unguardedUntil: number | null
   /** Agents and lineages that it took, for the snapshot; capped. */
@@ -456,6 +456,8 @@ export interface PointRows {
   put(point: PointState): Step<void>
   /** Whose lease was held at `at`, by point. */
   leasedAt(at: number): Step<readonly PointState[]>
+  /** Of those, the ones that have acknowledged neither `epoch` nor a later one; at most `limit`. */
+  unheard(at: number, epoch: number, limit: number): Step<readonly PointState[]>
   list(filter: { tenant?: string | undefined; since: number }, page: Page): Step<Listed<PointState>>
 }
 

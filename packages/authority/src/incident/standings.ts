@@ -36,6 +36,23 @@ export function* standingsOf(rows: Rows, incident: IncidentState, now: number): 
   })
 }
 
+/** Silent points that are looked at to find one that is waited for; where all of these were killed, all are looked at. */
+const UNHEARD_MAX = 50
+
+/**
+ * Whether a point may still answer. Asked again and again while a receipt waits, it reads a few rows where
+ * {@link standingsOf} reads every point and every acknowledgement.
+ */
+export function* isAwaited(rows: Rows, incident: IncidentState, now: number): Step<boolean> {
+  if (isOverdue(incident, now)) return false
+  for (const at of new Set([incident.at, commitOf(incident)])) {
+    const unheard = yield* rows.points.unheard(at, incident.epoch, UNHEARD_MAX)
+    const killed = yield* killedAmong(rows, unheard, incident)
+    if (unheard.some(point => !killed.has(nameOf(point)))) return true
+  }
+  return false
+}
+
 function withoutWord(point: PointState, killed: boolean, incident: IncidentState, now: number): PointStanding {
   const bestEffort = point.mode === 'best_effort'
   // What it last heard is no younger than the commit: it refuses new calls a budget later, and ends streams a grace after.

@@ -2,6 +2,7 @@ import type { StepName } from '@lanyard/api'
 import {
   gatherSnapshot,
   type IncidentState,
+  isAwaited,
   isOverdue,
   type PointStanding,
   receiptOf,
@@ -69,6 +70,7 @@ function evidenceOf({ id, evidence }: IncidentState, { sealing }: IncidentPorts)
 export async function signedReceipt(incident: IncidentState, ports: IncidentPorts): Promise<Work | null> {
   const { store, rows, clock } = ports
   const closedAt = clock.now()
+  if (await store.read(() => isAwaited(rows, incident, closedAt))) return null
   const found = await store.read(() => standingsOf(rows, incident, closedAt))
   if (!isOverdue(incident, closedAt) && found.some(({ outcome }) => outcome === 'waiting')) return null
   const standings = found.map(standing => ofThisFeed(standing, ports.feed.feedId))

@@ -36,6 +36,22 @@ export function pointRows(context: RowContext): PointRows {
   const leasedAt = statements.prepareRows((a: { at: number }) =>
     points.where('p.leased_until', '>=', a.at).where('p.enrolled_at', '<=', a.at),
   )
+  const unheard = statements.prepareRows((a: { at: number; epoch: number; limit: number }) =>
+    points
+      .where('p.leased_until', '>=', a.at)
+      .where('p.enrolled_at', '<=', a.at)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('acks as k')
+              .select('k.epoch')
+              .whereRef('k.point', '=', 'p.point')
+              .where('k.epoch', '>=', a.epoch),
+          ),
+        ),
+      )
+      .limit(a.limit),
+  )
   const put = enrolment(context)
 
   return {
@@ -48,6 +64,9 @@ export function pointRows(context: RowContext): PointRows {
     },
     *leasedAt(at) {
       return (yield* leasedAt({ at })).map(pointOf).sort((a, b) => (a.point < b.point ? -1 : 1))
+    },
+    *unheard(at, epoch, limit) {
+      return (yield* unheard({ at, epoch, limit })).map(pointOf)
     },
     *list({ tenant, since }, page) {
       const rows = yield* statements.query(

@@ -61,6 +61,7 @@ for (const [name, step, found] of [
   ['incidents with work', incidents.unfinished(now, 9), 'incident_steps USING INDEX incident_steps_waiting'],
   ['incidents that lapse', incidents.lapsed(now, 9), 'incidents_by_ttl'],
   ['points with a lease', points.leasedAt(now), 'points_by_lease (leased_until>?)'],
+  ['points that are silent', points.unheard(now, 5, 9), 'k USING COVERING INDEX'],
   ['what covers an epoch', acks.covering(5), 'COVERING INDEX acks_by_epoch (epoch>?)'],
   ['a service', services.find(key, 'x'), 'PRIMARY KEY (agent_id=? AND url=?)'],
   ['how many services', services.count(key), 'PRIMARY KEY (agent_id=?)'],

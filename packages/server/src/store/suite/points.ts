@@ -43,6 +43,18 @@ export function pointsSuite(place: () => Place): void {
       assert.equal(await leased(NOW + 21), '')
     })
 
+    test('are heard once they have acknowledged the epoch or a later one', async t => {
+      const open = await enrolled(t, place, [point(1), point(2), point(3), point(4, { enrolledAt: NOW + 1 })])
+      await acknowledge(open, [ack(1, 5), ack(2, 7), ack(3, 4), ack(4, 4)])
+      const unheard = async (epoch: number, limit = 9) =>
+        (await open.store.read(() => open.rows.points.unheard(NOW, epoch, limit))).map(one => one.point.at(-1)).sort()
+      assert.deepEqual(await unheard(4), [])
+      assert.deepEqual(await unheard(5), ['3'])
+      assert.deepEqual(await unheard(6), ['1', '3'])
+      assert.deepEqual(await unheard(8), ['1', '2', '3'])
+      assert.equal((await unheard(8, 2)).length, 2)
+    })
+
     test('are listed in pages, by tenant, as long as their lease is not long over', async t => {
       const open = await enrolled(t, place, [
         point(4),
