@@ -68,12 +68,18 @@ const ca = {
     .describe('Keys of the root and the intermediates; the root of an existing store stays as it is'),
 }
 
+/** Nothing of it is ever told: it may hold a password. */
+const StoreUrl = z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://USER:PASSWORD@HOST:PORT/DATABASE')
+
 /**
  * Everything that can be set about a server, under the same names as in `lanyard.yaml`. Every field has a usable
  * absence. The passphrase is not here: a secret comes by LANYARD_PASSPHRASE or LANYARD_PASSPHRASE_FILE alone.
  */
 export const ServerConfig = z.strictObject({
   data: z.string().min(1).default('lanyard-data').describe('Folder of the store and its keys, 0700'),
+  store: StoreUrl.nullable()
+    .default(null)
+    .describe('postgres://… of a store that many instances share; none: a file in the data folder, for one'),
   listen: Listen.prefault('127.0.0.1:8443').describe('HOST:PORT to listen at; port 0 takes any free one'),
   trust_domain: z
     .string()

@@ -30,6 +30,7 @@ test('nothing at all is a usable configuration', () => {
 /** One value of each setting that is not the usual one, as text. */
 const OTHER: Readonly<Record<string, string>> = {
   data: '/srv/lanyard',
+  store: 'postgres://lanyard:secret@db.example.org/lanyard',
   listen: '[::]:443',
   trust_domain: 'example.org',
   id_template: '/agent/{tenant}/{agent}',
@@ -93,7 +94,7 @@ const REFUSED: readonly (readonly [why: string, sources: ConfigSources, names: R
   ['a hyphen', { file: fileOf('trust-domain: a.b\n') }, /the nearest is trust_domain$/],
   ['a key without its folder', { file: fileOf('body_bytes: 5\n') }, /the nearest is limits\.body_bytes$/],
   ['a misspelt key in a folder', { file: fileOf('limits:\n  conections: 5\n') }, /nearest is limits\.connections$/],
-  ['a folder that holds none', { file: fileOf('store:\n  path: x\n') }, /store is not a setting/],
+  ['a folder that holds none', { file: fileOf('stores:\n  path: x\n') }, /stores is not a setting/],
   ['a misspelt variable', { env: { LANYARD_TRUST_DOMIAN: 'a.b' } }, /nearest is LANYARD_TRUST_DOMAIN$/],
   ['a passphrase in the file', { file: fileOf('passphrase: secret\n') }, /passphrase is not a setting/],
   ['a key written twice', { file: fileOf('keys: store\nkeys: memory\n') }, /unique/i],
@@ -123,6 +124,18 @@ for (const [why, sources, names] of REFUSED)
       },
     )
   })
+
+test('a wrong URL of a store is refused without being shown: it may hold a password', () => {
+  assert.throws(
+    () => load({ env: { LANYARD_STORE: 'mysql://lanyard:hunter2@db/lanyard' } }),
+    error => {
+      assert.ok(error instanceof LanyardError)
+      assert.match(error.message, /^store .*postgres:/)
+      assert.doesNotMatch(error.message, /hunter2/)
+      return true
+    },
+  )
+})
 
 test('variables that Kubernetes makes for a service called lanyard are no settings of ours', () => {
   const env = {

@@ -127,7 +127,12 @@ function describe(issue: z.core.$ZodIssue, tree: SettingsTree): string {
   const setting = SETTINGS.find(one => one.key === key)
   const names = setting ? `${key} (--${setting.flag}, ${setting.variable})` : key
   const got = issue.path.reduce<unknown>((value, step) => (value as SettingsTree)[String(step)], tree)
-  return `${names}: ${issue.message}, got ${JSON.stringify(got)}`
+  // A URL may hold a password, and this goes to whoever reads the log.
+  const shown = SECRETIVE.includes(key) ? 'something else' : JSON.stringify(got)
+  return `${names}: ${issue.message}, got ${shown}`
 }
+
+/** Settings whose values are not to be seen. */
+const SECRETIVE = ['store', 'redis']
 
 const refusal = (detail: string) => new LanyardError('config_invalid', detail)

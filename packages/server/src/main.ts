@@ -49,7 +49,8 @@ export interface RunningServer {
 /**
  * Starts a server on its data folder, making what a new one needs. It rather refuses than guesses, with the code that
  * says why: `config_invalid`, `permissions_too_wide`, `data_in_use`, `store_newer`, `store_foreign`, `store_damaged`,
- * `passphrase_required`, `passphrase_wrong`, `passphrase_unexpected`, `keys_missing`, `instance_evicted`, `address_in_use`.
+ * `store_replica`, `store_not_durable`, `store_unavailable`, `passphrase_required`, `passphrase_wrong`,
+ * `passphrase_unexpected`, `keys_missing`, `instance_evicted`, `address_in_use`.
  */
 export async function startServer(config: ServerConfig, io: ServerIo): Promise<RunningServer> {
   const parts = withDefaults(config, io)
@@ -64,6 +65,7 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   const authorities = await openAuthorities(data, setup, parts)
   const rootFile = writeRootFile(config.data, authorities.rootsPem())
   const adminKeyFile = await ensureAdminKey(config.data, data, parts)
+  await data.started()
   const { feed, presence } = await openFeed(data, authorities, config, parts)
   undo.defer(() => feed.stop())
   const incidents = openIncidents(data, authorities, feed, config.retention, parts)

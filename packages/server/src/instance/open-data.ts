@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { LanyardError } from '@lanyard/api'
 import type { Clock } from '@lanyard/authority'
 import { DEFAULT_ID_TEMPLATE, IdTemplate, type TrustDomain } from '@lanyard/protocol'
@@ -6,12 +5,10 @@ import { DEFAULT_TRUST_DOMAIN } from '../config.ts'
 import type { KeyManager } from '../keys/key-manager.ts'
 import { openPrivateFolder } from '../keys/private-files.ts'
 import type { OpenStore } from '../store/ports.ts'
-import { openSqliteStore } from '../store/sqlite/open.ts'
-import { peekSqliteStore } from '../store/sqlite/peek.ts'
 import { KEY_RECORD, type OpenedKeys, openKeys } from './open-keys.ts'
+import { type Place, placeOf } from './place.ts'
 import { readTrustDomain, type Setup } from './setup.ts'
 
-const STORE_FILE = 'lanyard.db'
 const ID_TEMPLATE = 'id_template'
 
 /** The data folder, opened: store and keys of one trust domain. */
@@ -21,28 +18,55 @@ export interface Data extends OpenStore {
   readonly keys: KeyManager
   /** Facts that a new store keeps with its first keys; none for one that has them. */
   readonly newFacts: Readonly<Record<string, string>>
+  /** To be called when the first keys are there: until then no other instance starts on the same store. */
+  started(): Promise<void>
 }
 
 /**
- * Opens the data folder. What is refused (`permissions_too_wide`, a passphrase, another ID template) is refused before
- * a byte of it changes. The caller closes the store. Throws also `data_in_use`, `store_*`, `keys_missing`.
+ * Opens the data folder, and the store where it is elsewhere. What is refused (`permissions_too_wide`, a passphrase,
+ * another ID template) is refused before a byte of either changes. The caller closes the store. Throws also
+ * `data_in_use`, `store_*`, `keys_missing`.
  */
 export async function openData(setup: Setup, clock: Clock): Promise<Data> {
-  const folder = setup.config.data
-  openPrivateFolder(folder)
-  const path = join(folder, STORE_FILE)
-  const facts = peekSqliteStore(path)
+  openPrivateFolder(setup.config.data)
+  const place = placeOf(setup.config, clock)
+  try {
+    return await openAt(place, setup)
+  } catch (error) {
+    await place.started()
+    throw error
+  }
+}
+
+async function openAt(place: Place, setup: Setup): Promise<Data> {
+  const facts = await place.look()
   const domain = chooseDomain(facts?.trustDomain, setup)
   const unlocked = facts === null ? null : await unlockKept(facts.meta, setup)
   chooseTemplate(facts?.meta.get(ID_TEMPLATE), setup)
+  if (place.shared) requirePassphrase(setup)
 
-  const opened = await openSqliteStore({ path, trustDomain: domain.name, clock })
+  const opened = await place.open(domain.name)
   try {
-    return { ...opened, domain, ...(await openWithin(opened, unlocked, setup, domain)) }
+    const within = await openWithin(opened, unlocked, setup, domain)
+    return { ...opened, domain, ...within, started: place.started, close: () => closeAt(place, opened) }
   } catch (error) {
     await opened.close()
     throw error
   }
+}
+
+async function closeAt(place: Place, opened: OpenStore): Promise<void> {
+  await place.started()
+  await opened.close()
+}
+
+/** A wrapping key in one data folder would be of no use to the other instances. */
+function requirePassphrase({ config, passphrase }: Setup): void {
+  if (config.keys === 'store' && passphrase === null)
+    throw new LanyardError(
+      'passphrase_required',
+      'the keys in a store that instances share are under a passphrase, got none',
+    )
 }
 
 /** What was peeked may be torn, so the store is asked again now that it is ours alone. */

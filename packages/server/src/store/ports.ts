@@ -115,6 +115,13 @@ export interface VerifiedChain {
   readonly heads: readonly SignedHead[]
 }
 
+/** What a store says of itself before anyone opens it. */
+export interface StoreFacts {
+  readonly trustDomain: string
+  /** All of its facts, by key. */
+  readonly meta: ReadonlyMap<string, string>
+}
+
 /** A store that is ready. */
 export interface OpenStore {
   readonly store: Store

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LanyardError } from '@lanyard/api'
 import { lockKey } from './locks.ts'
 import type { Session } from './session.ts'
@@ -12,14 +13,23 @@ const PATIENCE_MS = 2000
  */
 export async function fence(session: Session, writer: string, predecessor: number | null): Promise<void> {
   const key = lockKey('writer', writer)
-  const until = performance.now() + PATIENCE_MS
-  for (;;) {
+  const end = predecessor === null ? null : endHolder(key, predecessor)
+  if (await hold(session, key, PATIENCE_MS, end)) return
+  throw new LanyardError('data_in_use', `another process writes to this database as ${writer}`)
+}
+
+/** Takes a lock that lasts as long as the session, trying for so long; false: another session has it. */
+export async function hold(
+  session: Session,
+  key: bigint,
+  patienceMs: number,
+  meanwhile: string | null = null,
+): Promise<boolean> {
+  for (const until = performance.now() + patienceMs; ; await sleep(20)) {
     const [row] = await session.run(`select pg_try_advisory_lock(${key}) as had`)
-    if (row!.had === true) return
-    if (predecessor !== null) await session.run(endHolder(key, predecessor))
-    if (performance.now() > until)
-      throw new LanyardError('data_in_use', `another process writes to this database as ${writer}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    if (row!.had === true) return true
+    if (performance.now() > until) return false
+    if (meanwhile !== null) await session.run(meanwhile)
   }
 }
 

@@ -1,13 +1,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
-
-/** What a store says of itself before anyone opens it. */
-export interface StoreFacts {
-  readonly trustDomain: string
-  /** All of its facts, by key. */
-  readonly meta: ReadonlyMap<string, string>
-}
+import type { StoreFacts } from '../ports.ts'
 
 /**
  * Reads the facts of a store without changing one byte of its folder: without locks, without the files that SQLite puts
