@@ -11,7 +11,14 @@ export function impliedErrors(route: Route): ErrorCode[] {
     codes.push('body_invalid', 'media_type_unsupported', 'body_too_large', 'request_timeout')
   } else codes.push('body_invalid')
   if (route.auth.kind === 'public') return codes
-  codes.push('unauthenticated', 'credential_conflict', 'tenant_mismatch', 'store_unavailable', 'not_ready')
+  codes.push(
+    'unauthenticated',
+    'credential_conflict',
+    'tenant_mismatch',
+    'store_unavailable',
+    'not_ready',
+    'instance_evicted',
+  )
   if (route.limit.per === 'identity') codes.push('rate_limited')
   if (route.auth.permission !== null) codes.push('permission_missing')
   if (route.auth.accepts.includes('agent-token')) codes.push('token_expired')
