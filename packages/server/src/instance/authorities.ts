@@ -175,7 +175,7 @@ async function replaceDue(
   const plan = planAuthorities(keys.kept, wanted, at)
   const made = await makeAuthorities(plan, keys.kept, wanted, at, ports)
   if (made.length === 0) return keys
-  const change = { seen: keys.kept.length, made, retired: plan.retire, meta, at }
+  const change = { instance: wanted.instance, seen: keys.kept.length, made, retired: plan.retire, meta, at }
   try {
     await ports.store.write(() => recordAuthorities(ports.rows, change), exclusiveAll)
   } catch (error) {

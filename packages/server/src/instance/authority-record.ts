@@ -7,6 +7,8 @@ import { authorityRow, type HeldKey, type KeptKey } from './held-key.ts'
 
 /** What one turn changes, stored as a whole or not at all. */
 export interface AuthorityChange {
+  /** UUID of the instance that changes it. */
+  readonly instance: string
   /** How many rows the plan was made from. */
   readonly seen: number
   readonly made: readonly HeldKey[]
@@ -19,9 +21,15 @@ export interface AuthorityChange {
 
 /**
  * Keeps what was made, and ends what it replaces: a retired key loses its sealed half, its certificate stays. Throws
- * `store_unavailable` when another instance changed the authorities meanwhile.
+ * `store_unavailable` when another instance changed the authorities meanwhile, `instance_evicted` for one whose
+ * authorities are dead: new ones would not be.
  */
-export function* recordAuthorities(rows: StoreRows, { seen, made, retired, meta, at }: AuthorityChange): Step<void> {
+export function* recordAuthorities(
+  rows: StoreRows,
+  { instance, seen, made, retired, meta, at }: AuthorityChange,
+): Step<void> {
+  if ((yield* rows.instances.find(instance))?.evictedAt != null)
+    throw new LanyardError('instance_evicted', `instance ${instance} was put out of service`)
   const there = yield* rows.authorities.list({})
   if (there.length !== seen)
     throw new LanyardError('store_unavailable', `expected ${seen} authorities, found ${there.length}: try again`)

@@ -85,6 +85,17 @@ describe('rotation', () => {
     verifyServer(other, world.clock.now())
   })
 
+  test('makes an instance that was put out of service no new authorities', async () => {
+    const world = await World.make()
+    const authorities = await world.open()
+    const { store, rows, instance } = world.data
+    await store.urgent(() => rows.instances.evict(instance, world.clock.now()), exclusiveAll)
+    const before = await world.rows()
+    world.clock.pass(4 * DAY)
+    await assert.rejects(() => authorities.rotate(), { code: 'instance_evicted' })
+    assert.deepEqual(await world.rows(), before)
+  })
+
   test('that cannot be stored leaves all as it was, and is done at the next turn', async () => {
     const world = await World.make()
     let full = false
