@@ -70,6 +70,7 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   undo.defer(() => feed.stop())
   const incidents = openIncidents(data, authorities, feed, config.retention, parts)
   undo.defer(() => incidents.stop())
+  presence.onEvicted(() => void incidents.stop())
   const http = createHttp({
     ...httpParts(config, data, authorities, parts),
     feed,

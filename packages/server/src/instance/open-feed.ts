@@ -26,7 +26,7 @@ export async function openFeed(
   await presence.begin()
   const feed = await RunningFeed.start({
     ...{ store, rows, instance, clock, timers, log },
-    bus: openBus({ trustDomain: data.trustDomain, postgres: null, redis: config.redis, log }),
+    bus: openBus({ trustDomain: data.trustDomain, postgres: config.store, redis: config.redis, log }),
     crypto: nodeCrypto,
     template: `${idTemplate}`,
     signer: () => authorities.feedSigner(),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Locks, Step } from '@lanyard/authority'
+import { exclusiveAll, type Locks, type Step } from '@lanyard/authority'
 import { equalBytes } from '@lanyard/protocol'
 import type { KeyManager, KeyPurpose } from '../keys/key-manager.ts'
 import { verifyServer, World } from './world.suite.ts'
