@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { eventually, fastFolder, folderFor, type Leashed, leashed, programOf, unprivileged } from './programs.ts'
@@ -26,6 +26,9 @@ export interface PostgresServer {
   /** Ends it; {@link start} brings it back with its data. */
   stop(how?: 'fast' | 'crash'): Promise<void>
   start(): Promise<void>
+  /** Starts it anew as a replica, without anything to follow, until {@link promote}. */
+  demote(): Promise<void>
+  promote(): Promise<void>
   /** Ends it and removes its data. Also happens when the process ends. */
   remove(): Promise<void>
 }
@@ -96,6 +99,18 @@ class Server implements PostgresServer {
   async restart(how?: 'fast' | 'crash'): Promise<void> {
     await this.stop(how)
     await this.start()
+  }
+
+  async demote(): Promise<void> {
+    await this.stop()
+    const signal = join(this.#data, 'standby.signal')
+    writeFileSync(signal, '')
+    if (this.#account) chownSync(signal, this.#account.uid, this.#account.gid)
+    await this.start()
+  }
+
+  async promote(): Promise<void> {
+    await this.admin('select pg_promote()')
   }
 
   async createDatabase({ template = 'template0' } = {}): Promise<string> {
