@@ -300,6 +300,9 @@ test('a kill ends everything at once, leaves a receipt that stands alone, and ca
   assert.deepEqual(await type('incident show try-the-kill'), incident)
   assert.equal((await type('incident list --tenant globex --state closed')).items.length, 1)
   assert.equal((await type('incident snapshot try-the-kill')).snapshot.agents[0].agent, 'trader')
+  // What an earlier kill revoked has not ended: who hears of no deaths still accepts it.
+  await type('kill globex/trader --reason again --incident try-it-again')
+  assert.equal((await type('incident show try-it-again')).unguarded_until, incident.unguarded_until)
   assert.equal((await type('reinstate globex/trader --reason over')).incarnation, 2)
   assert.equal((await type('whoami --svid trader', 1)).code, 'incarnation_dead')
 })

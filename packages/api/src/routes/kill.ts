@@ -138,7 +138,7 @@ const IncidentHead = z.strictObject({
   closed_at: Time.nullable(),
   ttl_until: Time.nullable(),
   revoked: z.int(),
-  /** Until then a service without a guard may accept one of the revoked certificates. */
+  /** Until then a service without a guard may accept what was given out, also what was revoked before; null: nothing. */
   unguarded_until: Time.nullable(),
 })
 export type IncidentHead = z.output<typeof IncidentHead>

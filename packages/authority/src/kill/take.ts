@@ -6,7 +6,7 @@ import { agentDeath, lineageDeath } from './deaths.ts'
 import type { Toll } from './toll.ts'
 
 const END = { quarantined: 'agent.quarantined', retired: 'agent.retired' } as const
-/** Certificates looked through for the last end; who has more is said to end as late as any could. */
+/** Certificates looked through for the last end; of older ones it is said that they end as late as any could. */
 const LOOKED_THROUGH = 200
 /** Lineages that are taken between two looks for more. */
 const BATCH = 200
@@ -52,7 +52,7 @@ export function* takeLineage(
   yield* rows.lineages.change(id, { standing: 'ended', generation, newestKey })
   const revoked = yield* rows.certificates.revoke({ lineage: id }, { at: act.at, reason })
   toll.tookLineage(lineage)
-  toll.tookCertificates(revoked.length, latestEnd(act.at))
+  toll.tookCertificates(revoked.length, revoked.length > 0 ? latestEnd(act.at) : yield* lastEnd(rows, lineage, act.at))
   toll.died(lineageDeath(lineage, act.at))
   return revoked
 }
@@ -77,10 +77,15 @@ export function* takeLinked(rows: Rows, toll: Toll, { by, tenant }: Link, reason
   }
 }
 
-/** When the last live certificate ends of those that an agent or a whole tenant holds, in Unix ms; null: none lives. */
+/**
+ * When the last certificate ends of those that an agent or a whole tenant holds, in Unix ms; null: all have ended. Also
+ * one that was revoked before counts: who hears of no deaths still accepts it.
+ */
 export function* lastEnd(rows: Rows, whose: AgentKey | { readonly tenant: string }, at: number): Step<number | null> {
-  const filter = { tenant: whose.tenant, agent: 'agent' in whose ? whose.agent : undefined, alive: true, now: at }
+  const filter = { tenant: whose.tenant, agent: 'agent' in whose ? whose.agent : undefined, now: at }
   const { items, next } = yield* rows.certificates.list(filter, { limit: LOOKED_THROUGH, after: null })
-  if (next !== null) return latestEnd(at)
-  return items.length === 0 ? null : (Math.max(...items.map(({ notAfter }) => notAfter)) + 1) * 1000
+  const ends = items.map(({ notAfter }) => (notAfter + 1) * 1000)
+  if (next !== null) ends.push(latestEnd(items.at(-1)!.issuedAt))
+  const last = ends.reduce((a, b) => Math.max(a, b), at)
+  return last > at ? last : null
 }

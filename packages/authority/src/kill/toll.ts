@@ -28,10 +28,10 @@ export class Toll {
     if (this.lineages.length < NAMED_MAX) this.lineages.push(lineage.id)
   }
 
-  /** Certificates were revoked; the last of them ends at `end` (Unix ms). */
+  /** Certificates were revoked; `end`: when the last that was given out ends (Unix ms); null: none is left. */
   tookCertificates(count: number, end: number | null): void {
     this.revoked += count
-    if (count > 0 && end !== null) this.unguardedUntil = Math.max(this.unguardedUntil ?? 0, end)
+    if (end !== null) this.unguardedUntil = Math.max(this.unguardedUntil ?? 0, end)
   }
 
   get deaths(): readonly NewDeath[] {

@@ -27,7 +27,7 @@ const list = command({
       one.incident,
       one.at,
       nameOf(one.target),
-      one.scope,
+      one.target.kind === 'agent' ? one.scope : null,
       one.state,
       one.epoch,
       one.reason,

@@ -76,7 +76,7 @@ function rowsOf(incident: IncidentHead & Pick<Incident, 'receipt'>, now: number)
 
 /** Until when services that have no guard may go on accepting. */
 export function unguarded(until: string | null, now: number): string {
-  if (until === null) return 'no certificate was alive'
+  if (until === null) return 'every certificate had ended'
   if (ms(until) <= now) return `services without a guard could accept until ${until}: over`
   return `services without a guard may accept until ${until}, for ${brief(ms(until) - now)}`
 }

@@ -58,9 +58,19 @@ export function killCall(api: ApiClient, target: Target, body: KillBody, scope: 
   }
 }
 
-/** For people: `acme/invoice`, `tenant acme`, `serial 5f1d…`. */
-export const nameOf = (target: { readonly kind: string; readonly value: string }): string =>
-  target.kind === 'agent' ? target.value : `${target.kind} ${target.value}`
+/** For people: `acme/invoice`, `tenant acme`, `serial 5f1d…`, `all of api-key:c76b…`. */
+export function nameOf({ kind, value }: { readonly kind: string; readonly value: string }): string {
+  switch (kind) {
+    case 'agent':
+      return value
+    case 'minted_by':
+      return `all of ${value}`
+    case 'key_thumbprint':
+      return `key ${value}`
+    default:
+      return `${kind} ${value}`
+  }
+}
 
 /** A target in the form in which incidents show it. */
 export function shownTarget(target: Target): { readonly kind: string; readonly value: string } {

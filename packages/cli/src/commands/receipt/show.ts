@@ -47,7 +47,9 @@ function rowsOf(receipt: Receipt): [string, unknown][] {
     ['last', receipt.lastAccept === null ? 'no accept known' : `accept ${afterCommit(receipt.lastAccept, receipt)}`],
     [
       'unguarded',
-      unguardedUntil === null ? 'no certificate was alive' : `services without a guard: until ${time(unguardedUntil)}`,
+      unguardedUntil === null
+        ? 'every certificate had ended'
+        : `services without a guard: until ${time(unguardedUntil)}`,
     ],
   ]
 }
