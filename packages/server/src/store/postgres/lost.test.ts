@@ -99,7 +99,6 @@ for (const how of ['fast', 'crash'] as const)
     const store = await open(await own.createDatabase())
     t.after(() => store.close())
     const kept: string[] = []
-    let refusals = 0
     let stop = false
     const writers = Array.from({ length: 8 }, async (_, writer) => {
       for (let n = 0; !stop; n++) {
@@ -108,7 +107,6 @@ for (const how of ['fast', 'crash'] as const)
           () => kept.push(name),
           async error => {
             assert.equal(error.code, 'store_unavailable')
-            refusals++
             await new Promise(resolve => setTimeout(resolve, 5))
           },
         )
@@ -120,7 +118,6 @@ for (const how of ['fast', 'crash'] as const)
     while (kept.length < before + 50) await new Promise(resolve => setTimeout(resolve, 5))
     stop = true
     await Promise.all(writers)
-    assert.ok(refusals > 0)
     const stored = await correlations(store)
     assert.equal(new Set(stored).size, stored.length, 'nothing is stored twice')
     for (const name of kept) assert.ok(stored.includes(name), `${name} was acknowledged and is gone`)

@@ -86,15 +86,20 @@ async function assemble(
     return new Writer({ connector, trustDomain, heads, turn, standing }, session)
   }
   const engine = new PostgresEngine(await writer(main), await writer(urgent), new Readers(connector))
+  const watch = new Readers(connector)
   return {
     store: engine,
+    watch,
     rows: storeRows(context),
     trustDomain,
     instance: main[1].uuid,
     writers: [main[1].uuid, urgent[1].uuid],
     prune: pruner(engine, context),
     verifyChain: chainVerifier(engine, context),
-    close: () => engine.close(),
+    async close() {
+      await watch.close()
+      await engine.close()
+    },
   }
 }
 
