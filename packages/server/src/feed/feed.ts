@@ -13,6 +13,8 @@ import { Watcher, type WatcherParts } from './watcher.ts'
 
 export interface FeedParts extends Omit<HubParts, 'seed'>, Omit<WatcherParts, 'saw'> {
   readonly store: Store
+  /** Where it looks. */
+  readonly watch: Pick<Store, 'read'>
   readonly rows: StoreRows
   readonly bus: Bus
   readonly timers: Timers
@@ -40,7 +42,7 @@ export class RunningFeed implements Feed {
     this.#parts = parts
     this.#deaths = new Deaths(parts.crypto)
     this.#hub = new Hub({ ...parts, seed })
-    this.#watcher = new Watcher({ ...parts, saw: sight => this.#saw(sight) })
+    this.#watcher = new Watcher({ ...parts, store: parts.watch, saw: sight => this.#saw(sight) })
   }
 
   /** Begins to look. Throws `store_unavailable` when the first look fails. */

@@ -21,7 +21,7 @@ const log = { debug() {}, info() {}, warn() {}, error() {} }
 /** What an instance has of a feed: it looks when it is told to, by the database alone. */
 async function openInstance(url: string, keys = newStoredKeys()) {
   const instance = randomUUID()
-  const { store, rows, close } = await openPostgresStore({ url, trustDomain, instance, clock })
+  const { store, watch, rows, close } = await openPostgresStore({ url, trustDomain, instance, clock })
   const wanted = {
     ...({ instance, algorithm: 'P-256', dnsSuffixes: [] } as const),
     trustDomain: TrustDomain.parse(trustDomain),
@@ -29,7 +29,7 @@ async function openInstance(url: string, keys = newStoredKeys()) {
   }
   const authorities = await Authorities.open(wanted, {}, { store, rows, keys, crypto: nodeCrypto, clock, dice, log })
   const feed = await RunningFeed.start({
-    ...{ store, rows, instance, clock, log },
+    ...{ store, watch, rows, instance, clock, log },
     bus: postgresBus(url, log),
     crypto: nodeCrypto,
     timers: { every: () => () => {} },

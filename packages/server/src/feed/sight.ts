@@ -16,7 +16,7 @@ export interface Sight {
 }
 
 export interface SightPorts {
-  readonly store: Store
+  readonly store: Pick<Store, 'read'>
   readonly rows: StoreRows
   readonly clock: Clock
 }

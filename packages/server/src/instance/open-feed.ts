@@ -21,11 +21,11 @@ export async function openFeed(
   config: ServerConfig,
   { clock, timers, log }: { readonly clock: Clock; readonly timers: Timers; readonly log: Log },
 ): Promise<OpenFeed> {
-  const { store, rows, instance, idTemplate } = data
+  const { store, watch, rows, instance, idTemplate } = data
   const presence = new Presence({ store, rows, instance, clock, log })
   await presence.begin()
   const feed = await RunningFeed.start({
-    ...{ store, rows, instance, clock, timers, log },
+    ...{ store, watch, rows, instance, clock, timers, log },
     bus: openBus({ trustDomain: data.trustDomain, postgres: config.store, redis: config.redis, log }),
     crypto: nodeCrypto,
     template: `${idTemplate}`,

@@ -125,6 +125,8 @@ export interface StoreFacts {
 /** A store that is ready. */
 export interface OpenStore {
   readonly store: Store
+  /** Reads what is committed, as the store does, and waits for nobody else's reads: for the feed, which all wait for. */
+  readonly watch: Pick<Store, 'read'>
   readonly rows: StoreRows
   readonly trustDomain: string
   /** UUID of this instance; it stays with the data. */

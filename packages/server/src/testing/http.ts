@@ -142,7 +142,7 @@ function incidentsOf(pipeline: Pipeline, feed: Feed, misfits: string[]): Inciden
 function feedOf({ store, rows, authorities, instance, clock }: Pipeline, misfits: string[]): Promise<RunningFeed> {
   const note = (fields: object, message: string) => void misfits.push(`${message} ${inspect(fields)}`)
   return RunningFeed.start({
-    ...{ store, rows, instance, clock, crypto: nodeCrypto },
+    ...{ store, watch: store, rows, instance, clock, crypto: nodeCrypto },
     bus: inProcessBus(),
     timers: { every: () => () => {} },
     log: { debug() {}, info() {}, warn: note, error: note },

@@ -75,6 +75,7 @@ function assemble(db: DatabaseSync, options: SqliteOptions, trustDomainId: numbe
   const engine = new SqliteEngine(db, heads, openReserve(db, options))
   return {
     store: engine,
+    watch: engine,
     rows: storeRows(context),
     trustDomain,
     instance: uuid,
