@@ -121,7 +121,7 @@ const OWN = {
     'An operator must investigate and reinstate it: POST /v1/tenants/{tenant}/reinstate.',
   ),
   key_killed: row(403, 'This key was killed', 'Make a new key; a killed one is never certified again.'),
-  peer_killed: row(
+  peer_dead: row(
     403,
     'The identity of this caller was taken away',
     'See the incident; a reinstated agent bootstraps again.',
