@@ -9,7 +9,7 @@ import { test } from 'node:test'
 
 const MAIN = new URL('../../packages/cli/src/main.ts', import.meta.url).pathname
 
-test('the demo tells nine steps, and every one holds', async () => {
+test('the demo tells eleven steps, and every one holds', async () => {
   const child = spawn(process.execPath, [MAIN, 'demo', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
   const { held, steps } = JSON.parse(out) as { held: boolean; steps: { step: string; held: boolean }[] }
@@ -17,7 +17,7 @@ test('the demo tells nine steps, and every one holds', async () => {
     steps.filter(step => !step.held),
     [],
   )
-  assert.equal(steps.length, 9)
+  assert.equal(steps.length, 11)
   assert.equal(held, true)
   assert.equal(code, 0)
 })

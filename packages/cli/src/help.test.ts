@@ -8,7 +8,7 @@ Usage
   lanyard COMMAND [arguments] [options]
 
 Commands
-  demo       See it work: two agents meet over mutual TLS, and what is refused.
+  demo       See it work: agents meet over mutual TLS, strangers are refused, one is killed.
   init       Ask what an authority needs, write lanyard.yaml, make root and first admin key.
   up         Start an authority; an empty folder is initialised first.
   bootstrap  Trust an authority from the fingerprint of its root alone.

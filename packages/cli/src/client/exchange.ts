@@ -68,6 +68,7 @@ export function exchange(agent: Agent, { method, url, headers = {}, body }: Outg
     outgoing.on('close', () => clearTimeout(deadline))
     outgoing.on('error', fail)
     outgoing.on('socket', socket => {
+      if (outgoing.reusedSocket) return
       const tls = socket as TLSSocket
       tls.once('secureConnect', () => tls.isSessionReused() && tls.destroy(new Error('a resumed TLS session')))
     })

@@ -2,7 +2,7 @@ import { command, flag } from '../command.ts'
 
 export const demo = command({
   name: 'demo',
-  summary: 'See it work: two agents meet over mutual TLS, and what is refused.',
+  summary: 'See it work: agents meet over mutual TLS, strangers are refused, one is killed.',
   about:
     'Runs an authority and three agents in a temporary folder. Every line is checked; the exit code is 0 only if all held.',
   operands: [],

@@ -11,7 +11,7 @@ export interface Entry {
 export const COMMANDS: readonly Entry[] = [
   {
     name: 'demo',
-    summary: 'See it work: two agents meet over mutual TLS, and what is refused.',
+    summary: 'See it work: agents meet over mutual TLS, strangers are refused, one is killed.',
     load: async () => [(await import('./demo.ts')).demo],
   },
   {

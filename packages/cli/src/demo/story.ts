@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { agentId, caller, type Identity, tenant } from '@lanyard/sdk'
+import { agentId, type Identity } from '@lanyard/sdk'
+import { dropStream, verifyTheReceipt } from './kill.ts'
 import { Scene } from './scene.ts'
+import { meet, type Service } from './service.ts'
 import { callWithoutCertificate, copyOf, refusal, renewCopy } from './strangers.ts'
 import { holds, type Teller } from './teller.ts'
 
@@ -22,6 +24,10 @@ export async function tellStory(teller: Teller): Promise<Scene> {
     await teller.step('A key that the tenant does not allow is refused', () => refuseKey(scene))
     await teller.step('Both sides renew during an open stream', () => renewInStream(agents, service))
     await teller.step('A copied certificate that renews too freezes its lineage', () => catchCopy(scene, agents))
+    const drop = () => dropStream(scene, agents.invoice, service)
+    const incident = await teller.step('An agent is killed, and the stream that it has open drops', drop)
+    const verify = () => verifyTheReceipt(scene, incident)
+    await teller.step('The signed receipt is verified with the root alone', verify)
     return scene
   } catch (error) {
     await scene.close()
@@ -67,36 +73,6 @@ async function getCertificates(scene: Scene): Promise<readonly [string, Agents]>
 
 // Issued at t: from t - 10 to t + life - 1, both ends counted.
 const lifetimeOf = ({ svid }: Identity) => svid.notAfter - svid.notBefore + 1 - 10
-
-/** A service of `invoice` for all of acme. `/stream` sends a line whenever it is told to. */
-interface Service {
-  readonly url: string
-  sendLine(line: string): void
-}
-
-async function meet(scene: Scene, { planner, invoice }: Agents): Promise<readonly [string, Service]> {
-  let send: (line: string) => void = () => {}
-  const serving = await invoice.serve({ allow: tenant('acme') }, (request, response) => {
-    response.writeHead(200, { 'content-type': 'text/plain' })
-    if (request.url !== '/stream') return response.end(`hello ${caller(request).id.path}`)
-    send = line => response.write(`${line}\n`)
-    return response.flushHeaders()
-  })
-  const back = await planner.serve({ allow: agentId(invoice.id) }, (request, response) =>
-    response.end(`hello ${caller(request).id.path}`),
-  )
-  scene.onClose(async () => {
-    await Promise.all([serving.close(), back.close()])
-  })
-  const there = await (await planner.fetch(serving.url, { peer: agentId(invoice.id) })).text()
-  const andBack = await (await invoice.fetch(back.url, { peer: agentId(planner.id) })).text()
-  holds(there === 'hello /tenant/acme/agent/planner', `expected a greeting of planner, got ${there}`)
-  holds(andBack === 'hello /tenant/acme/agent/invoice', `expected a greeting of invoice, got ${andBack}`)
-  return [
-    `planner → invoice: ${there}\ninvoice → planner: ${andBack}`,
-    { url: serving.url, sendLine: line => send(line) },
-  ]
-}
 
 async function refuseForeigner({ trader, invoice }: Agents, { url }: Service): Promise<readonly [string, undefined]> {
   const reply = await trader.fetch(url, { peer: agentId(invoice.id) })

@@ -11,7 +11,8 @@ export async function refusal(attempt: () => Promise<unknown>): Promise<string> 
   try {
     await attempt()
   } catch (error) {
-    return (error as { code?: string }).code ?? String(error)
+    const { code, problem } = error as { code?: string; problem?: { code: string } }
+    return code ?? problem?.code ?? String(error)
   }
   throw new BrokenPromise('this should have been refused, and was accepted')
 }
@@ -28,6 +29,28 @@ export function callWithoutCertificate(url: string, ca: string): Promise<string>
     socket.once('data', () => reject(new BrokenPromise('a client without a certificate was answered')))
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
     socket.once('end', () => reject(new BrokenPromise('the connection ended without an alert')))
+  })
+}
+
+/** Calls a service with a copied certificate, by a TLS that knows no feed; says how that ended. */
+export function callAsCopy(url: string, { certificate, key }: Copy): Promise<{ refused: boolean; saw: string }> {
+  const { hostname: host, port } = new URL(url)
+  return new Promise(resolve => {
+    const ended = (saw: string) => resolve({ refused: true, saw })
+    // Whom it calls is no matter here; whether it is let in is.
+    const socket = connect({ host, port: Number(port), cert: certificate, key, rejectUnauthorized: false })
+    socket.write('GET / HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n\r\n')
+    let text = ''
+    socket.on('data', data => {
+      text += data
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => ended(error.code ?? error.message))
+    socket.once('end', () => {
+      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1])
+      const code = /"code":"(\w+)"/.exec(text)?.[1] ?? ''
+      if (text === '') ended('connection ended')
+      else resolve({ refused: status === 403 && code === 'peer_dead', saw: `${status} ${code}`.trim() })
+    })
   })
 }
 
