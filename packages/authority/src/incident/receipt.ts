@@ -1,7 +1,10 @@
-import type { Receipt, ReceiptPoint } from '@lanyard/protocol'
+import { MAX_RECEIPT_POINTS, type Receipt, type ReceiptPoint } from '@lanyard/protocol'
 import { targetText } from '../kill/incident.ts'
 import type { IncidentState } from '../ports.ts'
 import { commitOf, type PointStanding } from './standings.ts'
+
+/** Points whose acknowledgement stands in a receipt; of further ones the authority's word must do, or no reader takes it. */
+const ACKS_MAX = 4_000
 
 /** What a receipt says beside its incident. */
 export interface ReceiptFacts {
@@ -11,11 +14,15 @@ export interface ReceiptFacts {
   readonly standings: readonly PointStanding[]
 }
 
-/** The receipt of an incident, to be signed. */
+/** The receipt of an incident, to be signed: first the points that did not answer. */
 export function receiptOf(incident: IncidentState, facts: ReceiptFacts): Receipt {
   const { trustDomain, feedId, closedAt, standings } = facts
   const { id, tenant, target, scope, reason, openedBy, epoch, at, revoked, unguardedUntil } = incident
-  const points = standings.map(standing => receiptPoint(standing, incident))
+  const points = standings
+    .toSorted((a, b) => Number(a.outcome === 'applied') - Number(b.outcome === 'applied'))
+    .slice(0, MAX_RECEIPT_POINTS)
+    .map(standing => receiptPoint(standing, incident))
+    .map((point, index) => (index < ACKS_MAX ? point : { ...point, spiffeId: null, ack: null }))
   return {
     ...{ trustDomain, incident: id, tenant, scope, reason, openedBy, feedId, epoch, closedAt, points, revoked },
     target: { kind: target.kind, value: targetText(target) },

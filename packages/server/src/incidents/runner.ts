@@ -10,7 +10,7 @@ const AT_ONCE = 16
 const FIRST_WAIT_MS = 15
 const LAST_WAIT_MS = 500
 /** Incidents of others that one turn takes up. */
-const TURN_MAX = 50
+const TURN_MAX = 500
 
 interface Open {
   readonly id: string
@@ -52,9 +52,9 @@ export class IncidentRunner implements Incidents {
   async turn(): Promise<void> {
     const { store, rows, clock } = this.#ports
     const now = clock.now()
-    for (const incident of await store.read(() => rows.incidents.lapsed(now, TURN_MAX))) await this.#lapse(incident)
     const unfinished = await store.read(() => rows.incidents.unfinished(now, TURN_MAX))
     for (const { id } of unfinished) this.#take({ id, committedAt: now, waitMs: LAST_WAIT_MS })
+    for (const incident of await store.read(() => rows.incidents.lapsed(now, TURN_MAX))) await this.#lapse(incident)
   }
 
   /** Ends what is under way and begins nothing new; the rest is for others, or for the next start. */
@@ -109,9 +109,13 @@ export class IncidentRunner implements Incidents {
   }
 
   async #lapse({ id, tenant }: IncidentState): Promise<void> {
-    const { store, rows, feed } = this.#ports
+    const { store, rows, feed, log } = this.#ports
     const step = withEpoch(() => lapseIncident(rows, id, serverAct(this.#ports)), rows)
-    const { done, epoch } = await store.urgent(step, tenant === null ? exclusiveAll : exclusive(tenant))
-    if (done) feed.tell(epoch)
+    try {
+      const { done, epoch } = await store.urgent(step, tenant === null ? exclusiveAll : exclusive(tenant))
+      if (done) feed.tell(epoch)
+    } catch (error) {
+      log.error({ err: error, incident: id }, 'the time to live of an incident could not be ended')
+    }
   }
 }
