@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Receipt } from '@lanyard/protocol'
 import { agentId, type Identity } from '@lanyard/sdk'
 import { judge } from '../commands/receipt/judge.ts'
-import { brief } from '../layout.ts'
+import { brief, count } from '../layout.ts'
 import type { Scene } from './scene.ts'
 import type { Service } from './service.ts'
 import { callAsCopy, copyOf, refusal } from './strangers.ts'
@@ -70,7 +70,8 @@ export async function verifyTheReceipt(scene: Scene, incident: string): Promise<
   holds(asked.length > 0 && silent === 0, `expected every enforcement point to confirm, ${silent} did not`)
   holds(acks.length > 0, 'expected acknowledgements that the points signed')
   const tally = `${asked.length} of ${asked.length} enforcement points applied it within ${brief(latest(receipt))}`
-  return [`${tally}, ${receipt.cut} cut\nsigned by ${signer}, with the points’ own signatures`, undefined]
+  const signed = `each acknowledgement signed by its point, the whole by ${signer}`
+  return [`${tally}, ${count(receipt.cut, 'connection')} cut\n${signed}`, undefined]
 }
 
 /** Milliseconds from the commit to the last word of a point. */
