@@ -69,6 +69,7 @@ const ca = {
 }
 
 /** Nothing of it is ever told: it may hold a password. */
+const RedisUrl = z.string().regex(/^rediss?:\/\//, 'expected redis://USER:PASSWORD@HOST:PORT or rediss://…')
 const StoreUrl = z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://USER:PASSWORD@HOST:PORT/DATABASE')
 
 /**
@@ -107,9 +108,7 @@ export const ServerConfig = z.strictObject({
     .enum(['store', 'memory'])
     .default('store')
     .describe('Where private keys lie: wrapped in the store, or nowhere once the process ends'),
-  redis: z
-    .string()
-    .nullable()
+  redis: RedisUrl.nullable()
     .default(null)
     .describe('redis://HOST:PORT of a Redis that tells instances of each other; none: the database alone does'),
   ca: z.strictObject(ca).prefault({}),

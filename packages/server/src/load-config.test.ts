@@ -37,6 +37,7 @@ const OTHER: Readonly<Record<string, string>> = {
   hosts: 'lanyard.example.org,10.0.0.1',
   dns_suffixes: 'agents.example.org',
   keys: 'memory',
+  redis: 'rediss://:secret@redis.example.org:6380',
   'ca.algorithm': 'RSA-3072',
   key_policy: 'modern',
   'log.level': 'warn',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { exclusive } from '@lanyard/authority'
 import { Deaths } from '@lanyard/protocol'
@@ -86,6 +88,26 @@ describe('the feed', () => {
     assert.equal(own.ended, false)
     own.leave()
     await assert.rejects(() => FeedReader.open(server, { tls: victim.held }), { status: 403 })
+  })
+
+  test('is over for who revokes itself on the same connection, and the revocation is answered', async () => {
+    const where = { ca: server.rootPem, port: server.port, host: '127.0.0.1', key: held.key, cert: held.cert }
+    const session = connect('https://localhost', where)
+    session.on('error', () => {})
+    const stream = session.request({ ':path': '/v1/feed' })
+    stream.on('error', () => {}).resume()
+    await once(stream, 'response')
+    const gone = [once(stream, 'close'), once(session, 'close')]
+    const revoking = session.request({
+      ':method': 'POST',
+      ':path': '/v1/agent/auth/revoke',
+      'content-type': 'application/json',
+    })
+    revoking.end(JSON.stringify({ serial: held.serial, reason: 'done' }))
+    const [head] = await once(revoking, 'response')
+    assert.equal(head[':status'], 200)
+    revoking.resume()
+    await Promise.all(gone)
   })
 
   test('ends in good order with the certificate that opened it', async () => {

@@ -10,11 +10,13 @@ import type { Feed } from './ports.ts'
  */
 export class AgentSessions {
   readonly #feed: Feed
+  readonly #cut: (connection: Connection) => void
   readonly #bySubject = new Map<Subject, Set<Connection>>()
   readonly #credentials = new Map<Connection, Credential>()
 
-  constructor(feed: Feed) {
+  constructor(feed: Feed, cut: (connection: Connection) => void) {
     this.#feed = feed
+    this.#cut = cut
     feed.onDeaths(died => {
       for (const subject of died) for (const connection of this.#bySubject.get(subject) ?? []) this.#judge(connection)
     })
@@ -34,7 +36,7 @@ export class AgentSessions {
 
   #judge(connection: Connection): void {
     const credential = this.#credentials.get(connection)
-    if (credential !== undefined && this.#isDead(credential)) connection.raw.destroy()
+    if (credential !== undefined && this.#isDead(credential)) this.#cut(connection)
   }
 
   #isDead(credential: Credential): boolean {

@@ -22,6 +22,8 @@ export class Connection {
   ended = false
   /** Without streams of its own, a reply without end has the whole connection. */
   occupied = false
+  /** Its caller has died: it ends with the replies that are under way. */
+  doomed = false
   /** Refused credentials since the last good one. */
   failures = 0
 

@@ -13,7 +13,7 @@ import { RateLimit } from './rate-limit.ts'
 export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): HttpServer {
   const { limits, log, clock } = parts
   const deadlines = new Deadlines(limits.body_timeout_ms, () => performance.now())
-  const sessions = new AgentSessions(parts.feed)
+  const sessions = new AgentSessions(parts.feed, connection => mount.cut(connection))
   const ready = () => !listener.closing && (parts.ready?.() ?? true) && !parts.evicted?.()
   const mount = new Mount({
     routes,

@@ -89,6 +89,19 @@ export class Mount {
     this.#streams.endAll()
   }
 
+  /**
+   * The caller of this connection has died. Its replies without end are over at once; what it asked before, such as the
+   * revocation of its own certificate, is answered, and the connection ends with that.
+   */
+  cut(connection: Connection): void {
+    connection.doomed = true
+    const cut = this.#streams.cut(connection)
+    const gone = () => connection.raw.destroy()
+    // A reply that was just written is on its way within this turn.
+    if (connection.underWay === cut) setImmediate(gone)
+    else connection.raw.once('close', this.#parts.deadlines.begin(gone))
+  }
+
   /** Serves one request to the end. Never throws, never rejects. */
   serve(arrival: Arrival): Promise<void> {
     const { connection } = arrival
@@ -109,7 +122,7 @@ export class Mount {
       if (connection.ended && !connection.multiplexed) return
       const reply = await this.#answer(arrival, requestId)
       connection.occupied = reply.streaming !== undefined && !connection.multiplexed
-      connection.ended = connection.failures >= MAX_FAILURES || connection.occupied || this.#parts.closing()
+      connection.ended = isLast(connection) || this.#parts.closing()
       const size = respond(request, response, reply, { requestId, last: connection.ended })
       if (size === null) return
       if (reply.streaming === undefined) this.#unread.add(response, size, connection)
@@ -213,6 +226,8 @@ export class Mount {
     return { status, text, headers, media: PROBLEM_MEDIA }
   }
 }
+
+const isLast = ({ failures, occupied, doomed }: Connection) => failures >= MAX_FAILURES || occupied || doomed
 
 const explain = (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 

@@ -41,6 +41,13 @@ export class Streams {
     })
   }
 
+  /** Cuts those of a connection; gives how many there were. */
+  cut(connection: Connection): number {
+    let cut = 0
+    for (const sink of this.#open) if (sink.breakOff(connection)) cut++
+    return cut
+  }
+
   /** Ends all of them in good order, and those that come. */
   endAll(): void {
     this.#ended = true
@@ -82,6 +89,13 @@ class ReplySink implements Sink {
 
   cut(): void {
     this.#connection.raw.destroy()
+  }
+
+  /** Ends at once if it is of this connection, and leaves the connection to its other replies. */
+  breakOff(connection: Connection): boolean {
+    if (connection !== this.#connection) return false
+    this.#response.destroy()
+    return true
   }
 
   closed(): void {

@@ -209,21 +209,39 @@ describe('certificates', () => {
     ['revoked', revoke, 'certificate_revoked'],
     ['quarantined', () => change({ lifecycle: 'quarantined' }), 'agent_quarantined'],
     ['retired', () => change({ lifecycle: 'retired' }), 'agent_retired'],
-    ['ended', () => server.clock.advance(301), 'certificate_expired'],
   ]
   for (const [why, end, code] of ENDS) {
-    test(`on a connection that is open when its agent is ${why}`, async () => {
+    test(`on a connection that is open when its agent is ${why}: it is cut`, async () => {
       const { serial, ...tls } = await server.certificate(key)
       const connection = await connectRaw(server.port, server.rootPem, { key: tls.key, cert: tls.cert })
       connection.write('GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n')
       assert.equal(lastReply(await connection.until(isWhole)).status, 200)
       await end(serial)
-      connection.write('GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n')
-      const text = await connection.until(all => /HTTP\/1\.1 4/.test(all) && isWhole(all))
-      connection.socket.destroy()
-      assert.equal(lastReply(text).code, code)
+      await connection.closed()
+      assert.equal(await refusal({ tls }), code)
     })
   }
+
+  test('on a connection that outlives them are refused', async () => {
+    const { serial: _, ...tls } = await server.certificate(key)
+    const connection = await connectRaw(server.port, server.rootPem, { key: tls.key, cert: tls.cert })
+    connection.write('GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n')
+    assert.equal(lastReply(await connection.until(isWhole)).status, 200)
+    server.clock.advance(301)
+    connection.write('GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n')
+    const text = await connection.until(all => /HTTP\/1\.1 4/.test(all) && isWhole(all))
+    connection.socket.destroy()
+    assert.equal(lastReply(text).code, 'certificate_expired')
+  })
+
+  test('that revoke themselves hear that it is done, and then their connection ends', async () => {
+    const { serial, ...tls } = await server.certificate(key)
+    const connection = await connectRaw(server.port, server.rootPem, { key: tls.key, cert: tls.cert })
+    const body = JSON.stringify({ serial, reason: 'done' })
+    const head = `Host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    connection.write(`POST /v1/agent/auth/revoke HTTP/1.1\r\n${head}${body}`)
+    assert.equal(lastReply(await connection.closed()).status, 200)
+  })
 
   test('are asked for their agent again after a reinstatement', async () => {
     const held = await server.certificate(key)
