@@ -51,6 +51,8 @@ const LEAN: readonly (readonly [line: string, packages: readonly string[]])[] = 
   ['tenant create --help', ['cli']],
   ['agent list --help', ['cli']],
   ['events --help', ['cli']],
+  ['kill --help', ['cli']],
+  ['reinstate --help', ['cli']],
 ]
 
 for (const [line, packages] of LEAN)

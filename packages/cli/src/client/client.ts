@@ -1,7 +1,7 @@
 import type { Agent } from 'node:https'
 import type { BodyInput, Params, QueryInput, Reply, Routes } from '@lanyard/api'
 import { type Problem, Refusal, refuse } from '../problem.ts'
-import { agentFor, exchange, type HttpReply, type Trust } from './exchange.ts'
+import { agentFor, exchange, type HttpReply, type Outgoing, type Trust } from './exchange.ts'
 import { readLines } from './lines.ts'
 
 type AnyRoute = Routes[keyof Routes]
@@ -52,8 +52,8 @@ export class ApiClient {
    *
    * @throws Refusal with the server's problem document, or `server_unreachable`, `server_untrusted`
    */
-  async call<C extends Call>(call: C, input: CallInput<C>): Promise<CallReply<C>> {
-    const reply = await this.#send(call, input as LooseInput)
+  async call<C extends Call>(call: C, input: CallInput<C>, patience: Patience = {}): Promise<CallReply<C>> {
+    const reply = await this.#send(call, input as LooseInput, patience)
     if (reply.status < 200 || reply.status > 299) throw refusalOf(reply, this.#endpoint.url)
     if (reply.status === 204) return undefined as CallReply<C>
     return (reply.type.includes('json') ? parse(reply, this.#endpoint.url) : reply.body) as CallReply<C>
@@ -77,11 +77,12 @@ export class ApiClient {
     return date === null ? null : date + 500 - (before + now()) / 2
   }
 
-  #send(call: Call, input: LooseInput): Promise<HttpReply> {
+  #send(call: Call, input: LooseInput, { deadlineMs }: Patience = {}): Promise<HttpReply> {
     const { body } = input
     return exchange(this.#agent, {
       ...this.#outgoing(call, input),
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      deadlineMs,
     })
   }
 
@@ -102,6 +103,9 @@ export class ApiClient {
     return { method, url, headers }
   }
 }
+
+/** How long to wait for the reply, where that is another time than for most. */
+export type Patience = Pick<Outgoing, 'deadlineMs'>
 
 interface LooseInput {
   readonly params?: Readonly<Record<string, string>> | undefined

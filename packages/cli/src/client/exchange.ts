@@ -22,6 +22,8 @@ export interface Outgoing {
   readonly url: URL
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Milliseconds for the whole reply to come; 30 seconds where not given. */
+  readonly deadlineMs?: number | undefined
 }
 
 /** Far more than any of our replies; a server that sends more is not ours. */
@@ -39,7 +41,10 @@ export function agentFor(trust: Trust): Agent {
 }
 
 /** One request and its whole reply. Throws `server_unreachable`, `server_untrusted`. */
-export function exchange(agent: Agent, { method, url, headers = {}, body }: Outgoing): Promise<HttpReply> {
+export function exchange(
+  agent: Agent,
+  { method, url, headers = {}, body, deadlineMs = DEADLINE_MS }: Outgoing,
+): Promise<HttpReply> {
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   const options: RequestOptions = { method, agent, headers: { ...headers, ...length } }
   return new Promise((resolve, reject) => {
@@ -64,7 +69,7 @@ export function exchange(agent: Agent, { method, url, headers = {}, body }: Outg
         })
       })
     })
-    const deadline = setTimeout(() => outgoing.destroy(new Error(`no reply in ${DEADLINE_MS / 1000} s`)), DEADLINE_MS)
+    const deadline = setTimeout(() => outgoing.destroy(new Error(`no reply in ${deadlineMs / 1000} s`)), deadlineMs)
     outgoing.on('close', () => clearTimeout(deadline))
     outgoing.on('error', fail)
     outgoing.on('socket', socket => {

@@ -15,13 +15,13 @@ export async function follow(
   api: ApiClient,
   incident: string,
   { io, emit, note, receipt }: Following,
-): Promise<Outcome | undefined> {
+): Promise<Outcome> {
   const closed = await watchIncident(api, incident, {
     stopped: io.stopped(),
     tell: (news, seen) => emit({ json: newsJson(news), text: paint => newsLine(news, seen, paint) }),
     note,
   })
-  if (closed === null) return undefined
+  if (closed === null) return { json: { incident, state: 'open' }, text: '', exit: 'unconfirmed' }
   if (receipt !== undefined) {
     const path = resolve(io.cwd, receipt)
     writeReceipt(signed(closed), path)

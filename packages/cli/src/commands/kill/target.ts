@@ -43,18 +43,21 @@ export function targetOf(operand: string | undefined, options: Written): Target 
 export type KillBody = Omit<CallInput<'POST /v1/tenants/{tenant}/kill'>['body'], never>
 type Scope = CallInput<'POST /v1/agents/{tenant}/{agent}/kill'>['body']['scope']
 
+/** A stopped instance must not hold a kill up while another one would answer: it is asked again, and done once. */
+const PATIENCE = { deadlineMs: 5000 }
+
 /** Makes the call that the target asks for. */
 export function killCall(api: ApiClient, target: Target, body: KillBody, scope: Scope) {
   switch (target.kind) {
     case 'agent': {
       const { tenant, agent } = target
       const widened = scope === undefined ? body : { ...body, scope }
-      return api.call('POST /v1/agents/{tenant}/{agent}/kill', { params: { tenant, agent }, body: widened })
+      return api.call('POST /v1/agents/{tenant}/{agent}/kill', { params: { tenant, agent }, body: widened }, PATIENCE)
     }
     case 'tenant':
-      return api.call('POST /v1/tenants/{tenant}/kill', { params: { tenant: target.tenant }, body })
+      return api.call('POST /v1/tenants/{tenant}/kill', { params: { tenant: target.tenant }, body }, PATIENCE)
     default:
-      return api.call('POST /v1/kill', { body: { [target.kind]: target.value, ...body } })
+      return api.call('POST /v1/kill', { body: { [target.kind]: target.value, ...body } }, PATIENCE)
   }
 }
 
