@@ -239,6 +239,8 @@ export interface LineageRows {
   change(id: string, change: Pick<LineageState, 'standing' | 'generation' | 'newestKey'>): Step<void>
   /** Like {@link subject}, and keeps every other transaction from the lineage until this one ends. */
   claim(lineage: string): Step<Subject | undefined>
+  /** Ends these. */
+  end(ids: readonly string[]): Step<void>
   /** Ends every open or frozen lineage of the agent. */
   endAll(key: AgentKey): Step<void>
   /** Ends every open or frozen lineage of all agents of the tenant. */
@@ -254,8 +256,8 @@ export interface LineageRows {
     tenant: string | null,
     limit: number,
   ): Step<readonly LineageState[]>
-  /** Open or frozen lineages of an agent, newest first. */
-  ofAgent(key: AgentKey): Step<readonly LineageState[]>
+  /** Open or frozen lineages of an agent, newest first; all of them without a limit. */
+  ofAgent(key: AgentKey, limit?: number): Step<readonly LineageState[]>
 }
 
 export interface CertificateFilter {

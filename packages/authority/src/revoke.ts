@@ -1,7 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { type Act, type Caller, requireTenant } from './caller.ts'
 import { eventOf } from './event.ts'
-import { takeLineage } from './kill/take.ts'
+import { takeLineages } from './kill/take.ts'
 import { settle, Toll } from './kill/toll.ts'
 import type { AgentKey, CertificateState, Rows, Step } from './ports.ts'
 import { requireAgent } from './registry/agents.ts'
@@ -88,18 +88,15 @@ function* revokeAgent(rows: Rows, toll: Toll, key: AgentKey, reason: string, act
     throw new LanyardError('agent_unknown', 'an agent may revoke only its own certificates')
   }
   const owner = yield* requireAgent(rows, key, act)
-  const revoked: string[] = []
-  for (const lineage of yield* rows.lineages.ofAgent(key)) {
-    revoked.push(...(yield* takeLineage(rows, toll, lineage, reason, act)))
-  }
-  return { owner, revoked }
+  const held = yield* rows.lineages.ofAgent(key)
+  return { owner, revoked: yield* takeLineages(rows, toll, held, reason, act) }
 }
 
 function* revokeLineage(rows: Rows, toll: Toll, serial: string, reason: string, act: OwnAct): Step<Taken> {
   const owner = yield* rows.certificates.findBySerial(serial, act.caller.tenant)
   if (!owner || !maySee(act.caller, owner)) throw new LanyardError('not_found', `there is no certificate ${serial}`)
   const subject = yield* rows.lineages.subject(owner.lineage)
-  return { owner, revoked: subject ? yield* takeLineage(rows, toll, subject.lineage, reason, act) : [] }
+  return { owner, revoked: subject ? yield* takeLineages(rows, toll, [subject.lineage], reason, act) : [] }
 }
 
 const maySee = (caller: Caller, certificate: CertificateState) =>

@@ -4,7 +4,7 @@ import { eventOf } from '../event.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
 import { keyDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
-import { takeLineage, takeLinked } from './take.ts'
+import { takeLineages, takeLinked } from './take.ts'
 import { Toll } from './toll.ts'
 import { apiKeyOf, mayEnd, takeApiKey } from './widen.ts'
 
@@ -73,7 +73,7 @@ function* byLineage(rows: Rows, id: string, reason: string, act: OwnAct): Step<F
 const ownerOf = ({ tenant, agent }: LineageState) => ({ tenant, agent })
 
 function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string, act: OwnAct): Step<void> {
-  yield* takeLineage(rows, toll, lineage, reason, act)
+  yield* takeLineages(rows, toll, [lineage], reason, act)
   toll.tookAgent(lineage)
 }
 

@@ -1,9 +1,9 @@
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import { LIFETIME } from '../lifetime.ts'
-import type { AgentKey, AgentState, LineageRows, LineageState, Rows, Step } from '../ports.ts'
+import { AGENT_TOKEN_SEC, LIFETIME } from '../lifetime.ts'
+import type { AgentKey, AgentState, CertificateState, LineageRows, LineageState, Listed, Rows, Step } from '../ports.ts'
 import { agentDeath, lineageDeath } from './deaths.ts'
-import type { Toll } from './toll.ts'
+import { NAMED_MAX, type Toll } from './toll.ts'
 
 const END = { quarantined: 'agent.quarantined', retired: 'agent.retired' } as const
 /** Certificates looked through for the last end; of older ones it is said that they end as late as any could. */
@@ -29,7 +29,7 @@ export function* takeAgent(
   const deadThrough = Math.max(agent.deadThrough, agent.incarnation)
   const after: AgentState = { ...agent, lifecycle, deadThrough, updatedAt: act.at }
   const end = yield* lastEnd(rows, agent, act.at)
-  for (const lineage of yield* rows.lineages.ofAgent(agent)) toll.tookLineage(lineage)
+  for (const lineage of yield* rows.lineages.ofAgent(agent, NAMED_MAX)) toll.tookLineage(lineage)
   yield* rows.agents.update(after)
   yield* rows.lineages.endAll(agent)
   const revoked = yield* rows.certificates.revoke(agent, { at: act.at, reason: reason ?? lifecycle })
@@ -40,21 +40,68 @@ export function* takeAgent(
   return after
 }
 
-/** Ends one lineage and revokes its live certificates; gives their serials. */
-export function* takeLineage(
+/**
+ * Ends lineages and revokes their live certificates; gives the serials. One that has nothing left to show, neither
+ * certificate nor token, ends without a word: a key that opened thousands does not fill the feed with them.
+ */
+export function* takeLineages(
   rows: Rows,
   toll: Toll,
-  lineage: LineageState,
+  lineages: readonly LineageState[],
   reason: string,
   act: Act,
 ): Step<readonly string[]> {
-  const { id, generation, newestKey } = lineage
-  yield* rows.lineages.change(id, { standing: 'ended', generation, newestKey })
-  const revoked = yield* rows.certificates.revoke({ lineage: id }, { at: act.at, reason })
-  toll.tookLineage(lineage)
-  toll.tookCertificates(revoked.length, revoked.length > 0 ? latestEnd(act.at) : yield* lastEnd(rows, lineage, act.at))
-  toll.died(lineageDeath(lineage, act.at))
+  const ends = yield* endsOf(rows, lineages, act.at)
+  yield* end(rows, lineages)
+  const revoked: string[] = []
+  for (const lineage of lineages) {
+    const end = ends.get(lineage.id)
+    const serials =
+      end === undefined ? [] : yield* rows.certificates.revoke({ lineage: lineage.id }, { at: act.at, reason })
+    revoked.push(...serials)
+    toll.tookLineage(lineage)
+    toll.tookCertificates(serials.length, end ?? null)
+    if (end !== undefined || act.at < lineage.openedAt + AGENT_TOKEN_SEC * 1000)
+      toll.died(lineageDeath(lineage, act.at))
+  }
   return revoked
+}
+
+function* end(rows: Rows, lineages: readonly LineageState[]): Step<void> {
+  const [first, ...more] = lineages
+  if (first && more.length === 0) {
+    const { id, generation, newestKey } = first
+    return yield* rows.lineages.change(id, { standing: 'ended', generation, newestKey })
+  }
+  for (let from = 0; from < lineages.length; from += BATCH)
+    yield* rows.lineages.end(lineages.slice(from, from + BATCH).map(({ id }) => id))
+}
+
+/** When the last certificate of each lineage ends, in Unix ms; those are left out whose certificates have all ended. */
+function* endsOf(rows: Rows, lineages: readonly LineageState[], at: number): Step<ReadonlyMap<string, number>> {
+  const ends = new Map<string, number>()
+  const agents = new Map(lineages.map(lineage => [`${lineage.tenant}/${lineage.agent}`, lineage]))
+  for (const { tenant, agent } of agents.values()) {
+    for (const { lineage, notAfter } of yield* notEnded(rows, { tenant, agent }, at))
+      ends.set(lineage, Math.max(ends.get(lineage) ?? 0, (notAfter + 1) * 1000))
+  }
+  return ends
+}
+
+/** The certificates of an agent that have not ended, whether revoked or not: who hears of no deaths accepts them. */
+function* notEnded(rows: Rows, { tenant, agent }: AgentKey, at: number): Step<readonly CertificateState[]> {
+  const found: CertificateState[] = []
+  for (let after: string | null = null; ; ) {
+    const page: Listed<CertificateState> = yield* rows.certificates.list(
+      { tenant, agent, now: at },
+      { limit: BATCH, after },
+    )
+    found.push(...page.items.filter(({ notAfter }) => (notAfter + 1) * 1000 > at))
+    after = page.next
+    // Newest first: what was issued before has ended.
+    const oldest = page.items.at(-1)
+    if (after === null || (oldest !== undefined && latestEnd(oldest.issuedAt) <= at)) return found
+  }
 }
 
 /** What links lineages, and whose may be taken; null: every tenant's. */
@@ -68,10 +115,8 @@ export function* takeLinked(rows: Rows, toll: Toll, { by, tenant }: Link, reason
   let taken = 0
   for (;;) {
     const batch = yield* rows.lineages.linked(by, tenant, BATCH)
-    for (const lineage of batch) {
-      yield* takeLineage(rows, toll, lineage, reason, act)
-      toll.tookAgent(lineage)
-    }
+    yield* takeLineages(rows, toll, batch, reason, act)
+    for (const lineage of batch) toll.tookAgent(lineage)
     taken += batch.length
     if (batch.length < BATCH) return taken
   }

@@ -2,7 +2,7 @@ import type { AgentKey, LineageState, Rows, Step } from '../ports.ts'
 import type { NewDeath } from './deaths.ts'
 
 /** Names of agents and lineages that an incident keeps for its snapshot. */
-const NAMED_MAX = 100
+export const NAMED_MAX = 100
 /** Deaths that one statement writes. */
 const BATCH = 200
 

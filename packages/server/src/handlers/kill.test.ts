@@ -375,6 +375,24 @@ describe('without an incident', () => {
     }
   })
 
+  test('lineages that have nothing left to show end without a word in the feed', async () => {
+    const { tenant, agent } = await someone()
+    const old: string[] = []
+    for (let count = 0; count < 250; count++) old.push((await server.pipeline.bootstrap({ tenant, agent })).lineage)
+    server.clock.advance(16 * 60)
+    const held = await server.certificate({ tenant, agent })
+    const before = await epoch()
+    const { revoked } = await ok('POST /v1/agent/auth/revoke', 200, { tenant, agent, reason: 'r' })
+    assert.deepEqual(revoked, [held.serial])
+    assert.deepEqual(
+      (await deathsSince(before)).map(({ value }) => value),
+      [await lineageOf(held)],
+    )
+    const { store, rows } = server.pipeline
+    assert.deepEqual(await store.read(() => rows.lineages.ofAgent({ tenant, agent })), [])
+    assert.equal((await store.read(() => rows.lineages.subject(old[7]!)))?.lineage.standing, 'ended')
+  })
+
   test('revocations that agents make of their own share an epoch, and one that is refused stops none', async () => {
     const { tenant, agent } = await someone()
     const holders = await Promise.all(Array.from({ length: 12 }, () => server.certificate({ tenant, agent })))

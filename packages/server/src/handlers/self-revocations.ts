@@ -1,3 +1,4 @@
+import { LanyardError } from '@lanyard/api'
 import {
   type CertificateCaller,
   exclusive,
@@ -21,7 +22,9 @@ interface Waiting {
 /** Milliseconds from one turn to the next. */
 const TICK_MS = 200
 /** Revocations of one turn: a kill waits no longer than for these. */
-const TURN_MAX = 100
+const TURN_MAX = 25
+/** Revocations that wait at most; further ones are told to come again. */
+const WAITING_MAX = 5_000
 
 /**
  * Revocations that agents make of their own certificates: all of a tick in one transaction, under one epoch, so that
@@ -37,8 +40,10 @@ export class SelfRevocations {
     this.#ports = ports
   }
 
-  /** The serials that were revoked, once that is durable. Throws as `revokeCertificates`. */
-  revoke(revocation: OwnRevocation): Promise<readonly string[]> {
+  /** The serials that were revoked, once that is durable. Throws as `revokeCertificates`, and `not_ready`. */
+  async revoke(revocation: OwnRevocation): Promise<readonly string[]> {
+    if (this.#waiting.length >= WAITING_MAX)
+      throw new LanyardError('not_ready', `${WAITING_MAX} revocations of other agents wait already`)
     const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>()
     this.#waiting.push({ revocation, resolve, reject })
     this.#schedule()

@@ -22,7 +22,7 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
   const db = statements.kysely
   const held = namedOf(db.selectFrom('lineages as l'))
 
-  const ofAgent = statements.prepareRows((a: AgentKey) => {
+  const ofAgent = statements.prepareRows((a: AgentKey & { limit: number }) => {
     const agent = db
       .selectFrom('agents as w')
       .innerJoin('tenants as v', 'v.id', 'w.tenant_id')
@@ -33,11 +33,12 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
       .where('l.agent_id', '=', agent.select('w.id'))
       .orderBy('l.opened_at', 'desc')
       .orderBy('l.no', 'desc')
+      .limit(a.limit)
   })
 
   return {
-    *ofAgent({ tenant, agent }) {
-      return (yield* ofAgent({ tenant, agent })).map(lineageOf)
+    *ofAgent({ tenant, agent }, limit = Number.MAX_SAFE_INTEGER) {
+      return (yield* ofAgent({ tenant, agent, limit })).map(lineageOf)
     },
     *linked(by, tenant, limit) {
       const rows = yield* statements.query(

@@ -124,6 +124,9 @@ export function lineageRows({ statements }: RowContext): Omit<LineageRows, 'link
       const written = { id: bytesOfHex(id), standing, generation, newestKey: keyBytes(newestKey) }
       requireOne(yield* change(written), 'lineage')
     },
+    *end(ids) {
+      if (ids.length > 0) yield* statements.change(ended.where('id', 'in', ids.map(bytesOfHex)))
+    },
     *endAll({ tenant, agent }) {
       yield* endAll({ tenant, agent })
     },

@@ -89,6 +89,29 @@ export function linksSuite(place: () => Place): void {
       assert.equal(await write(open, () => open.rows.lineages.claim(idOf(9))), undefined)
     })
 
+    test('end together by their names, and no others', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      const { lineages } = open.rows
+      await write(open, function* () {
+        for (const id of [3, 4]) yield* lineages.insert(lineage({ id: idOf(id), openedAt: NOW + id }))
+        yield* lineages.end([idOf(1), idOf(4)])
+        yield* lineages.end([])
+      })
+      const held = await open.store.read(() => lineages.ofAgent(agent()))
+      assert.deepEqual(numbersOf(held), [3])
+      assert.equal((await open.store.read(() => lineages.subject(idOf(2))))?.lineage.standing, 'open')
+    })
+
+    test('of an agent come as many as asked for', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      const { lineages } = open.rows
+      await write(open, () => lineages.insert(lineage({ id: idOf(3), openedAt: NOW + 1 })))
+      assert.deepEqual(numbersOf(await open.store.read(() => lineages.ofAgent(agent(), 1))), [3])
+      assert.deepEqual(numbersOf(await open.store.read(() => lineages.ofAgent(agent()))), [3, 1])
+    })
+
     test('of an agent come newest first, and those of a tenant end together', async t => {
       const open = await opened(t, place)
       await populate(open)
