@@ -6,6 +6,7 @@ import type { Feed, FeedPosition } from '../http/ports.ts'
 import type { Timers } from '../instance/timers.ts'
 import type { StoreRows } from '../store/ports.ts'
 import { type Change, told } from './changes.ts'
+import type { EpochMark } from './epoch-mark.ts'
 import { feedSeed } from './feed-id.ts'
 import { Hub, type HubParts, type HubStats } from './hub.ts'
 import type { Sight } from './sight.ts'
@@ -18,12 +19,17 @@ export interface FeedParts extends Omit<HubParts, 'seed'>, Omit<WatcherParts, 's
   readonly rows: StoreRows
   readonly bus: Bus
   readonly timers: Timers
+  /** Of a store that cannot tell by itself whether it was put back. */
+  readonly mark?: EpochMark
   /** Between two looks at the database that nobody asked for. */
   readonly pollMs: number
 }
 
 /** How often it is asked whether readers may still read. Deaths cut their connections without being asked for. */
 const CONFIRM_MS = 10_000
+
+/** How often the epoch is marked, if it changed. */
+const MARK_MS = 1000
 
 /** The feed as it runs in an instance. */
 export class RunningFeed implements Feed {
@@ -47,7 +53,7 @@ export class RunningFeed implements Feed {
 
   /** Begins to look. Throws `store_unavailable` when the first look fails. */
   static async start(parts: FeedParts): Promise<RunningFeed> {
-    const feed = new RunningFeed(parts, await feedSeed(parts))
+    const feed = new RunningFeed(parts, await feedSeed(parts, epoch => parts.mark?.contradicts(epoch) ?? false))
     try {
       await feed.#watcher.look()
     } catch (error) {
@@ -57,6 +63,7 @@ export class RunningFeed implements Feed {
     feed.#ends.push(
       parts.bus.subscribe(epoch => feed.#heard(epoch)),
       parts.timers.every(parts.pollMs, () => feed.turn()),
+      parts.timers.every(MARK_MS, () => feed.#mark()),
       parts.timers.every(CONFIRM_MS, () => feed.confirm()),
     )
     return feed
@@ -105,6 +112,7 @@ export class RunningFeed implements Feed {
     for (const end of this.#ends.splice(0)) end()
     this.#watcher.stop()
     this.#hub.end()
+    await this.#mark()
     await this.#parts.bus.close()
   }
 
@@ -113,6 +121,14 @@ export class RunningFeed implements Feed {
     this.#deceived = false
     await this.#watcher.glance()
     this.#hub.sweep(this.#parts.clock.now())
+  }
+
+  async #mark(): Promise<void> {
+    try {
+      await this.#parts.mark?.put(this.#epoch)
+    } catch (error) {
+      this.#parts.log.warn({ error: String(error) }, 'the mark of the feed could not be written')
+    }
   }
 
   /** Asks for every reader whether its credential still counts. */

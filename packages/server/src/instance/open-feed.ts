@@ -1,11 +1,14 @@
+import { join } from 'node:path'
 import type { Clock } from '@lanyard/authority'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { openBus } from '../bus/index.ts'
 import type { ServerConfig } from '../config.ts'
+import { EpochMark } from '../feed/epoch-mark.ts'
 import { RunningFeed } from '../feed/feed.ts'
 import type { Log } from '../http/ports.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
+import { STORE_FILE } from './place.ts'
 import { Presence } from './presence.ts'
 import type { Timers } from './timers.ts'
 
@@ -30,6 +33,7 @@ export async function openFeed(
     crypto: nodeCrypto,
     template: `${idTemplate}`,
     signer: () => authorities.feedSigner(),
+    ...(config.store === null ? { mark: new EpochMark(join(config.data, STORE_FILE)) } : {}),
     heartbeatMs: config.feed.heartbeat_ms,
     pollMs: config.feed.poll_ms,
   })

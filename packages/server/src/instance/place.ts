@@ -11,7 +11,8 @@ import { beginStart, type Start } from '../store/postgres/peek.ts'
 import { openSqliteStore } from '../store/sqlite/open.ts'
 import { peekSqliteStore } from '../store/sqlite/peek.ts'
 
-const STORE_FILE = 'lanyard.db'
+/** In the data folder of an instance that is alone. */
+export const STORE_FILE = 'lanyard.db'
 /** In the data folder of an instance whose store is elsewhere: its UUID and a newline. */
 const INSTANCE_FILE = 'instance.id'
 
