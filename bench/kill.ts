@@ -19,6 +19,8 @@ the SDK's guard as it is by default; callers are plain sockets without the SDK. 
 /** How fast a kill holds, in one process up to a fleet on a bad network; and what the guard costs each request. */
 export async function run({ json, kills, cases }: BenchOptions): Promise<void> {
   const wanted = casesOf(cases)
+  // Databases and network namespaces are removed on the way out.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const report = new Reporter(
     'kill',
     'SQLite WAL, synchronous=FULL, or PostgreSQL, fsync on: the commit was synced before it was told',

@@ -43,8 +43,11 @@ export async function layNetwork<Name extends string>(
     return made
   }
   const remove = () => {
+    process.removeListener('exit', remove)
     for (const space of all) spawnSync('ip', ['netns', 'del', space])
   }
+  // Namespaces outlive the process that made them.
+  process.once('exit', remove)
   try {
     const { method, end } = await lay()
     const places = Object.fromEntries(spaces.map(({ name, space, number }) => [name, placeOf(space, number)]))
