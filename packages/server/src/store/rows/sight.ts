@@ -11,7 +11,7 @@ const POSTGRES_PLACE = sql<string | null>`case when pg_is_in_recovery() then nul
   || '/' || (select oid::text from pg_database where datname = current_database())
   || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end`
 
-/** A file has one place. That it was put back is seen by its epochs alone. */
+/** A file has one place. Whether it was put back says a mark beside it. */
 const FILE_PLACE: RawBuilder<string | null> = sql.lit('file')
 
 export function sightRows({ statements, trustDomain }: RowContext): SightRows {
