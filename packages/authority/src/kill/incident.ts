@@ -48,6 +48,8 @@ export interface Opening {
   readonly scope: KillScope
   /** Whether anything of it can be reinstated, so that a time to live means something. */
   readonly reinstatable: boolean
+  /** API keys that would have ended but for the caller's reach, for the event. */
+  readonly sparedApiKeys?: readonly string[]
 }
 
 /** Records what was taken as an incident with its steps: the last of every kill. */
@@ -56,7 +58,8 @@ export function* openIncident(rows: Rows, toll: Toll, opening: Opening, request:
   const { incident: id, asked, reason, evidence, ttlSec } = request
   const { at } = act
   const { agents, lineages, revoked, unguardedUntil } = toll
-  const detail = { incident: id, target, scope, reason, revoked }
+  const { sparedApiKeys: spared = [] } = opening
+  const detail = { incident: id, target, scope, reason, revoked, ...(spared.length > 0 && { spared_api_keys: spared }) }
   yield* rows.events.append(eventOf(act, 'incident.opened', aboutOf(opening), detail))
   const epoch = yield* settle(rows, toll, at)
   const incident: IncidentState = {

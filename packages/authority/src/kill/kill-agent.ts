@@ -25,5 +25,6 @@ export function* killAgent(rows: Rows, key: AgentKey, scope: KillScope, request:
   for (const link of widening.links) yield* takeLinked(rows, toll, link, request.reason, act)
   const { tenant } = agent
   const target = { kind: 'agent', tenant, agent: agent.agent } as const
-  return yield* openIncident(rows, toll, { tenant, target, scope, reinstatable: true }, request, act)
+  const opening = { tenant, target, scope, reinstatable: true, sparedApiKeys: widening.spared }
+  return yield* openIncident(rows, toll, opening, request, act)
 }

@@ -158,7 +158,9 @@ describe('the kill of an agent', () => {
     const token = await server.apiKey('operator', { tenant })
     await ok(`POST /v1/agents/${tenant}/${agent}/kill`, 202, kill({ scope: 'api-key' }), { token })
     assert.equal(await whoami(issued), 'agent_quarantined')
-    await ok('GET /v1/whoami', 200)
+    const { id } = await ok('GET /v1/whoami', 200)
+    const { items } = await ok(`GET /v1/events?tenant=${tenant}&type=incident.opened`, 200)
+    assert.deepEqual(items[0].detail.spared_api_keys, [id])
   })
 
   test('with scope source takes what was asked for from the same address', async () => {
