@@ -4,12 +4,14 @@ export const SDK_CODES = {
   authority_unreachable: 'Check the URL, the network and that `lanyard up` runs. The SDK tries again by itself.',
   authority_untrusted: 'Check the URL: its host must stand in the certificate that the authority shows under the root.',
   fingerprint_mismatch: 'Compare rootSha256 with what `lanyard up` prints; somebody may be in between.',
+  authority_unknown: 'Give the option `authority`, the URL of the authority whose agent this is.',
   reply_invalid: 'Check that the URL is that of a Lanyard authority, and that SDK and authority fit together.',
   token_unavailable: 'Make the function given as `token` return a fresh agent token.',
 
   // The own identity
   identity_changed: 'Check the authority: a renewal must give the same SPIFFE ID.',
   identity_expired: 'Wait for `renewed`, or see the last `failing` or `lost` event for the reason.',
+  identity_dead: 'See the incident at the authority; when it is settled, have the agent reinstated and start it anew.',
   identity_closed: 'Make a new Identity; this one was closed.',
   files_invalid: 'Give certificate, key and bundle that belong together, as `lanyard cert request --out` writes them.',
   environment_missing: 'Set LANYARD_URL, LANYARD_ROOT_SHA256 and LANYARD_TOKEN, or LANYARD_SVID_DIR.',
@@ -22,6 +24,9 @@ export const SDK_CODES = {
   peer_untrusted:
     'Check that the peer has an X.509-SVID, and that its trust domain is one that this identity holds the bundle of.',
   peer_not_allowed: 'Check the SPIFFE ID of the peer, and the authorizer given as `peer` or `allow`.',
+  peer_dead: 'Its identity was taken away; see the incident at the authority.',
+  liveness_stale:
+    'Check that the authority can be reached, and its database: without news of who is alive guarded calls are refused.',
   peer_certificate_ended: 'Check the clock of both sides, and that the peer renews its certificate.',
   peer_closed: 'The peer closed the connection without an answer: it may not accept this identity. See its log.',
   session_resumed: 'Switch off TLS session resumption: a resumed session skips the checks of the peer.',

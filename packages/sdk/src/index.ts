@@ -1,6 +1,7 @@
 export { SpiffeId, TrustDomain } from '@lanyard/protocol'
 export type { CertificateReply, CertificateRequest, ReputationTier } from './client/reply.ts'
 export { IdentityError, type IdentityErrorDetails, SDK_CODES, type SdkCode } from './errors.ts'
+export type { LivenessMode, LivenessOptions } from './feed/options.ts'
 export {
   type Authorizer,
   agentId,
@@ -11,17 +12,13 @@ export {
   tenant,
 } from './guard/authorizer.ts'
 export { type Caller, caller } from './guard/caller.ts'
+export type { Route } from './guard/door.ts'
+export type { GuardReport, GuardStanding } from './guard/guard.ts'
 export type { Handler, ServerChoice, Serving } from './guard/serve.ts'
-export type { Failing, IdentityEvents, Lost, Refused } from './identity/events.ts'
+export type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './identity/choices.ts'
+export type { Cut, Failing, IdentityEvents, LivenessChange, Lost, Refused } from './identity/events.ts'
 export type { SvidFiles } from './identity/files.ts'
-export {
-  type AllowChoice,
-  type ConnectOptions,
-  Identity,
-  type PeerChoice,
-  type PeerInit,
-  type ServeOptions,
-} from './identity/identity.ts'
+export { Identity } from './identity/identity.ts'
 export type { IdentityKeyType } from './identity/keys.ts'
 export type { CommonOptions, FileOptions, TokenOptions } from './identity/options.ts'
 export type { Svid } from './identity/svid.ts'

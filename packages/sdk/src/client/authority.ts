@@ -1,21 +1,15 @@
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
-import { parseIpAddress, verifyChain } from '@lanyard/protocol'
-import { nodeCrypto } from '@lanyard/protocol/node'
 import { codeOf, IdentityError } from '../errors.ts'
 import type { Svid } from '../identity/svid.ts'
 import { contextOptions, TLS_RULES } from '../mtls/context.ts'
-import { handshake } from '../mtls/handshake.ts'
-import { asksNode, chainOf, checkHandshake } from '../mtls/peer.ts'
-import { SKEW_SEC } from '../mtls/session.ts'
 import { singleClient } from '../mtls/single-client.ts'
 import type { TimeSource } from '../time.ts'
-import { certificatesOf } from './certificates.ts'
+import { connectAuthority, parseAuthorityUrl, prefixOf } from './connect.ts'
 import { type Answer, type CertificateReply, type CertificateRequest, parseReply, problemOf } from './reply.ts'
 import { parseFingerprint, pinnedRoot } from './root.ts'
 
 const MAX_REPLY_BYTES = 256 * 1024
 const ANSWER_TIMEOUT_MS = 15_000
-const CODES = { unreachable: 'authority_unreachable', untrusted: 'authority_untrusted' } as const
 
 /** What a certificate is asked for with: the token for the first of a lineage, the newest certificate for each further one. */
 export type Credential = { readonly token: string } | { readonly svid: Svid }
@@ -36,7 +30,7 @@ export class Authority {
 
   /** @throws TypeError for a URL that is not https: or a fingerprint that is not one */
   constructor(options: { readonly url: string | URL; readonly rootSha256: string; readonly time: TimeSource }) {
-    this.#url = parseUrl(options.url)
+    this.#url = parseAuthorityUrl(options.url)
     this.#fingerprint = parseFingerprint(options.rootSha256)
     this.#time = options.time
   }
@@ -72,7 +66,7 @@ export class Authority {
   ): Promise<Issued> {
     const bySvid = 'svid' in credential
     const context = createSecureContext({ ...(bySvid ? contextOptions(credential.svid) : TLS_RULES), ca: roots })
-    const socket = await this.#connect(context, tls => this.#judge(tls, roots), signal)
+    const socket = await this.#connect(context, roots, signal)
     const answer = await this.#exchange(socket, {
       method: 'POST',
       path: '/v1/agent/auth/cert',
@@ -90,8 +84,7 @@ export class Authority {
 
   /** The root with the fingerprint, from a server that nobody has vouched for yet: nothing but a GET goes there. */
   async #pin(signal?: AbortSignal): Promise<string> {
-    const anyone = { context: createSecureContext(TLS_RULES), rejectUnauthorized: false }
-    const socket = await this.#connect(anyone.context, () => undefined, signal, anyone.rejectUnauthorized)
+    const socket = await this.#connect(createSecureContext(TLS_RULES), null, signal)
     const answer = await this.#exchange(socket, { method: 'GET', path: '/v1/root.pem', ...(signal ? { signal } : {}) })
     if (answer.status !== 200) throw problemOf(answer, this.#time.now())
     try {
@@ -102,50 +95,8 @@ export class Authority {
     }
   }
 
-  async #connect(
-    secureContext: SecureContext,
-    judge: (socket: TLSSocket) => void,
-    signal?: AbortSignal,
-    rejectUnauthorized = asksNode(this.#time),
-  ): Promise<TLSSocket> {
-    const tls = { secureContext, rejectUnauthorized, ALPNProtocols: ['http/1.1'] }
-    const { socket } = await handshake({
-      host: hostOf(this.#url),
-      port: portOf(this.#url),
-      tls,
-      judge,
-      codes: CODES,
-      signal,
-    })
-    return socket
-  }
-
-  /** The server's chain against the roots, and its names against the host of the URL. */
-  #judge(socket: TLSSocket, roots: string): void {
-    try {
-      checkHandshake(socket)
-      const [leaf, ...intermediates] = chainOf(socket)
-      const ip = parseIpAddress(hostOf(this.#url))
-      verifyChain(
-        {
-          leaf: leaf!,
-          intermediates,
-          roots: certificatesOf(roots),
-          at: Math.floor(this.#time.now() / 1000),
-          purpose: 'serverAuth',
-          name: ip === null ? { dns: hostOf(this.#url) } : { ip },
-          notAfterGrace: SKEW_SEC,
-        },
-        nodeCrypto,
-      )
-    } catch (cause) {
-      const detail = cause instanceof Error ? cause.message : ''
-      throw new IdentityError(
-        'authority_untrusted',
-        `${this.#url.host} does not prove itself: ${codeOf(cause)}: ${detail}`,
-        { cause },
-      )
-    }
+  #connect(context: SecureContext, roots: string | null, signal?: AbortSignal): Promise<TLSSocket> {
+    return connectAuthority({ url: this.#url, time: this.#time, context, roots, alpn: 'http/1.1', signal })
   }
 
   async #exchange(
@@ -178,15 +129,3 @@ export class Authority {
     }
   }
 }
-
-function parseUrl(text: string | URL): URL {
-  const url = new URL(text)
-  // The token would go in the clear.
-  if (url.protocol !== 'https:') throw new TypeError(`expected an https: URL of the authority, got ${url.protocol}`)
-  if (url.username || url.password) throw new TypeError('expected a URL without a user and a password')
-  return url
-}
-
-const hostOf = (url: URL) => (url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname)
-const portOf = (url: URL) => (url.port === '' ? 443 : Number(url.port))
-const prefixOf = (url: URL) => url.pathname.replace(/\/+$/, '')

@@ -1,7 +1,7 @@
 import { IdentityError } from '../errors.ts'
-import { type Peer, type Session, sessionOf } from '../mtls/session.ts'
+import { type Peer, type Ward, wardOf } from '../mtls/session.ts'
 
-/** Who calls: proved by mutual TLS, and allowed by the server's authorizer. */
+/** Who calls: proved by mutual TLS, or vouched for by the proxy in `via`, and allowed by the server's authorizer. */
 export type Caller = Peer
 
 /**
@@ -12,17 +12,19 @@ export type Caller = Peer
  * @throws IdentityError `caller_unknown` when the request did not come through a server of an Identity
  */
 export function caller(request: object): Caller {
-  const session = carriers(request)
-    .map(sessionOf)
-    .find((found): found is Session => found?.side === 'server')
-  if (session) return session.peer
+  const ward = carriers(request)
+    .map(wardOf)
+    .find((found): found is Ward => found?.side === 'server')
+  if (ward) return ward.peer
   throw new IdentityError('caller_unknown', 'expected a request on a connection that an Identity verified')
 }
 
 /** The objects by which the connection of `request` may be known. */
 function carriers(request: object): unknown[] {
   const incoming = incomingOf(request)
-  return [request, ...socketsOf(request), ...(incoming === null ? [] : socketsOf(incoming))]
+  // What was passed on comes before the connection that it was passed on over.
+  const calls = [request, incoming, member(request, 'stream'), member(incoming, 'stream')]
+  return [...calls, ...socketsOf(request), ...(incoming === null ? [] : socketsOf(incoming))]
 }
 
 /** What lies under the request of a framework: `raw` in Fastify, the bindings of a context in Hono. */

@@ -1,17 +1,36 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse, Http2Session, ServerHttp2Stream } from 'node:http2'
+import type { Http2ServerRequest, Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import { codeOf, IdentityError } from '../errors.ts'
 import type { Local } from '../mtls/local.ts'
 import { provePeer } from '../mtls/peer.ts'
-import { bindSession, hasEnded, type Session, sessionOf } from '../mtls/session.ts'
+import { bindWard, hasEnded, type Session, sessionOf, type Ward } from '../mtls/session.ts'
 import { type Authorizer, authorize } from './authorizer.ts'
-import { type Refusal, refuseRequest, refuseStream, refuseUpgrade } from './refusal.ts'
+import { type Call, RequestCall, StreamCall, UpgradeCall } from './call.ts'
+import { PassedOn, Proxies } from './passed-on.ts'
+import type { Refusal } from './refusal.ts'
 
 const guarded = new WeakSet<TlsServer>()
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
+
+/** What is asked for, as far as a route is chosen by it. */
+export interface Route {
+  readonly method: string
+  /** Path and query. */
+  readonly url: string
+}
+
+/** Whom a door lets in. */
+export interface DoorOptions {
+  readonly allow: Authorizer
+  /** Proxies that end TLS for others. */
+  readonly via?: Authorizer | undefined
+  /** Routes whose callers do less harm dead than refused. */
+  readonly bestEffort?: ((route: Route) => boolean) | undefined
+}
 
 /**
  * Stands in a TLS server between its network side and its handlers. All that happens there is announced by `emit`, so
@@ -19,24 +38,32 @@ type Emit = (event: string | symbol, ...args: unknown[]) => boolean
  */
 export class Door {
   readonly #local: Local
-  readonly #allow: Authorizer
+  readonly #options: DoorOptions
+  readonly #proxies: Proxies | null
   readonly #pass: Emit
+  readonly #speaksHttp: boolean
   // The session of HTTP/2 is announced while its socket is.
   #arriving: Session | null = null
+  // The request of HTTP/2 is announced while its stream is.
+  #passing: ServerHttp2Stream | null = null
+  /** Calls that have waited once. */
+  readonly #late = new WeakSet<object>()
 
-  private constructor(local: Local, allow: Authorizer, server: TlsServer) {
+  private constructor(local: Local, options: DoorOptions, server: TlsServer) {
     this.#local = local
-    this.#allow = allow
+    this.#options = options
+    this.#proxies = options.via === undefined ? null : new Proxies(local, options.via)
     this.#pass = server.emit.bind(server) as Emit
+    this.#speaksHttp = server instanceof HttpsServer || 'updateSettings' in server
   }
 
   /** @throws TypeError for a server that is not a TLS server, or that listens already */
-  static install(local: Local, allow: Authorizer, server: TlsServer): void {
+  static install(local: Local, options: DoorOptions, server: TlsServer): void {
     if (!(server instanceof TlsServer)) throw new TypeError('expected a server of node:https, node:http2 or node:tls')
     if (server.listening) throw new TypeError('expected a server that does not listen yet')
     if (guarded.has(server)) throw new TypeError('expected a server that is not protected yet')
     guarded.add(server)
-    const door = new Door(local, allow, server)
+    const door = new Door(local, options, server)
     server.emit = door.#emit as typeof server.emit
     // Without a listener Node would answer "100 Continue" before anyone has judged the request.
     server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -49,40 +76,34 @@ export class Door {
   #emit: Emit = (event, ...args) => {
     switch (event) {
       case 'secureConnection':
-        return this.#admit(args[0] as TLSSocket)
+        return this.#arrive(args[0] as TLSSocket)
       case 'tlsClientError':
         this.#local.refused(handshakeError(args[0] as Error, args[1] as TLSSocket), args[1] as TLSSocket)
         return this.#pass(event, ...args)
       case 'session':
-        if (this.#arriving !== null) bindSession(args[0] as Http2Session, this.#arriving)
+        this.#arriving?.carry(args[0] as Http2Session)
         return this.#pass(event, ...args)
       case 'request':
       case 'checkContinue':
       case 'checkExpectation':
-        return (
-          this.#request(args[0] as IncomingMessage | Http2ServerRequest, args[1] as ServerResponse) ||
-          this.#pass(event, ...args)
-        )
+        return this.#request(event, args as [IncomingMessage | Http2ServerRequest, ServerResponse])
       case 'upgrade':
       case 'connect':
-        return (
-          this.#upgrade(args[0] as IncomingMessage | Http2ServerRequest, args[1] as Duplex) ||
-          this.#pass(event, ...args)
-        )
+        return this.#upgrade(event, args as [IncomingMessage | Http2ServerRequest, Duplex])
       case 'stream':
-        return this.#stream(args[0] as ServerHttp2Stream) || this.#pass(event, ...args)
+        return this.#stream(args as [ServerHttp2Stream, IncomingHttpHeaders])
       default:
         return this.#pass(event, ...args)
     }
   }
 
   /** Judges who connects, before any handler hears of the connection. */
-  #admit(socket: TLSSocket): boolean {
+  #arrive(socket: TLSSocket): boolean {
     socket.on('error', () => {})
     let session: Session
     try {
-      const peer = provePeer(socket, this.#local, 'clientAuth')
-      session = this.#local.sessions.add({ socket, peer, side: 'server', own: this.#local.svid.serial })
+      const proved = provePeer(socket, this.#local, 'clientAuth')
+      session = this.#local.sessions.add({ socket, ...proved, side: 'server', own: this.#local.svid.serial })
     } catch (error) {
       this.#local.refused(error as IdentityError, socket)
       socket.destroy()
@@ -90,6 +111,10 @@ export class Door {
       this.#pass('tlsClientError', error, socket)
       return true
     }
+    return this.#speaksHttp ? this.#welcome(session, socket) : this.#admitSocket(session, socket)
+  }
+
+  #welcome(session: Session, socket: TLSSocket): boolean {
     this.#arriving = session
     try {
       return this.#pass('secureConnection', socket)
@@ -98,48 +123,136 @@ export class Door {
     }
   }
 
-  /** True when the request was refused, as for all that follow. */
-  #request(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): boolean {
-    if (isHttp2(request)) return this.#stream(request.stream)
-    const refusal = this.#judge(request.socket)
-    if (refusal === null) return false
-    if (refusal === 'cut') request.socket.destroy()
-    else refuseRequest(refusal, request, response as ServerResponse)
+  /** Where no requests follow, the connection is the call. */
+  #admitSocket(session: Session, socket: TLSSocket): boolean {
+    switch (this.#local.guard.admit(session, false)) {
+      case 'yes':
+      case 'marked':
+        return this.#welcome(session, socket)
+      case 'wait':
+        if (this.#late.has(socket)) break
+        this.#late.add(socket)
+        void this.#local.guard.settled().then(() => socket.destroyed || this.#admitSocket(session, socket))
+        return true
+    }
+    socket.destroy()
     return true
   }
 
-  #upgrade(request: IncomingMessage | Http2ServerRequest, socket: Duplex): boolean {
-    if (isHttp2(request)) return this.#stream(request.stream)
-    const refusal = this.#judge(request.socket)
-    if (refusal === null) return false
-    if (refusal === 'cut') request.socket.destroy()
-    else refuseUpgrade(refusal, socket)
+  #request(event: string, args: [IncomingMessage | Http2ServerRequest, ServerResponse]): boolean {
+    const [request, response] = args
+    if (isHttp2(request)) return this.#again(event, args, request)
+    return this.#judged(new RequestCall(request, response), event, args)
+  }
+
+  #upgrade(event: string, args: [IncomingMessage | Http2ServerRequest, Duplex]): boolean {
+    const [request, socket] = args
+    if (isHttp2(request)) return this.#again(event, args, request)
+    return this.#judged(new UpgradeCall(request, socket), event, args)
+  }
+
+  #stream(args: [ServerHttp2Stream, IncomingHttpHeaders]): boolean {
+    return this.#judged(new StreamCall(...args), 'stream', args)
+  }
+
+  /** A request of HTTP/2 was judged as the stream that it is, in this same turn. */
+  #again(event: string, args: unknown[], request: Http2ServerRequest): boolean {
+    if (request.stream === this.#passing) return this.#pass(event, ...args)
+    return this.#judged(StreamCall.of(request), event, args)
+  }
+
+  /** Hands the call on if it may be; true also when it was refused. */
+  #judged(call: Call, event: string, args: unknown[]): boolean {
+    const verdict = this.#judge(call)
+    if (verdict === null) return this.#let(call, event, args)
+    if (verdict === 'cut') call.cut()
+    else if (verdict !== 'wait') call.refuse(verdict)
+    else {
+      this.#late.add(call.request)
+      void this.#local.guard.settled().then(() => call.until.destroyed || this.#judged(call, event, args))
+    }
     return true
   }
 
-  #stream(stream: ServerHttp2Stream): boolean {
-    const refusal = this.#judge(stream.session)
-    if (refusal === null) return false
-    if (refusal === 'cut') stream.session?.destroy()
-    else refuseStream(refusal, stream)
-    return true
-  }
-
-  /** Null lets the request in. `cut`: a connection that this door never admitted. */
-  #judge(carrier: unknown): Refusal | 'cut' | null {
-    const session = sessionOf(carrier)
-    if (session?.side !== 'server') return 'cut'
-    const now = this.#local.time.now()
-    if (hasEnded(session.peer, now)) return ended(session, now)
+  #let(call: Call, event: string, args: unknown[]): boolean {
+    if (event !== 'stream') return this.#pass(event, ...args)
+    const before = this.#passing
+    this.#passing = call.stream as ServerHttp2Stream
     try {
-      authorize(this.#allow, session.peer.id, this.#local.id)
-      return null
-    } catch (error) {
-      this.#local.refused(error as IdentityError, session.socket)
-      return { code: 'peer_not_allowed', detail: `this service does not allow ${session.peer.id}` }
+      return this.#pass(event, ...args)
+    } finally {
+      this.#passing = before
     }
   }
+
+  /** Null lets the call in. `cut`: a connection that this door never admitted, or that nobody shall answer any more. */
+  #judge(call: Call): Refusal | 'cut' | 'wait' | null {
+    const session = sessionOf(call.carrier)
+    if (session?.side !== 'server') return 'cut'
+    let ward: Ward = session
+    try {
+      ward = this.#proxies === null ? session : this.#speaker(this.#proxies, session, call)
+      const now = this.#local.time.now()
+      if (hasEnded(ward.peer, now)) return ended(ward, now)
+      authorize(this.#options.allow, ward.peer.id, this.#local.id)
+    } catch (error) {
+      this.#local.refused(error as IdentityError, session.socket)
+      if (codeOf(error) !== 'peer_not_allowed') return { code: 'caller_untrusted', detail: (error as Error).message }
+      return { code: 'peer_not_allowed', detail: `this service does not allow ${ward.peer.id}` }
+    }
+    return ward === session ? this.#admit(session, ward, call) : this.#admitAlone(session, ward as PassedOn, call)
+  }
+
+  /** A call that was passed on is watched over by itself, for as long as it lasts. */
+  #admitAlone(session: Session, ward: PassedOn, call: Call): Refusal | 'cut' | 'wait' | null {
+    const { guard } = this.#local
+    guard.opened(ward)
+    const verdict = this.#admit(session, ward, call)
+    if (verdict !== null) {
+      guard.closed(ward)
+      return verdict
+    }
+    bindWard(call.request, ward)
+    call.until.once('close', () => guard.closed(ward))
+    return null
+  }
+
+  #admit(session: Session, ward: Ward, call: Call): Refusal | 'cut' | 'wait' | null {
+    const bestEffort = this.#options.bestEffort?.(call) === true
+    switch (this.#local.guard.admit(ward, bestEffort)) {
+      case 'yes':
+        this.#watch(session, ward, call, bestEffort)
+        return null
+      case 'marked':
+        this.#watch(session, ward, call, bestEffort)
+        call.mark()
+        return null
+      case 'wait':
+        return this.#late.has(call.request) ? STALE : 'wait'
+      case 'stale':
+        return STALE
+      case 'dead':
+        return ward.dead === null
+          ? 'cut'
+          : { code: 'peer_dead', detail: `the identity of ${ward.peer.id} was taken away` }
+    }
+  }
+
+  /** Notes how the call is to end when its connection does not. */
+  #watch(session: Session, ward: Ward, call: Call, bestEffort: boolean): void {
+    if (ward instanceof PassedOn) ward.bestEffort = bestEffort
+    if (this.#options.bestEffort === undefined) return
+    if (bestEffort) session.goesOn(call.until)
+    else if (call.stream !== null) session.isGuarded(call.stream)
+  }
+
+  #speaker(proxies: Proxies, session: Session, call: Call): Ward {
+    const speaker = proxies.speaker(session, call)
+    return speaker === null ? session : new PassedOn(speaker, call)
+  }
 }
+
+const STALE: Refusal = { code: 'liveness_stale', detail: 'there is no news of who is alive that is new enough' }
 
 /** A handshake that Node ended: with what it holds against the certificate, where there was one. */
 function handshakeError(cause: Error, { authorizationError }: TLSSocket): IdentityError {
@@ -147,7 +260,7 @@ function handshakeError(cause: Error, { authorizationError }: TLSSocket): Identi
   return new IdentityError('peer_untrusted', `the handshake of the peer failed: ${why}`, { cause })
 }
 
-function ended({ peer }: Session, now: number): Refusal {
+function ended({ peer }: Ward, now: number): Refusal {
   const since = new Date(peer.notAfter * 1000).toISOString()
   const detail = `the certificate ${peer.serial} of ${peer.id} ended at ${since}`
   return { code: 'certificate_expired', detail, extras: { server_time: new Date(now).toISOString() } }

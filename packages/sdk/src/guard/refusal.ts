@@ -8,11 +8,19 @@ const LINGER_MS = 1_000
 const TITLES = {
   peer_not_allowed: { status: 403, reason: 'Forbidden', title: 'The service does not accept this caller' },
   certificate_expired: { status: 401, reason: 'Unauthorized', title: 'The client certificate has ended' },
+  caller_untrusted: { status: 403, reason: 'Forbidden', title: 'The certificate that was passed on does not hold' },
+  peer_dead: { status: 403, reason: 'Forbidden', title: 'The identity of the caller was taken away' },
+  liveness_stale: { status: 503, reason: 'Service Unavailable', title: 'The service does not know who is alive' },
 } as const
 
 const REMEDIES = {
   peer_not_allowed: 'Ask the owner of the service to allow your SPIFFE ID.',
   certificate_expired: 'Connect again with your newest certificate; compare `server_time` with your clock.',
+  caller_untrusted:
+    'Compare what the proxy passes on as Client-Cert with RFC 9440, and its roots with those of the service.',
+  peer_dead: 'See the incident at the authority.',
+  liveness_stale:
+    'Try again; if it stays, look whether the service reaches the authority, and the authority its database.',
 } as const satisfies Record<keyof typeof TITLES, string>
 
 /** Why a request is refused at the door. */
@@ -34,8 +42,14 @@ function bodyOf(refusal: Refusal): Buffer {
   )
 }
 
-function headersOf(body: Buffer) {
-  return { 'content-type': 'application/problem+json', 'content-length': body.length, 'cache-control': 'no-store' }
+function headersOf({ code }: Refusal, body: Buffer) {
+  const retry = code === 'liveness_stale' ? { 'retry-after': '1' } : {}
+  return {
+    'content-type': 'application/problem+json',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+    ...retry,
+  }
 }
 
 /** Refuses a request of HTTP/1.1, its body unread, and ends the connection. */
@@ -45,7 +59,7 @@ export function refuseRequest(refusal: Refusal, request: IncomingMessage, respon
   request.on('error', () => {})
   linger(request)
   const body = bodyOf(refusal)
-  response.writeHead(statusOf(refusal), { ...headersOf(body), connection: 'close' })
+  response.writeHead(statusOf(refusal), { ...headersOf(refusal, body), connection: 'close' })
   response.end(body)
 }
 
@@ -53,7 +67,7 @@ export function refuseRequest(refusal: Refusal, request: IncomingMessage, respon
 export function refuseUpgrade(refusal: Refusal, socket: Duplex): void {
   const body = bodyOf(refusal)
   const { status, reason } = TITLES[refusal.code]
-  const lines = Object.entries({ ...headersOf(body), connection: 'close' }).map(
+  const lines = Object.entries({ ...headersOf(refusal, body), connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   )
   socket.on('error', () => {})
@@ -65,7 +79,7 @@ export function refuseUpgrade(refusal: Refusal, socket: Duplex): void {
 export function refuseStream(refusal: Refusal, stream: ServerHttp2Stream): void {
   stream.on('error', () => {})
   const body = bodyOf(refusal)
-  stream.respond({ ':status': statusOf(refusal), ...headersOf(body) })
+  stream.respond({ ':status': statusOf(refusal), ...headersOf(refusal, body) })
   // RFC 9113, 8.1: after a complete answer, NO_ERROR asks the client to stop sending.
   stream.end(body, () => stream.close(0))
   stream.session?.close()

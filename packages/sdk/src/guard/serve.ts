@@ -7,6 +7,7 @@ import {
 } from 'node:http2'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import type { TlsOptions } from 'node:tls'
 
 /** A handler as `node:http` has it; an Express app is one. With `http2` it gets the compatible requests of `node:http2`. */
@@ -94,7 +95,7 @@ export async function listen<S extends Server | Http2SecureServer>(
     server,
     host,
     port: bound,
-    url: `https://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url: urlOf({ host, port: bound }),
     close: () =>
       new Promise((resolve, reject) => {
         if (!server.listening) return resolve()
@@ -104,3 +105,14 @@ export async function listen<S extends Server | Http2SecureServer>(
       }),
   }
 }
+
+/** Addresses that stand for every one of a machine. */
+const EVERY: ReadonlySet<string> = new Set(['0.0.0.0', '::', ''])
+
+/** Where others find it. */
+export function announcedUrl({ host, port }: Pick<Serving, 'host' | 'port'>): string {
+  return urlOf({ host: EVERY.has(host) ? hostname() : host, port })
+}
+
+const urlOf = ({ host, port }: Pick<Serving, 'host' | 'port'>) =>
+  `https://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -1,4 +1,7 @@
+import type { SubjectKind } from '@lanyard/protocol'
 import type { IdentityError } from '../errors.ts'
+import type { GuardStanding } from '../guard/guard.ts'
+import type { Peer } from '../mtls/session.ts'
 import type { Svid } from './svid.ts'
 
 /** A renewal that failed and will be tried again. The present certificate stays in use while it lasts. */
@@ -30,6 +33,22 @@ export interface Refused {
   readonly remoteAddress: string | undefined
 }
 
+/** It is known in another way than before who is alive. */
+export interface LivenessChange {
+  readonly standing: GuardStanding
+  /** What went wrong last with the feed; null: nothing. */
+  readonly error: IdentityError | null
+}
+
+/** A connection or a call that was ended, since its peer is dead. */
+export interface Cut {
+  readonly peer: Peer
+  /** `client`: it was this side's own call. */
+  readonly side: 'client' | 'server'
+  /** What of its identity is dead: `agent`, `tenant`, `lineage`, `key` or `issuer`. */
+  readonly dead: SubjectKind
+}
+
 /** What an identity emits: name → arguments of a listener. */
 export interface IdentityEvents {
   /** A new certificate is in use. */
@@ -37,4 +56,10 @@ export interface IdentityEvents {
   failing: [failing: Failing]
   lost: [lost: Lost]
   refused: [refused: Refused]
+  liveness: [change: LivenessChange]
+  cut: [cut: Cut]
+  /** It serves without hearing of kills: see the option `authority`. A warning of the process where nobody listens. */
+  unguarded: []
+  /** Its address could not be told to the authority; that is tried again. */
+  unannounced: [error: IdentityError]
 }

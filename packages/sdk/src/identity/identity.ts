@@ -1,13 +1,17 @@
 import { EventEmitter } from 'node:events'
 import type { Http2SecureServer } from 'node:http2'
 import type { Agent, Server } from 'node:https'
+import process from 'node:process'
 import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls'
 import type { SpiffeId } from '@lanyard/protocol'
-import { type Dispatcher, FormData, type RequestInit, type Response, fetch as undiciFetch } from 'undici'
+import { type Dispatcher, FormData, type Response, fetch as undiciFetch } from 'undici'
+import { Announcement, type Ask, findServices } from '../client/services.ts'
 import { codeOf, IdentityError } from '../errors.ts'
-import { type Authorizer, requireAuthorizer } from '../guard/authorizer.ts'
+import { requireAuthorizer } from '../guard/authorizer.ts'
 import { Door } from '../guard/door.ts'
-import { type Handler, listen, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
+import { askWith, type GuardPorts, guardFor } from '../guard/for-identity.ts'
+import type { Guard, GuardReport } from '../guard/guard.ts'
+import { announcedUrl, type Handler, listen, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
 import { contextOptions } from '../mtls/context.ts'
 import { dial } from '../mtls/dial.ts'
 import { PeerDispatcher } from '../mtls/dispatcher.ts'
@@ -16,74 +20,59 @@ import type { Local } from '../mtls/local.ts'
 import { asksNode } from '../mtls/peer.ts'
 import { Pool } from '../mtls/pool.ts'
 import { Sessions } from '../mtls/session.ts'
-import type { TimeSource } from '../time.ts'
+import { pause, type TimeSource } from '../time.ts'
+import type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
 import type { IdentityEvents } from './events.ts'
 import { FileSource, readSvid } from './files.ts'
-import { type FileOptions, filesOf, optionsFrom, type TokenOptions, timeOf } from './options.ts'
+import {
+  authorityOf,
+  type CommonOptions,
+  type FileOptions,
+  filesOf,
+  optionsFrom,
+  type TokenOptions,
+  timeOf,
+} from './options.ts'
 import type { SvidListener, SvidSource } from './source.ts'
 import { start } from './start.ts'
 import type { Svid } from './svid.ts'
 
 /** How long a request waits for a renewal when the own certificate has ended, as after sleep. */
 const RECOVERY_MS = 15_000
-
-/** Whom to talk to. There is no default. */
-export interface PeerChoice {
-  /** Judges the proved ID of the peer, at each request. */
-  readonly peer: Authorizer
-}
-
-/** What `fetch` takes, and whom to talk to. */
-export interface PeerInit extends Omit<RequestInit, 'body' | 'dispatcher'>, PeerChoice {
-  readonly body?: RequestInit['body'] | globalThis.FormData
-}
-
-/** Whom to answer. There is no default. */
-export interface AllowChoice {
-  /** Judges the proved ID of a caller, at each request. */
-  readonly allow: Authorizer
-}
-
-/** Whom to answer, and where to listen. */
-export interface ServeOptions extends AllowChoice, ServerChoice {
-  /** Where to listen; 127.0.0.1 when absent. */
-  readonly host?: string
-  /** Any free port when absent. */
-  readonly port?: number
-}
-
-/** Whom to talk to, and where that peer listens. */
-export interface ConnectOptions extends PeerChoice {
-  /** A name or an address; it proves nothing. */
-  readonly host: string
-  readonly port: number
-  /** Protocols offered by ALPN; none when absent. */
-  readonly alpn?: readonly string[]
-  /** Gives up while the connection is not made. */
-  readonly signal?: AbortSignal
-}
+/** How long closing waits for what the authority is to be told. */
+const WITHDRAW_MS = 1_000
 
 /**
  * Who this program is: an X.509-SVID that keeps itself fresh, and connections over mutual TLS on which both sides are
  * proved and the other one is allowed.
  *
  * It emits `renewed` (a new certificate is in use), `failing` (a renewal failed and is tried again), `lost` (a person
- * must act, as `remedy` says) and `refused` (a peer was turned away).
+ * must act, as `remedy` says), `refused` (a peer was turned away), `liveness` (it is known in another way than before who
+ * is alive) and `cut` (a connection was ended, since its peer is dead).
  */
 export class Identity extends EventEmitter<IdentityEvents> {
   readonly #time: TimeSource
   readonly #source: SvidSource
-  readonly #sessions = new Sessions()
+  readonly #guard: Guard
+  readonly #ask: Ask
+  readonly #sessions: Sessions
+  readonly #announcements = new Set<Announcement>()
   readonly #followers = new Set<() => void>()
   readonly #local: Local
   readonly #pool: Pool
+  readonly #authority: URL | null
   #svid: Svid
+  #toldUnguarded = false
   #closed = false
 
-  private constructor(svid: Svid, time: TimeSource, source: (listener: SvidListener) => SvidSource) {
+  private constructor(svid: Svid, options: TokenOptions | FileOptions, source: (listener: SvidListener) => SvidSource) {
     super()
     this.#svid = svid
-    this.#time = time
+    this.#time = timeOf(options)
+    this.#authority = authorityOf(options)
+    this.#guard = guardFor(this.#authority, options, this.#guardPorts())
+    this.#ask = askWith(this.#guard, this.#authority, this.#guardPorts())
+    this.#sessions = new Sessions(this.#guard)
     this.#source = source(this.#listener())
     this.#local = this.#makeLocal()
     this.#pool = new Pool(this.#local)
@@ -99,7 +88,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    */
   static async fromToken(options: TokenOptions): Promise<Identity> {
     const { svid, attach } = await start(options)
-    return new Identity(svid, timeOf(options), attach)
+    return new Identity(svid, options, attach)
   }
 
   /**
@@ -110,19 +99,21 @@ export class Identity extends EventEmitter<IdentityEvents> {
   static async fromFiles(options: FileOptions): Promise<Identity> {
     const files = filesOf(options)
     const svid = await readSvid(files)
-    const time = timeOf(options)
-    return new Identity(svid, time, listener => new FileSource(files, svid, time, listener))
+    authorityOf(options)
+    return new Identity(svid, options, listener => new FileSource(files, svid, timeOf(options), listener))
   }
 
   /**
    * An identity from `LANYARD_URL`, `LANYARD_ROOT_SHA256` and `LANYARD_TOKEN` (or `LANYARD_TOKEN_FILE`, which is read
-   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR`.
+   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR` with the authority at `LANYARD_URL`.
    *
    * @throws IdentityError `environment_missing`, and as {@link fromToken} and {@link fromFiles}
    */
-  static fromEnvironment(environment: NodeJS.ProcessEnv = process.env): Promise<Identity> {
-    const options = optionsFrom(environment)
-    return 'token' in options ? Identity.fromToken(options) : Identity.fromFiles(options)
+  static fromEnvironment(options: CommonOptions = {}, environment: NodeJS.ProcessEnv = process.env): Promise<Identity> {
+    const found = optionsFrom(environment)
+    return 'token' in found
+      ? Identity.fromToken({ ...found, ...options })
+      : Identity.fromFiles({ ...found, ...options })
   }
 
   /** The own SPIFFE ID. It stays the same over all renewals. */
@@ -133,6 +124,11 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /** The newest certificate, whether or not it has ended. */
   get svid(): Svid {
     return this.#svid
+  }
+
+  /** How well it is known at this moment who is alive. */
+  get guard(): GuardReport {
+    return this.#guard.report()
   }
 
   /** How many connections are open, on both sides. */
@@ -203,7 +199,16 @@ export class Identity extends EventEmitter<IdentityEvents> {
   async serve(options: ServeOptions & { readonly http2: true }, handler: Handler): Promise<Serving<Http2SecureServer>>
   async serve(options: ServeOptions & { readonly http2?: false }, handler: Handler): Promise<Serving>
   async serve(options: ServeOptions, handler: Handler): Promise<Serving<Server | Http2SecureServer>> {
-    return listen(this.createServer(options, handler), options.host ?? '127.0.0.1', options.port ?? 0)
+    const { host = '127.0.0.1', port = 0, announce } = options
+    const serving = await listen(this.createServer(options, handler), host, port)
+    // Whoever comes at once would wait anyhow. Where no news comes, each request is told so.
+    await this.#guard.ready().catch(() => {})
+    return announce === false ? serving : this.#announced(serving, announce ?? announcedUrl(serving))
+  }
+
+  /** Where an agent says that it serves: URLs, the newest first. Whoever answers there must still prove that it is that agent. */
+  find(id: string | SpiffeId): Promise<string[]> {
+    return findServices(`${id}`, this.#ask)
   }
 
   /** The server of {@link serve}, not listening yet. */
@@ -225,8 +230,10 @@ export class Identity extends EventEmitter<IdentityEvents> {
    *
    * @throws TypeError without `allow`, and for a server that speaks no TLS, listens already, or is protected
    */
-  protect<S extends TlsServer>(server: S, { allow }: AllowChoice): S {
-    Door.install(this.#local, requireAuthorizer(allow, 'allow'), server)
+  protect<S extends TlsServer>(server: S, { allow, via, bestEffort }: AllowChoice): S {
+    const options = { allow: requireAuthorizer(allow, 'allow'), bestEffort }
+    Door.install(this.#local, via === undefined ? options : { ...options, via: requireAuthorizer(via, 'via') }, server)
+    this.#guard.begin(bestEffort !== undefined)
     server.once(
       'close',
       this.#local.onRenewed(() => server.setSecureContext(contextOptions(this.#svid))),
@@ -240,6 +247,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
     this.#source.stop()
     this.#pool.destroy()
     this.#sessions.destroy()
+    await this.#withdraw()
+    this.#guard.stop()
   }
 
   #makeLocal(): Local {
@@ -253,6 +262,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
       },
       bundles: trustDomain => (trustDomain.equals(this.#svid.trustDomain) ? this.#svid.roots : undefined),
       sessions: this.#sessions,
+      guard: this.#guard,
       time: this.#time,
       usable: () => this.#usable(),
       onRenewed: listener => {
@@ -263,11 +273,25 @@ export class Identity extends EventEmitter<IdentityEvents> {
     }
   }
 
+  #guardPorts(): GuardPorts {
+    return {
+      time: this.#time,
+      random: Math.random,
+      svid: () => this.#svid,
+      turned: (standing, error) => this.#tell('liveness', { standing, error }),
+      cut: ({ peer, side, dead }) => this.#tell('cut', { peer, side, dead: dead! }),
+      // What the authority says to that is what a person must know.
+      died: () => void this.#source.renew().catch(() => {}),
+      unguarded: () => this.#tellUnguarded(),
+    }
+  }
+
   #listener(): SvidListener {
     const validUntil = () => new Date((this.#svid.notAfter + 1) * 1000)
     return {
       onRenewed: svid => {
         this.#svid = svid
+        this.#guard.renewed()
         for (const follow of this.#followers) follow()
         this.#tell('renewed', svid)
       },
@@ -280,6 +304,31 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /** In a turn of its own: what a listener throws must not end a renewal or open a door. */
   #tell<Name extends keyof IdentityEvents>(name: Name, ...details: IdentityEvents[Name]): void {
     queueMicrotask(() => (this.emit as (name: string, ...details: unknown[]) => boolean).call(this, name, ...details))
+  }
+
+  #tellUnguarded(): void {
+    if (this.#toldUnguarded) return
+    this.#toldUnguarded = true
+    queueMicrotask(() => {
+      if (this.emit('unguarded')) return
+      const message = `${this.id} serves without hearing of kills: give the option authority, or liveness: false`
+      process.emitWarning(message, { code: 'LANYARD_UNGUARDED' })
+    })
+  }
+
+  #announced<S extends Serving<Server | Http2SecureServer>>(serving: S, url: string): S {
+    if (this.#authority === null) return serving
+    const failed = (error: IdentityError) => this.#tell('unannounced', error)
+    const announcement = new Announcement({ url, ask: this.#ask, time: this.#time, failed })
+    this.#announcements.add(announcement)
+    serving.server.once('close', () => this.#announcements.delete(announcement))
+    return { ...serving, close: () => Promise.all([serving.close(), announcement.withdraw()]).then(() => {}) }
+  }
+
+  /** Nobody waits for long: what is not withdrawn runs out. */
+  async #withdraw(): Promise<void> {
+    const all = Promise.all([...this.#announcements].map(each => each.withdraw()))
+    if (this.#announcements.size > 0) await Promise.race([all, pause(this.#time, WITHDRAW_MS)])
   }
 
   async #usable(): Promise<Svid> {

@@ -14,11 +14,14 @@ const SERVER = { LANYARD_URL: 'https://localhost:1', LANYARD_ROOT_SHA256: 'a'.re
 test('a token from the environment', async t => {
   const authority = await FakeAuthority.start(systemTime)
   t.after(() => authority.stop())
-  const identity = await Identity.fromEnvironment({
-    LANYARD_URL: authority.url,
-    LANYARD_ROOT_SHA256: authority.ca.rootSha256,
-    LANYARD_TOKEN: authority.mint(),
-  })
+  const identity = await Identity.fromEnvironment(
+    {},
+    {
+      LANYARD_URL: authority.url,
+      LANYARD_ROOT_SHA256: authority.ca.rootSha256,
+      LANYARD_TOKEN: authority.mint(),
+    },
+  )
   assert.equal(`${identity.id}`, authority.ca.id('acme', 'a'))
   await identity.close()
 })
@@ -37,7 +40,7 @@ test('files from the environment', async t => {
   const folder = await temporaryFolder(t)
   const ca = new TestCa()
   await writeSvid(folder, ca.svid(ca.id('acme', 'a')))
-  const identity = await Identity.fromEnvironment({ LANYARD_SVID_DIR: folder })
+  const identity = await Identity.fromEnvironment({}, { LANYARD_SVID_DIR: folder })
   assert.equal(`${identity.id}`, ca.id('acme', 'a'))
   await identity.close()
 })

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseAuthorityUrl } from '../client/connect.ts'
 import { IdentityError } from '../errors.ts'
+import type { LivenessOptions } from '../feed/options.ts'
 import { systemTime, type TimeSource } from '../time.ts'
 import { filesIn, type SvidFiles } from './files.ts'
 import { type IdentityKeyType, KEY_TYPES } from './keys.ts'
@@ -14,6 +16,11 @@ const MIN_TTL_SEC = 60
 export interface CommonOptions {
   /** Where the time comes from; for tests. */
   readonly time?: TimeSource
+  /**
+   * How long it goes on without news of who is alive. On by default wherever the authority is known; `false` knows of no
+   * kill: the dead are accepted until their certificates end.
+   */
+  readonly liveness?: LivenessOptions | false
 }
 
 /** An identity that bootstraps with an agent token, and then renews with its own certificate. */
@@ -35,7 +42,10 @@ export interface TokenOptions extends CommonOptions {
 }
 
 /** An identity whose files somebody else keeps fresh, such as `lanyard cert request --renew`. */
-export type FileOptions = CommonOptions & ({ readonly folder: string } | SvidFiles)
+export type FileOptions = CommonOptions & {
+  /** The authority, `https:`; without it nothing is heard of kills. It must prove itself under the roots in the files. */
+  readonly authority?: string | URL
+} & ({ readonly folder: string } | SvidFiles)
 
 /** @throws TypeError for an option that cannot be meant */
 export function checkTokenOptions(options: TokenOptions): void {
@@ -52,11 +62,18 @@ export function filesOf(options: FileOptions): SvidFiles {
   return 'folder' in options ? filesIn(options.folder) : options
 }
 
+/** Where the authority is; null: that was not said. Throws TypeError for a URL that is not https:. */
+export function authorityOf(options: TokenOptions | FileOptions): URL | null {
+  if ('url' in options) return parseAuthorityUrl(options.url)
+  return options.authority === undefined ? null : parseAuthorityUrl(options.authority)
+}
+
 export const timeOf = (options: CommonOptions): TimeSource => options.time ?? systemTime
 
 /**
  * What the environment asks for: a token (`LANYARD_URL`, `LANYARD_ROOT_SHA256`, and `LANYARD_TOKEN` or
- * `LANYARD_TOKEN_FILE`, which is read anew each time a token is needed), or files (`LANYARD_SVID_DIR`).
+ * `LANYARD_TOKEN_FILE`, which is read anew each time a token is needed), or files (`LANYARD_SVID_DIR`, and `LANYARD_URL`
+ * for the guard).
  *
  * @throws IdentityError `environment_missing`, naming what is missing, or what contradicts itself
  */
@@ -66,8 +83,8 @@ export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | File
   const token = tokenFrom(value('LANYARD_TOKEN'), value('LANYARD_TOKEN_FILE'))
   if (folder !== undefined && token !== undefined)
     throw new IdentityError('environment_missing', 'expected LANYARD_SVID_DIR or a token, got both')
-  if (folder !== undefined) return fromFolder(folder)
   const url = value('LANYARD_URL')
+  if (folder !== undefined) return fromFolder(folder, url)
   const rootSha256 = value('LANYARD_ROOT_SHA256')
   const missing = Object.entries({ LANYARD_URL: url, LANYARD_ROOT_SHA256: rootSha256, LANYARD_TOKEN: token })
     .filter(([, given]) => given === undefined)
@@ -77,10 +94,10 @@ export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | File
   return { url, rootSha256, token }
 }
 
-function fromFolder(folder: string): FileOptions {
+function fromFolder(folder: string, authority: string | undefined): FileOptions {
   if (!existsSync(join(folder, 'svid.pem')))
     throw new IdentityError('environment_missing', 'expected LANYARD_SVID_DIR to be a folder with svid.pem in it')
-  return { folder }
+  return { folder, ...(authority === undefined ? {} : { authority }) }
 }
 
 function tokenFrom(token: string | undefined, file: string | undefined): Token | undefined {

@@ -1,14 +1,18 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import {
+  type AckSigning,
   Bundle,
   type BundleSource,
   type Certificate,
+  type Credential,
+  credentialOf,
   equalBytes,
   type SpiffeId,
   type TrustDomain,
+  type VerifiedX509Svid,
   verifyX509Svid,
 } from '@lanyard/protocol'
-import { nodeCrypto } from '@lanyard/protocol/node'
+import { nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
 import { certificatesOf } from '../client/certificates.ts'
 import type { ReputationTier } from '../client/reply.ts'
 
@@ -40,10 +44,14 @@ export class Svid {
   readonly roots: Bundle
   /** Reputation tier; null where it is not known. */
   readonly tier: ReputationTier | null
+  /** What of it a death can concern. */
+  readonly credential: Credential
+  readonly #leaf: Certificate
   // Private to the class, so that it is in no log, no dump and no JSON.
   readonly #privateKey: KeyObject
 
-  private constructor(parts: SvidParts, leaf: Certificate, id: SpiffeId, roots: Bundle) {
+  private constructor(parts: SvidParts, { id, path }: VerifiedX509Svid, roots: Bundle) {
+    const leaf = path[0]!
     this.id = id
     this.serial = leaf.serialHex
     this.notBefore = leaf.notBefore
@@ -53,6 +61,8 @@ export class Svid {
     this.bundle = parts.bundle
     this.roots = roots
     this.tier = parts.tier ?? null
+    this.credential = credentialOf({ id, path }, null, nodeCrypto)
+    this.#leaf = leaf
     this.#privateKey = parts.privateKey
   }
 
@@ -71,8 +81,8 @@ export class Svid {
     const chain = [leaf, ...(parts.chain === '' ? [] : certificatesOf(parts.chain))]
     const bundles: BundleSource = trustDomain =>
       Bundle.of({ trustDomain, x509Authorities: certificatesOf(parts.bundle) })
-    const { id } = verifyX509Svid({ chain, bundles, at: leaf.notAfter }, nodeCrypto)
-    return new Svid(parts, leaf, id, bundles(id.trustDomain)!)
+    const verified = verifyX509Svid({ chain, bundles, at: leaf.notAfter }, nodeCrypto)
+    return new Svid(parts, verified, bundles(verified.id.trustDomain)!)
   }
 
   /** That of the ID. */
@@ -83,6 +93,12 @@ export class Svid {
   /** Whether it has ended, at a moment in Unix milliseconds. */
   hasEnded(at: number): boolean {
     return at >= (this.notAfter + 1) * 1000
+  }
+
+  /** What signs the acknowledgements of this identity. */
+  ackSigning(): AckSigning {
+    const intermediates = this.chain === '' ? [] : certificatesOf(this.chain)
+    return { signer: nodeSigner(this.#privateKey), chain: [this.#leaf, ...intermediates] }
   }
 
   /** The private key as PKCS#8 PEM, for TLS. */

@@ -4,7 +4,7 @@ import { clientContext } from './context.ts'
 import { handshake } from './handshake.ts'
 import type { Local } from './local.ts'
 import { asksNode, provePeer } from './peer.ts'
-import type { Session } from './session.ts'
+import { peerDead, type Session } from './session.ts'
 
 export interface DialOptions {
   readonly host: string
@@ -23,9 +23,10 @@ export interface Dialled {
  * A connection to a peer that proved itself and is allowed.
  *
  * @throws IdentityError `peer_unreachable`, `peer_untrusted`, `peer_certificate_ended`, `peer_not_allowed`,
- *   `session_resumed`, `identity_expired`, `identity_closed`
+ *   `peer_dead`, `session_resumed`, `identity_expired`, `identity_closed`, `identity_dead`, `liveness_stale`
  */
 export async function dial(local: Local, options: DialOptions): Promise<Dialled> {
+  await local.guard.ready()
   const svid = await local.usable()
   const { socket, proof } = await handshake({
     host: options.host,
@@ -38,12 +39,16 @@ export async function dial(local: Local, options: DialOptions): Promise<Dialled>
       ALPNProtocols: [...options.alpn],
     },
     judge: tls => {
-      const peer = provePeer(tls, local, 'serverAuth')
-      authorize(options.authorizer, peer.id, local.id)
-      return peer
+      const proved = provePeer(tls, local, 'serverAuth')
+      authorize(options.authorizer, proved.peer.id, local.id)
+      return proved
     },
     codes: { unreachable: 'peer_unreachable', untrusted: 'peer_untrusted' },
     signal: options.signal,
   })
-  return { socket, session: local.sessions.add({ socket, peer: proof, side: 'client', own: svid.serial }) }
+  const session = local.sessions.add({ socket, ...proof, side: 'client', own: svid.serial })
+  if (session.dead === null) return { socket, session }
+  const error = peerDead(session)
+  socket.destroy()
+  throw error
 }

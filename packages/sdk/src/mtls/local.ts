@@ -1,5 +1,6 @@
 import type { BundleSource, SpiffeId } from '@lanyard/protocol'
 import type { IdentityError } from '../errors.ts'
+import type { Guard } from '../guard/guard.ts'
 import type { Svid } from '../identity/svid.ts'
 import type { TimeSource } from '../time.ts'
 import type { Sessions } from './session.ts'
@@ -12,6 +13,8 @@ export interface Local {
   /** Public keys of the trust domains that peers may come from. */
   readonly bundles: BundleSource
   readonly sessions: Sessions
+  /** Says who is alive, and whether that is known. */
+  readonly guard: Guard
   readonly time: TimeSource
   /** The newest certificate; when it has ended, waits for a renewal. Throws `identity_expired`, `identity_closed`. */
   usable(): Promise<Svid>

@@ -1,6 +1,13 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { Certificate, ProtocolError, verifyX509Svid } from '@lanyard/protocol'
+import {
+  Certificate,
+  type Credential,
+  credentialOf,
+  ProtocolError,
+  type SpiffeId,
+  verifyX509Svid,
+} from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { codeOf, IdentityError } from '../errors.ts'
 import { systemTime, type TimeSource } from '../time.ts'
@@ -18,6 +25,13 @@ export function asksNode(time: TimeSource): boolean {
   return time === systemTime
 }
 
+/** Who stands at the other end, and what of its certificate a death can concern. */
+export interface ProvedPeer {
+  readonly peer: Peer
+  /** Without its tenant, which only the feed knows to read from an ID. */
+  readonly credential: Credential
+}
+
 /**
  * Who stands at the other end of a TLS socket whose handshake is done.
  *
@@ -27,16 +41,31 @@ export function provePeer(
   socket: TLSSocket,
   local: Pick<Local, 'bundles' | 'time'>,
   purpose: 'serverAuth' | 'clientAuth',
-): Peer {
+): ProvedPeer {
   checkHandshake(socket)
+  return proveChain(() => chainOf(socket), local, purpose)
+}
+
+/**
+ * Whom a chain of certificates is of. That somebody holds the key is for others to prove.
+ *
+ * @throws IdentityError `peer_untrusted`, `peer_certificate_ended`
+ */
+export function proveChain(
+  read: () => readonly Certificate[],
+  local: Pick<Local, 'bundles' | 'time'>,
+  purpose: 'serverAuth' | 'clientAuth',
+  via: SpiffeId | null = null,
+): ProvedPeer {
   try {
-    const chain = chainOf(socket)
+    const chain = read()
     const at = Math.floor(local.time.now() / 1000)
     const { id, path } = verifyX509Svid(
       { chain, bundles: local.bundles, at, purpose, notAfterGrace: SKEW_SEC },
       nodeCrypto,
     )
-    return { id, serial: path[0]!.serialHex, notAfter: Math.min(...path.map(each => each.notAfter)) }
+    const peer = { id, serial: path[0]!.serialHex, notAfter: Math.min(...path.map(each => each.notAfter)), via }
+    return { peer, credential: credentialOf({ id, path }, null, nodeCrypto) }
   } catch (cause) {
     if (cause instanceof IdentityError) throw cause
     const code =

@@ -33,8 +33,10 @@ export class Pool {
    * @throws as {@link dial}
    */
   async lend(origin: URL, authorizer: Authorizer, fresh = false): Promise<Connection> {
-    const idle = fresh ? undefined : this.#take(origin.origin, authorizer)
-    return idle ?? this.#open(origin, authorizer)
+    if (fresh) return this.#open(origin, authorizer)
+    // At each request: a connection outlives the news of who is alive.
+    await this.#local.guard.ready()
+    return this.#take(origin.origin, authorizer) ?? this.#open(origin, authorizer)
   }
 
   /** Takes a connection back when its request has ended. */

@@ -1,5 +1,8 @@
+import type { EventEmitter } from 'node:events'
+import type { Http2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { SpiffeId } from '@lanyard/protocol'
+import type { Credential, SpiffeId, SubjectKind } from '@lanyard/protocol'
+import { IdentityError } from '../errors.ts'
 
 /** By how much the clocks of two sides may differ, in seconds. */
 export const SKEW_SEC = 10
@@ -12,15 +15,89 @@ export interface Peer {
   readonly serial: string
   /** When what it proved itself with ends: Unix seconds, the earliest on its path. */
   readonly notAfter: number
+  /** The proxy that vouches for it: then not this side has seen it prove its key. Null on a connection of its own. */
+  readonly via: SpiffeId | null
 }
 
-/** One verified connection. */
-export interface Session {
+/** What is ended when an identity ends, and what stands in its way until then. */
+export interface Ward {
+  readonly peer: Peer
+  readonly credential: Credential
+  readonly side: 'client' | 'server'
+  /** What of its identity is dead; null: nothing that was heard of. */
+  dead: SubjectKind | null
+  /** When a request was last let in, by the steady clock; 0: never. */
+  lastAccept: number
+  /** Ends it, with all that goes on there. */
+  end(why: IdentityError): void
+  /** Ends what is to end for want of news: all but what was declared best effort. */
+  endGuarded(why: IdentityError): void
+}
+
+export interface SessionParts {
   readonly socket: Duplex & { readonly remoteAddress?: string | undefined }
   readonly peer: Peer
+  readonly credential: Credential
   readonly side: 'client' | 'server'
   /** Serial number of the own certificate that the connection was made with. */
   readonly own: string
+}
+
+/** One verified connection. */
+export class Session implements Ward {
+  readonly socket: SessionParts['socket']
+  readonly peer: Peer
+  readonly credential: Credential
+  readonly side: 'client' | 'server'
+  readonly own: string
+  dead: SubjectKind | null = null
+  lastAccept = 0
+  #http2: Http2Session | null = null
+  /** Streams of HTTP/2 that are not best effort; only where some are. */
+  readonly #guarded = new Set<Duplex>()
+  #bestEffort = 0
+
+  constructor({ socket, peer, credential, side, own }: SessionParts) {
+    this.socket = socket
+    this.peer = peer
+    this.credential = credential
+    this.side = side
+    this.own = own
+  }
+
+  /** HTTP/2 speaks on this connection. */
+  carry(http2: Http2Session): void {
+    this.#http2 = http2
+    bindWard(http2, this)
+  }
+
+  /** An exchange that goes on without news, until `until` closes. */
+  goesOn(until: EventEmitter): void {
+    this.#bestEffort++
+    until.once('close', () => this.#bestEffort--)
+  }
+
+  /** A stream that ends without news, beside others that may go on. */
+  isGuarded(stream: Duplex): void {
+    this.#guarded.add(stream)
+    stream.once('close', () => this.#guarded.delete(stream))
+  }
+
+  end(why: IdentityError): void {
+    this.#http2?.destroy()
+    // On the own side somebody waits for an answer, and hears why there is none.
+    this.socket.destroy(this.side === 'client' ? why : undefined)
+  }
+
+  endGuarded(why: IdentityError): void {
+    if (this.#bestEffort === 0) this.end(why)
+    else for (const stream of this.#guarded) stream.destroy()
+  }
+}
+
+/** Why nobody talks to this peer any longer. */
+export function peerDead({ peer, dead }: Pick<Ward, 'peer' | 'dead'>): IdentityError {
+  return new IdentityError('peer_dead', `the identity of ${peer.id} was taken away: its ${dead} is dead`)
 }
 
 /** Whether the certificate of the peer has ended. Judged at each request: a connection outlives a handshake. */
@@ -30,26 +107,48 @@ export function hasEnded(peer: Peer, nowMs: number): boolean {
 
 // Weak, so that a session lives as long as its socket; keyed by objects of this process, so that nothing that a peer
 // sends can name one.
-const sessions = new WeakMap<object, Session>()
+const wards = new WeakMap<object, Ward>()
 
-/** The session of a socket, or of another object that stands for it, such as an HTTP/2 session. */
-export function sessionOf(carrier: unknown): Session | undefined {
-  return typeof carrier === 'object' && carrier !== null ? sessions.get(carrier) : undefined
+/** Whom a socket is of, or another object that stands for it: an HTTP/2 session, a request that was passed on. */
+export function wardOf(carrier: unknown): Ward | undefined {
+  return typeof carrier === 'object' && carrier !== null ? wards.get(carrier) : undefined
 }
 
-/** Lets `carrier` stand for a session too. */
-export function bindSession(carrier: object, session: Session): void {
-  sessions.set(carrier, session)
+/** The session of a socket, or of an HTTP/2 session. */
+export function sessionOf(carrier: unknown): Session | undefined {
+  const ward = wardOf(carrier)
+  return ward instanceof Session ? ward : undefined
+}
+
+/** Lets `carrier` stand for it too. */
+export function bindWard(carrier: object, ward: Ward): void {
+  wards.set(carrier, ward)
+}
+
+/** Hears of what is to be guarded. */
+export interface WardListener {
+  opened(ward: Ward): void
+  closed(ward: Ward): void
 }
 
 /** The live sessions of one identity. */
 export class Sessions {
   readonly #live = new Set<Session>()
+  readonly #listener: WardListener
 
-  add(session: Session): Session {
+  constructor(listener: WardListener) {
+    this.#listener = listener
+  }
+
+  add(parts: SessionParts): Session {
+    const session = new Session(parts)
     this.#live.add(session)
-    bindSession(session.socket, session)
-    session.socket.once('close', () => this.#live.delete(session))
+    bindWard(session.socket, session)
+    session.socket.once('close', () => {
+      this.#live.delete(session)
+      this.#listener.closed(session)
+    })
+    this.#listener.opened(session)
     return session
   }
 

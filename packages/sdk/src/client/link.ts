@@ -1,0 +1,167 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
+import { codeOf, IdentityError } from '../errors.ts'
+import type { Svid } from '../identity/svid.ts'
+import { clientContext } from '../mtls/context.ts'
+import type { TimeSource } from '../time.ts'
+import { connectAuthority, prefixOf } from './connect.ts'
+import { Lines } from './lines.ts'
+import { problemOf } from './reply.ts'
+
+const ANSWER_TIMEOUT_MS = 10_000
+const MAX_REPLY_BYTES = 256 * 1024
+/** Snapshots are large; with the usual 64 KiB each piece would cost a round trip. */
+const WINDOW_BYTES = 1 << 20
+
+export interface LinkOptions {
+  readonly url: URL
+  readonly svid: Svid
+  readonly time: TimeSource
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One connection to the authority, by mutual TLS with one certificate; it does not keep the process alive. */
+export class Link {
+  /** The certificate that it was made with. */
+  readonly svid: Svid
+  readonly #session: ClientHttp2Session
+  readonly #url: URL
+  readonly #time: TimeSource
+
+  private constructor(session: ClientHttp2Session, { svid, url, time }: LinkOptions) {
+    this.svid = svid
+    this.#session = session
+    this.#url = url
+    this.#time = time
+  }
+
+  /** @throws IdentityError `authority_unreachable`, `authority_untrusted` */
+  static async open(options: LinkOptions): Promise<Link> {
+    const { url, svid, time, signal } = options
+    const own = { context: clientContext(svid), roots: svid.bundle }
+    const socket = await connectAuthority({ url, time, ...own, alpn: 'h2', signal })
+    if (socket.alpnProtocol !== 'h2') {
+      socket.destroy()
+      throw new IdentityError('authority_unreachable', `expected ${url.host} to speak HTTP/2`)
+    }
+    const session = connect(url.origin, {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+    })
+    session.on('error', () => {})
+    session.unref()
+    return new Link(session, options)
+  }
+
+  get closed(): boolean {
+    return this.#session.closed || this.#session.destroyed
+  }
+
+  onClose(listener: () => void): void {
+    this.#session.once('close', listener)
+  }
+
+  /** The other side takes no more requests here, as when it shuts down. */
+  onLeaving(listener: () => void): void {
+    this.#session.once('goaway', listener)
+  }
+
+  /** Ends it, with all that goes on there. */
+  close(): void {
+    this.#session.destroy()
+  }
+
+  /**
+   * Asks once, and gives the parsed reply; undefined where there is none.
+   *
+   * @throws IdentityError `authority_unreachable`, `reply_invalid`, and the codes of the authority
+   */
+  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const json = body === undefined ? null : Buffer.from(JSON.stringify(body))
+      const stream = this.#request(method, path, json)
+      const cancel = this.#time.after(ANSWER_TIMEOUT_MS, () => fail(this.#unreachable('no answer in time')))
+      const fail = (error: IdentityError) => {
+        cancel()
+        stream.destroy()
+        reject(error)
+      }
+      stream.once('error', error => fail(this.#unreachable(codeOf(error))))
+      stream.once('response', headers => {
+        readText(stream).then(text => {
+          cancel()
+          try {
+            resolve(this.#parse(headers, text))
+          } catch (error) {
+            reject(error)
+          }
+        }, fail)
+      })
+      stream.once('close', () => fail(this.#unreachable('the connection ended before the answer')))
+    })
+  }
+
+  /**
+   * Asks for a reply without an end, and hands over each of its lines until `ended` tells why there are no more.
+   *
+   * @throws IdentityError `authority_unreachable` on a connection that has closed
+   */
+  follow(path: string, events: { line(text: string): void; ended(error: IdentityError): void }): void {
+    const stream = this.#request('GET', path, null)
+    let error: IdentityError | null = null
+    stream.on('error', cause => (error ??= this.#unreachable(codeOf(cause))))
+    stream.once('response', headers => {
+      if (Number(headers[':status']) !== 200) {
+        readText(stream).then(
+          text => (error = this.#problem(headers, text)),
+          cause => (error ??= cause),
+        )
+        return
+      }
+      const lines = new Lines(events.line)
+      stream.on('data', (chunk: Buffer) => {
+        if (!lines.take(chunk))
+          stream.destroy(new IdentityError('reply_invalid', 'the feed sent a line that is too long'))
+      })
+    })
+    stream.once('close', () => setImmediate(() => events.ended(error ?? this.#unreachable('the feed ended'))))
+  }
+
+  #request(method: string, path: string, body: Buffer | null): ClientHttp2Stream {
+    if (this.closed) throw this.#unreachable('the connection has closed')
+    const json = body === null ? {} : { 'content-type': 'application/json', 'content-length': body.length }
+    const headers = { ':method': method, ':path': `${prefixOf(this.#url)}${path}`, ...json }
+    const stream = this.#session.request(headers, { endStream: body === null })
+    if (body !== null) stream.end(body)
+    return stream
+  }
+
+  #parse(headers: IncomingHttpHeaders, text: string): unknown {
+    if (Number(headers[':status']) >= 300) throw this.#problem(headers, text)
+    if (text === '') return undefined
+    try {
+      return JSON.parse(text)
+    } catch (cause) {
+      throw new IdentityError('reply_invalid', 'expected a JSON reply from the authority', { cause })
+    }
+  }
+
+  #problem(headers: IncomingHttpHeaders, text: string): IdentityError {
+    return problemOf({ status: Number(headers[':status']), headers, text }, this.#time.now())
+  }
+
+  #unreachable(why: string): IdentityError {
+    return new IdentityError('authority_unreachable', `no answer from ${this.#url.host}: ${why}`)
+  }
+}
+
+async function readText(stream: ClientHttp2Stream): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > MAX_REPLY_BYTES)
+      throw new IdentityError('reply_invalid', `expected at most ${MAX_REPLY_BYTES} bytes from the authority`)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,62 @@
+import { asIdentityError, type IdentityError } from '../errors.ts'
+import type { TimeSource } from '../time.ts'
+
+/** Asks the authority, with the own certificate. Throws IdentityError. */
+export type Ask = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<unknown>
+
+export interface AnnouncementPorts {
+  readonly url: string
+  readonly ask: Ask
+  readonly time: TimeSource
+  readonly failed: (error: IdentityError) => void
+}
+
+const AGAIN_MS = 5_000
+const LONGEST_MS = 3_600_000
+
+/** Says where the own agent serves, and goes on saying it until it is withdrawn. */
+export class Announcement {
+  readonly #ports: AnnouncementPorts
+  #cancel = () => {}
+  #withdrawn = false
+  #told = false
+
+  constructor(ports: AnnouncementPorts) {
+    this.#ports = ports
+    void this.#announce()
+  }
+
+  /** Never throws: what could not be withdrawn runs out. */
+  async withdraw(): Promise<void> {
+    if (this.#withdrawn) return
+    this.#withdrawn = true
+    this.#cancel()
+    const { ask, url } = this.#ports
+    if (this.#told) await ask('DELETE', `/v1/services?url=${encodeURIComponent(url)}`).catch(() => {})
+  }
+
+  async #announce(): Promise<void> {
+    const { ask, url, time, failed } = this.#ports
+    let wait = AGAIN_MS
+    try {
+      const reply = (await ask('POST', '/v1/services', { url })) as { renew_after_ms?: unknown } | undefined
+      this.#told = true
+      wait = Math.min(Math.max(AGAIN_MS, Number(reply?.renew_after_ms) || AGAIN_MS), LONGEST_MS)
+    } catch (error) {
+      if (!this.#withdrawn) failed(asIdentityError(error))
+    }
+    if (!this.#withdrawn) this.#cancel = time.after(wait, () => void this.#announce())
+  }
+}
+
+/** Where an agent serves: URLs, the newest announcement first. Throws IdentityError. */
+export async function findServices(spiffeId: string, ask: Ask): Promise<string[]> {
+  const reply = (await ask('GET', `/v1/services?spiffe_id=${encodeURIComponent(spiffeId)}`)) as { items?: unknown }
+  const items = Array.isArray(reply?.items)
+    ? (reply.items as { spiffe_id?: unknown; url?: unknown; since?: unknown }[])
+    : []
+  return items
+    .filter(({ spiffe_id: id, url }) => id === spiffeId && typeof url === 'string' && url.startsWith('https:'))
+    .sort((a, b) => String(b.since).localeCompare(String(a.since)))
+    .map(({ url }) => url as string)
+}

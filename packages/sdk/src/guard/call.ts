@@ -1,0 +1,156 @@
+import type { EventEmitter } from 'node:events'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders as Http2Headers, Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { type Refusal, refuseRequest, refuseStream, refuseUpgrade } from './refusal.ts'
+
+/** On a reply that was given without news of who is alive. */
+const MARK = { name: 'lanyard-liveness', value: 'best-effort' } as const
+
+/** One call at a door, in whatever protocol it came. */
+export interface Call {
+  /** What the connection is known by. */
+  readonly carrier: unknown
+  /** What the call is known by. */
+  readonly request: object
+  readonly method: string
+  /** Path and query. */
+  readonly url: string
+  readonly headers: IncomingHttpHeaders | Http2Headers
+  /** Closes when the call has ended. */
+  readonly until: EventEmitter & { readonly destroyed: boolean }
+  /** A stream of HTTP/2, which ends without its connection. */
+  readonly stream: Duplex | null
+  refuse(refusal: Refusal): void
+  /** Ends it without an answer. */
+  cut(): void
+  /** Says on the reply, where there is one, that it was given without news. */
+  mark(): void
+}
+
+export class RequestCall implements Call {
+  readonly request: IncomingMessage
+  readonly until: ServerResponse
+  readonly stream = null
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.request = request
+    this.until = response
+  }
+
+  get carrier(): unknown {
+    return this.request.socket
+  }
+
+  get method(): string {
+    return this.request.method ?? ''
+  }
+
+  get url(): string {
+    return this.request.url ?? ''
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers
+  }
+
+  refuse(refusal: Refusal): void {
+    refuseRequest(refusal, this.request, this.until)
+  }
+
+  cut(): void {
+    this.request.socket.destroy()
+  }
+
+  mark(): void {
+    this.until.setHeader(MARK.name, MARK.value)
+  }
+}
+
+/** A request for another protocol, such as a WebSocket: it lasts as long as its socket. */
+export class UpgradeCall implements Call {
+  readonly request: IncomingMessage
+  readonly until: Duplex
+  readonly stream = null
+
+  constructor(request: IncomingMessage, socket: Duplex) {
+    this.request = request
+    this.until = socket
+  }
+
+  get carrier(): unknown {
+    return this.request.socket
+  }
+
+  get method(): string {
+    return this.request.method ?? ''
+  }
+
+  get url(): string {
+    return this.request.url ?? ''
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers
+  }
+
+  refuse(refusal: Refusal): void {
+    refuseUpgrade(refusal, this.until)
+  }
+
+  cut(): void {
+    this.request.socket.destroy()
+  }
+
+  mark(): void {}
+}
+
+/** A stream of HTTP/2, for handlers of streams and of requests alike. */
+export class StreamCall implements Call {
+  readonly stream: ServerHttp2Stream
+  readonly headers: Http2Headers
+
+  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+    this.stream = stream
+    this.headers = headers
+  }
+
+  static of(request: Http2ServerRequest): StreamCall {
+    return new StreamCall(request.stream, request.headers)
+  }
+
+  get carrier(): unknown {
+    return this.stream.session
+  }
+
+  get request(): object {
+    return this.stream
+  }
+
+  get until(): ServerHttp2Stream {
+    return this.stream
+  }
+
+  get method(): string {
+    return this.headers[':method'] ?? ''
+  }
+
+  get url(): string {
+    return this.headers[':path'] ?? ''
+  }
+
+  refuse(refusal: Refusal): void {
+    refuseStream(refusal, this.stream)
+  }
+
+  cut(): void {
+    this.stream.session?.destroy()
+  }
+
+  mark(): void {
+    const respond = this.stream.respond.bind(this.stream) as (headers?: object, options?: object) => void
+    const marked = (headers: object = {}) =>
+      Array.isArray(headers) ? [...headers, MARK.name, MARK.value] : { ...headers, [MARK.name]: MARK.value }
+    this.stream.respond = (headers, options) => respond(marked(headers), options)
+  }
+}
