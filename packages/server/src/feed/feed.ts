@@ -1,5 +1,5 @@
 import type { Streaming } from '@lanyard/api'
-import { type Caller, requireStanding, type Store } from '@lanyard/authority'
+import { type Caller, identityOf, requireStanding, type Store } from '@lanyard/authority'
 import { Deaths, type Subject } from '@lanyard/protocol'
 import type { Bus } from '../bus/bus.ts'
 import type { Feed, FeedPosition } from '../http/ports.ts'
@@ -91,7 +91,7 @@ export class RunningFeed implements Feed {
     await this.#watcher.look()
     const act = () => ({ caller, at: clock.now(), source: null, correlation: null })
     const confirm = () => store.read(() => requireStanding(rows, act()))
-    return await this.#hub.follow(from, { until: caller.expiresAt, confirm })
+    return await this.#hub.follow(from, { reader: identityOf(caller), until: caller.expiresAt, confirm })
   }
 
   tell(epoch: number): void {

@@ -11,7 +11,7 @@ import type { Sight } from './sight.ts'
 
 const world = await World.make()
 const authorities = await world.open()
-const NEVER = { until: Number.POSITIVE_INFINITY, confirm: async () => {} }
+const NEVER = { reader: 'x', until: Number.POSITIVE_INFINITY, confirm: async () => {} }
 const T0 = world.clock.now()
 
 const sight = (epoch: number, deaths: readonly DeathState[] = [], more: Partial<Sight> = {}): Sight => ({
@@ -159,6 +159,17 @@ describe('a reader', () => {
   test('of a hub that has seen nothing is refused', async () => {
     await assert.rejects(() => newHub().follow(null, NEVER), { code: 'not_ready' })
   })
+})
+
+test('one identity has so many readers and no more, whatever others have', async () => {
+  const hub = newHub()
+  await hub.saw(first(0))
+  const leave: (() => void)[] = []
+  for (let i = 0; i < 2000; i++) leave.push((await hub.follow(null, NEVER))(new FakeSink()))
+  await assert.rejects(() => hub.follow(null, NEVER), { code: 'rate_limited' })
+  await hub.follow(null, { ...NEVER, reader: 'y' })
+  leave[0]!()
+  await hub.follow(null, NEVER)
 })
 
 test('each tick is signed once, and each beginning once, however many read', async () => {

@@ -29,6 +29,8 @@ export interface HubStats {
 
 /** A line that tells a death is told again after so many milliseconds, so that one lost packet costs no timeout. */
 const AGAIN_MS = [10, 30]
+/** Readers of one identity, which may have many points: telling them takes some milliseconds for each hundred. */
+const MOST_OF_ONE = 2000
 /** Writing to many readers lets other work pass after so many: some milliseconds of one core. */
 const SLICE = 128
 
@@ -81,6 +83,7 @@ export class Hub {
   async follow(from: FeedPosition | null, entitlement: Entitlement): Promise<Streaming> {
     if (this.#standing === null || this.#changes === null)
       throw new LanyardError('not_ready', 'the database was not read yet')
+    this.#requireRoom(entitlement.reader)
     const next = this.#ring.end
     const opening = await this.#openings.open(from, this.#standing, this.#changes)
     return sink => {
@@ -114,6 +117,15 @@ export class Hub {
     this.#ended = true
     this.#forgetAgain()
     for (const reader of this.#readers) reader.end()
+  }
+
+  #requireRoom(reader: string): void {
+    let open = 0
+    for (const { entitlement } of this.#readers) if (entitlement.reader === reader) open++
+    if (open < MOST_OF_ONE) return
+    throw new LanyardError('rate_limited', `expected at most ${MOST_OF_ONE} readers of one identity at an instance`, {
+      retry_after_sec: 1,
+    })
   }
 
   async #begin(standing: Standing, { deaths, epoch }: Sight): Promise<readonly Change[]> {

@@ -12,6 +12,8 @@ export interface Start {
 
 /** When a reader may read no more. */
 export interface Entitlement {
+  /** Who reads, for counting. */
+  readonly reader: string
   /** Its credential ends, Unix milliseconds. */
   readonly until: number
   /** Asks whether its credential still counts; throws when it does not. */

@@ -147,6 +147,7 @@ export class Mount {
     const { request, connection } = arrival
     const call = this.#find(request)
     const caller = await this.#admit(call, connection, requestId)
+    if (call.route.stream) this.#streams.requireRoom(connection)
     const query = queryOf(call)
     const body = await this.#body(call, arrival)
     const { params } = call

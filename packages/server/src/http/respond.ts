@@ -50,13 +50,14 @@ export function respond(
   }
   if (bytes === undefined || request.method === 'HEAD') {
     response.end()
-    return 0
+    // Nothing goes on after the head alone.
+    return reply.streaming === undefined ? 0 : null
   }
   response.end(bytes)
   return bytes.length
 }
 
-const isGone = (response: AnyResponse): boolean =>
+export const isGone = (response: AnyResponse): boolean =>
   response.destroyed || (isMultiplexed(response) && (response.stream.destroyed || response.stream.closed))
 
 /** Lets the connection end with this reply; streams that are open go on. */

@@ -166,6 +166,30 @@ test('behind a reply without end nobody waits: who sends more on its connection 
   await server.close()
 })
 
+test('one connection has a few of them, and is refused more until one ends', { timeout: 20_000 }, async () => {
+  const { readers, server, key } = await open()
+  const { session } = await readH2(server, key)
+  const more = () => {
+    const stream = session.request({ ':path': '/v1/feed', authorization: `Bearer ${key}` })
+    stream.on('error', () => {}).resume()
+    return once(stream, 'response').then(([head]) => head[':status'])
+  }
+  for (let i = 0; i < 3; i++) assert.equal(await more(), 200)
+  assert.equal(await more(), 429)
+  readers.sinks[0]!.end()
+  await readers.until(() => readers.closed === 1)
+  assert.equal(await more(), 200)
+  session.destroy()
+  await server.close()
+})
+
+test('the head alone may be asked for', { timeout: 20_000 }, async () => {
+  const { readers, server, key } = await open()
+  const { status, text } = await server.call('HEAD /v1/feed', { token: key })
+  assert.deepEqual([status, text, readers.sinks.length], [200, '', 0])
+  await server.close()
+})
+
 test('a server that stops ends them in order at once', { timeout: 20_000 }, async () => {
   const { readers, server, key } = await open()
   const http1 = await connectRaw(server.port, server.rootPem)

@@ -1,7 +1,8 @@
-import type { Sink, Streaming } from '@lanyard/api'
+import { LanyardError, type Sink, type Streaming } from '@lanyard/api'
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { AnyResponse } from './listener.ts'
+import { isGone } from './respond.ts'
 import type { UnreadReplies } from './unread-replies.ts'
 
 export interface StreamsParts {
@@ -11,6 +12,9 @@ export interface StreamsParts {
   /** Takes the limits of time away from a reply. */
   readonly keep: (response: AnyResponse, connection: Connection) => void
 }
+
+/** Streams of one connection. Each costs as much as a reader, and a connection is what admission counts. */
+const MOST_PER_CONNECTION = 4
 
 /** Replies without end, as long as they last. */
 export class Streams {
@@ -41,10 +45,24 @@ export class Streams {
     })
   }
 
+  /** Throws `rate_limited` where a connection has as many as one reader has a use for. */
+  requireRoom(connection: Connection): void {
+    let open = 0
+    for (const sink of this.#open) if (sink.isOf(connection)) open++
+    if (open < MOST_PER_CONNECTION) return
+    throw new LanyardError('rate_limited', `expected at most ${MOST_PER_CONNECTION} streams on one connection`, {
+      retry_after_sec: 1,
+    })
+  }
+
   /** Cuts those of a connection; gives how many there were. */
   cut(connection: Connection): number {
     let cut = 0
-    for (const sink of this.#open) if (sink.breakOff(connection)) cut++
+    for (const sink of this.#open) {
+      if (!sink.isOf(connection)) continue
+      sink.breakOff()
+      cut++
+    }
     return cut
   }
 
@@ -71,7 +89,7 @@ class ReplySink implements Sink {
 
   write(bytes: Uint8Array): boolean {
     const response = this.#response
-    if (response.destroyed || response.writableEnded) return false
+    if (isGone(response) || response.writableEnded) return false
     // Both classes can write bytes; their declarations have no common form.
     if ((response.write as (chunk: Uint8Array) => boolean).call(response, bytes)) return true
     this.#inTime ??= this.#parts.deadlines.begin(() => this.cut())
@@ -91,11 +109,13 @@ class ReplySink implements Sink {
     this.#connection.raw.destroy()
   }
 
-  /** Ends at once if it is of this connection, and leaves the connection to its other replies. */
-  breakOff(connection: Connection): boolean {
-    if (connection !== this.#connection) return false
+  isOf(connection: Connection): boolean {
+    return connection === this.#connection
+  }
+
+  /** Ends at once, and leaves the connection to its other replies. */
+  breakOff(): void {
     this.#response.destroy()
-    return true
   }
 
   closed(): void {
