@@ -250,7 +250,8 @@ export interface LineageRows {
     by:
       | { readonly mintedBy: string }
       | { readonly jti: string }
-      | { readonly keyThumbprint: string }
+      /** Those with a certificate for the key; `bound`: also those whose token is bound to it, which proves nothing. */
+      | { readonly keyThumbprint: string; readonly bound: boolean }
       /** Those with a certificate alive at `now` that was asked for from this remote address. */
       | { readonly source: string; readonly now: number },
     tenant: string | null,

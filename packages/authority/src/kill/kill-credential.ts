@@ -78,11 +78,13 @@ function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string,
 }
 
 // A key is dead in every tenant, so whoever sees one tenant alone must show that the key is in use there: its holder
-// proved the private half, and whoever else uses it shares it.
+// proved the private half, and whoever else uses it shares it. A token that is bound to the key shows nothing: anybody
+// can have one made for the key of another.
 function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): Step<Found> {
   const { tenant } = act.caller
-  const link = { by: { keyThumbprint: thumbprint }, tenant }
-  if (tenant !== null && (yield* rows.lineages.linked(link.by, tenant, 1)).length === 0) throw unseen('key')
+  const held = { keyThumbprint: thumbprint, bound: false }
+  if (tenant !== null && (yield* rows.lineages.linked(held, tenant, 1)).length === 0) throw unseen('key')
+  const link = { by: { keyThumbprint: thumbprint, bound: true }, tenant }
   return {
     tenant,
     agent: null,

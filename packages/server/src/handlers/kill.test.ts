@@ -303,6 +303,11 @@ describe('the kill of a credential', () => {
     assert.equal(await whoami(foreign.held), 'alive')
     await ok('POST /v1/kill', 202, kill({ key_thumbprint: thumbprintOf(mine.held) }), { token })
     assert.equal(await whoami(mine.held), 'certificate_revoked')
+    // A token bound to a key is no proof of it: its holder never agreed.
+    const own = { tenant: mine.tenant, agent: 'a1' }
+    await server.token(own, thumbprintOf(foreign.held))
+    await refused('not_found', 'POST /v1/kill', kill({ key_thumbprint: thumbprintOf(foreign.held) }), { token })
+    assert.equal(await whoami(foreign.held), 'alive')
     // Not seen yet: only for a key of all tenants.
     await refused('not_found', 'POST /v1/kill', kill({ key_thumbprint: 'A'.repeat(43) }), { token })
     await ok('POST /v1/kill', 202, kill({ key_thumbprint: 'A'.repeat(43) }))

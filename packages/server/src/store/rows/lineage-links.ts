@@ -59,7 +59,7 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
   }
 
   function foundBy(by: Exclude<Parameters<LineageRows['linked']>[0], { mintedBy: string }>) {
-    if ('keyThumbprint' in by) return withKey(by.keyThumbprint)
+    if ('keyThumbprint' in by) return by.bound ? withKey(by.keyThumbprint) : certifiedWith(by.keyThumbprint)
     return 'source' in by ? fromSource(by) : openedBy(by)
   }
 
@@ -71,21 +71,25 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
       .where('b.standing', '<>', sql.lit('ended'))
   }
 
-  // Whatever the generation, and those whose token is bound to the key and not yet used.
-  function withKey(thumbprint: string) {
+  // Whatever the generation.
+  function certifiedWith(thumbprint: string) {
     const key = bytesOfThumbprint(thumbprint)
     return db
       .selectFrom('certificates as c')
       .select('c.lineage_no as no')
       .where(sql<boolean>`substr(c.key_thumbprint, 1, 6) = ${key.subarray(0, 6)}`)
       .where('c.key_thumbprint', '=', key)
-      .union(
-        db
-          .selectFrom('lineages as b')
-          .select('b.no')
-          .where('b.jkt', '=', thumbprint)
-          .where('b.standing', '<>', sql.lit('ended')),
-      )
+  }
+
+  // And those whose token is bound to the key and not yet used.
+  function withKey(thumbprint: string) {
+    return certifiedWith(thumbprint).union(
+      db
+        .selectFrom('lineages as b')
+        .select('b.no')
+        .where('b.jkt', '=', thumbprint)
+        .where('b.standing', '<>', sql.lit('ended')),
+    )
   }
 
   function fromSource({ source, now }: { source: string; now: number }) {

@@ -34,9 +34,21 @@ const when = { at: now, reason: 'x' }
 for (const [name, step, found] of [
   ['lineages by minter', lineages.linked({ mintedBy: 'x' }, 't', 9), 'l USING INDEX lineages_by_minter'],
   ['lineages by token', lineages.linked({ jti: 'x' }, 't', 9), 'b USING INDEX lineages_by_token'],
-  ['lineages by key', lineages.linked({ keyThumbprint: thumbprint(1) }, 't', 9), 'c USING INDEX certificates_by_key'],
-  ['lineages by bound key', lineages.linked({ keyThumbprint: thumbprint(1) }, 't', 9), 'lineages_by_bound_key'],
-  ['lineages from a key', lineages.linked({ keyThumbprint: thumbprint(1) }, 't', 9), 'l USING INTEGER PRIMARY KEY'],
+  [
+    'lineages by key',
+    lineages.linked({ keyThumbprint: thumbprint(1), bound: true }, 't', 9),
+    'c USING INDEX certificates_by_key',
+  ],
+  [
+    'lineages by bound key',
+    lineages.linked({ keyThumbprint: thumbprint(1), bound: true }, 't', 9),
+    'lineages_by_bound_key',
+  ],
+  [
+    'lineages from a key',
+    lineages.linked({ keyThumbprint: thumbprint(1), bound: true }, 't', 9),
+    'l USING INTEGER PRIMARY KEY',
+  ],
   ['lineages by source', lineages.linked({ source: 'x', now }, 't', 9), 'certificates_by_source (source=? AND'],
   ['lineages from a source', lineages.linked({ source: 'x', now }, 't', 9), 'l USING INTEGER PRIMARY KEY'],
   ['lineages of an agent', lineages.ofAgent(key), 'lineages_held (tenant_id=? AND agent_id=?)'],

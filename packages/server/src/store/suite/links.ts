@@ -46,13 +46,14 @@ export function linksSuite(place: () => Place): void {
         certificate(3, { keyThumbprint: thumbprint(7), tenant: 'globex', lineage: idOf(2) }),
         certificate(4, { keyThumbprint: thumbprint(7), lineage: idOf(4) }),
       )
-      const linked = async (key: number, tenantName: string | null) =>
-        numbersOf(
-          await open.store.read(() => open.rows.lineages.linked({ keyThumbprint: thumbprint(key) }, tenantName, 9)),
-        )
+      const linked = async (key: number, tenantName: string | null, bound = true) => {
+        const by = { keyThumbprint: thumbprint(key), bound }
+        return numbersOf(await open.store.read(() => open.rows.lineages.linked(by, tenantName, 9)))
+      }
       assert.deepEqual(await linked(7, null), [1, 2])
       assert.deepEqual(await linked(7, 'globex'), [2])
       assert.deepEqual(await linked(8, null), [1, 3])
+      assert.deepEqual(await linked(8, null, false), [1])
       assert.deepEqual(await linked(9, null), [])
     })
 
