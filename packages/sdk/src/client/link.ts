@@ -71,22 +71,25 @@ export class Link {
   }
 
   /**
-   * Asks once, and gives the parsed reply; undefined where there is none.
+   * Asks once, and gives the parsed reply; undefined where there is none. Only with `hold` the process is kept alive for it.
    *
    * @throws IdentityError `authority_unreachable`, `reply_invalid`, and the codes of the authority
    */
-  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
+  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, { hold = false } = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const json = body === undefined ? null : Buffer.from(JSON.stringify(body))
       const stream = this.#request(method, path, json)
-      const cancel = this.#time.after(ANSWER_TIMEOUT_MS, () => fail(this.#unreachable('no answer in time')))
+      const cancel = this.#time.after(ANSWER_TIMEOUT_MS, () => fail(this.#unreachable('no answer in time')), { hold })
       const fail = (error: IdentityError) => {
         cancel()
         stream.destroy()
         reject(error)
       }
-      stream.once('error', error => fail(this.#unreachable(codeOf(error))))
+      const early = () => fail(this.#unreachable('the connection ended before the answer'))
+      stream.on('error', error => fail(this.#unreachable(codeOf(error))))
+      stream.once('close', early)
       stream.once('response', headers => {
+        stream.off('close', early)
         readText(stream).then(text => {
           cancel()
           try {
@@ -96,7 +99,6 @@ export class Link {
           }
         }, fail)
       })
-      stream.once('close', () => fail(this.#unreachable('the connection ended before the answer')))
     })
   }
 

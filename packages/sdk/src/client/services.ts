@@ -1,5 +1,5 @@
 import { asIdentityError, type IdentityError } from '../errors.ts'
-import type { TimeSource } from '../time.ts'
+import { pause, type TimeSource } from '../time.ts'
 
 /** Asks the authority, with the own certificate. Throws IdentityError. */
 export type Ask = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<unknown>
@@ -13,6 +13,7 @@ export interface AnnouncementPorts {
 
 const AGAIN_MS = 5_000
 const LONGEST_MS = 3_600_000
+const WITHDRAW_MS = 1_000
 
 /** Says where the own agent serves, and goes on saying it until it is withdrawn. */
 export class Announcement {
@@ -26,13 +27,15 @@ export class Announcement {
     void this.#announce()
   }
 
-  /** Never throws: what could not be withdrawn runs out. */
+  /** Never throws, and takes no time: what could not be withdrawn runs out. */
   async withdraw(): Promise<void> {
     if (this.#withdrawn) return
     this.#withdrawn = true
     this.#cancel()
-    const { ask, url } = this.#ports
-    if (this.#told) await ask('DELETE', `/v1/services?url=${encodeURIComponent(url)}`).catch(() => {})
+    const { ask, url, time } = this.#ports
+    if (!this.#told) return
+    const told = ask('DELETE', `/v1/services?url=${encodeURIComponent(url)}`).catch(() => {})
+    await Promise.race([told, pause(time, WITHDRAW_MS)])
   }
 
   async #announce(): Promise<void> {

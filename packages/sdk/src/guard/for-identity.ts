@@ -24,10 +24,10 @@ export function askWith(guard: Guard, authority: URL | null, { svid, time }: Pic
     if (authority === null)
       throw new IdentityError('authority_unknown', 'the identity was not told where its authority is')
     const shared = guard.link
-    if (shared !== null) return await shared.call(method, path, body)
+    if (shared !== null) return await shared.call(method, path, body, { hold: true })
     const link = await Link.open({ url: authority, svid: svid(), time })
     try {
-      return await link.call(method, path, body)
+      return await link.call(method, path, body, { hold: true })
     } finally {
       link.close()
     }

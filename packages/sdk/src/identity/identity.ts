@@ -20,7 +20,7 @@ import type { Local } from '../mtls/local.ts'
 import { asksNode } from '../mtls/peer.ts'
 import { Pool } from '../mtls/pool.ts'
 import { Sessions } from '../mtls/session.ts'
-import { pause, type TimeSource } from '../time.ts'
+import type { TimeSource } from '../time.ts'
 import type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
 import type { IdentityEvents } from './events.ts'
 import { FileSource, readSvid } from './files.ts'
@@ -39,8 +39,6 @@ import type { Svid } from './svid.ts'
 
 /** How long a request waits for a renewal when the own certificate has ended, as after sleep. */
 const RECOVERY_MS = 15_000
-/** How long closing waits for what the authority is to be told. */
-const WITHDRAW_MS = 1_000
 
 /**
  * Who this program is: an X.509-SVID that keeps itself fresh, and connections over mutual TLS on which both sides are
@@ -198,6 +196,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    */
   async serve(options: ServeOptions & { readonly http2: true }, handler: Handler): Promise<Serving<Http2SecureServer>>
   async serve(options: ServeOptions & { readonly http2?: false }, handler: Handler): Promise<Serving>
+  async serve(options: ServeOptions, handler: Handler): Promise<Serving<Server | Http2SecureServer>>
   async serve(options: ServeOptions, handler: Handler): Promise<Serving<Server | Http2SecureServer>> {
     const { host = '127.0.0.1', port = 0, announce } = options
     const serving = await listen(this.createServer(options, handler), host, port)
@@ -247,7 +246,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
     this.#source.stop()
     this.#pool.destroy()
     this.#sessions.destroy()
-    await this.#withdraw()
+    await Promise.all([...this.#announcements].map(each => each.withdraw()))
     this.#guard.stop()
   }
 
@@ -323,12 +322,6 @@ export class Identity extends EventEmitter<IdentityEvents> {
     this.#announcements.add(announcement)
     serving.server.once('close', () => this.#announcements.delete(announcement))
     return { ...serving, close: () => Promise.all([serving.close(), announcement.withdraw()]).then(() => {}) }
-  }
-
-  /** Nobody waits for long: what is not withdrawn runs out. */
-  async #withdraw(): Promise<void> {
-    const all = Promise.all([...this.#announcements].map(each => each.withdraw()))
-    if (this.#announcements.size > 0) await Promise.race([all, pause(this.#time, WITHDRAW_MS)])
   }
 
   async #usable(): Promise<Svid> {

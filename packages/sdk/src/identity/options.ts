@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAuthorityUrl } from '../client/connect.ts'
 import { IdentityError } from '../errors.ts'
-import type { LivenessOptions } from '../feed/options.ts'
+import { type LivenessOptions, livenessOf } from '../feed/options.ts'
 import { systemTime, type TimeSource } from '../time.ts'
 import { filesIn, type SvidFiles } from './files.ts'
 import { type IdentityKeyType, KEY_TYPES } from './keys.ts'
@@ -49,7 +49,8 @@ export type FileOptions = CommonOptions & {
 
 /** @throws TypeError for an option that cannot be meant */
 export function checkTokenOptions(options: TokenOptions): void {
-  const { ttlSec, keyType, startTimeoutMs } = options
+  const { ttlSec, keyType, startTimeoutMs, liveness } = options
+  if (liveness) livenessOf(liveness, '')
   if (ttlSec !== undefined && !(Number.isInteger(ttlSec) && ttlSec >= MIN_TTL_SEC))
     throw new TypeError(`expected ttlSec as a whole number of at least ${MIN_TTL_SEC}, got ${ttlSec}`)
   if (keyType !== undefined && !KEY_TYPES.includes(keyType))

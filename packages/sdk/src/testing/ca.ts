@@ -7,9 +7,13 @@ import {
   encodeName,
   encodePem,
   extendedKeyUsage,
+  fromHex,
   keyIdentifier,
   keyUsage,
+  type LanyardIdentity,
+  lanyardIdentity,
   parsePublicKey,
+  type Signer,
   signCertificate,
   subjectAltName,
   subjectKeyId,
@@ -22,6 +26,8 @@ export interface LeafRequest {
   readonly uri?: readonly string[]
   readonly dns?: readonly string[]
   readonly ip?: readonly Uint8Array[]
+  /** What a death can concern. */
+  readonly lanyard?: LanyardIdentity
   /** Unix seconds. */
   readonly notBefore: number
   readonly notAfter: number
@@ -35,6 +41,8 @@ export const ecKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P
 /** A certificate authority for tests: a root, an intermediate, and leaves as asked for, right or wrong. */
 export class TestCa {
   readonly trustDomain: string
+  readonly #rootKey: KeyObject
+  readonly #root: Certificate
   readonly #issuerKey = ecKey()
   readonly #issuer: Certificate
   /** PEM. */
@@ -51,6 +59,8 @@ export class TestCa {
       key: this.#issuerKey,
       pathLen: 0,
     })
+    this.#rootKey = rootKey
+    this.#root = root
     this.bundle = pem(root)
     this.chain = pem(this.#issuer)
     this.rootSha256 = createHash('sha256').update(root.der).digest('hex')
@@ -62,7 +72,7 @@ export class TestCa {
   }
 
   leaf(request: LeafRequest): Certificate {
-    const { uri = [], dns = [], ip = [] } = request
+    const { uri = [], dns = [], ip = [], lanyard } = request
     const der = signCertificate(
       {
         serial: Uint8Array.of(0x4a, ...randomBytes(15)),
@@ -77,6 +87,7 @@ export class TestCa {
           extendedKeyUsage(['serverAuth', 'clientAuth']),
           authorityKeyId(identifier(spkiOf(this.#issuerKey))),
           subjectAltName({ uri, dns, ip }, true),
+          ...(lanyard === undefined ? [] : [lanyardIdentity(lanyard)]),
         ],
       },
       nodeSigner(this.#issuerKey),
@@ -85,12 +96,49 @@ export class TestCa {
   }
 
   /** An identity that is there already: five minutes from now, unless it says otherwise (Unix seconds). */
-  svid(id: string, { notBefore = seconds() - 10, notAfter = seconds() + 300 } = {}): Svid {
+  svid(id: string, options: SvidOptions = {}): Svid {
+    const { notBefore = seconds() - 10, notAfter = seconds() + 300, incarnation = 1, lineage = LINEAGE } = options
     const privateKey = ecKey()
-    const leaf = this.leaf({ spki: spkiOf(privateKey), uri: [id], notBefore, notAfter })
+    const lanyard = { incarnation, lineage: fromHex(lineage) }
+    const leaf = this.leaf({ spki: spkiOf(privateKey), uri: [id], lanyard, notBefore, notAfter })
     return Svid.of({ certificate: pem(leaf), chain: this.chain, bundle: this.bundle, privateKey })
   }
+
+  /** A key that an instance signs its lines with, certified under the root. */
+  feedKey(instance: string): { readonly kid: string; readonly signer: Signer; readonly x5c: readonly Certificate[] } {
+    const key = ecKey()
+    const der = signCertificate(
+      {
+        serial: Uint8Array.of(0x4a, ...randomBytes(15)),
+        issuer: this.#root.subject.der,
+        subject: EMPTY_NAME,
+        notBefore: seconds() - YEAR,
+        notAfter: seconds() + YEAR,
+        spki: spkiOf(key),
+        extensions: [
+          basicConstraints({ ca: false }),
+          keyUsage(['digitalSignature']),
+          extendedKeyUsage(['lanyardFeed']),
+          authorityKeyId(identifier(spkiOf(this.#rootKey))),
+          subjectAltName({ uri: [`spiffe://${this.trustDomain}/lanyard/feed/${instance}`], dns: [], ip: [] }, true),
+        ],
+      },
+      nodeSigner(this.#rootKey),
+    ) as Uint8Array
+    return { kid: randomBytes(8).toString('hex'), signer: nodeSigner(key), x5c: [Certificate.fromDer(der)] }
+  }
 }
+
+/** How a certificate differs from a sound one. */
+export interface SvidOptions {
+  readonly notBefore?: number
+  readonly notAfter?: number
+  readonly incarnation?: number
+  /** Hex. */
+  readonly lineage?: string
+}
+
+const LINEAGE = '0123456789abcdef'.repeat(2)
 
 export const pem = (certificate: Certificate): string => encodePem('CERTIFICATE', certificate.der)
 

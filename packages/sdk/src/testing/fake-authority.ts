@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { createSecureServer, type Http2SecureServer } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { decodePem, parsePublicKey, toHex, verifyCsr } from '@lanyard/protocol'
 import { nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import type { TimeSource } from '../time.ts'
 import { ecKey, pem, TestCa } from './ca.ts'
+import { FakeFeed } from './fake-feed.ts'
 
 /** A request as the authority saw it. */
 export interface Seen {
@@ -51,7 +52,10 @@ export class FakeAuthority {
   /** Added to the clock that its clients have, in milliseconds. */
   skew = 0
   readonly #time: TimeSource
-  readonly #server: Server
+  /** Deaths, and what enforcement points say. */
+  readonly feed: FakeFeed
+  readonly #server: Http2SecureServer
+  readonly #sockets = new Set<Socket>()
   readonly #tokens = new Map<string, Lineage>()
   readonly #certificates = new Map<string, Lineage>()
 
@@ -60,8 +64,10 @@ export class FakeAuthority {
     const key = ecKey()
     const now = Math.floor(Date.now() / 1000)
     const leaf = this.ca.leaf({ spki: spkiOf(key), ...names, notBefore: now - 86_400, notAfter: now + 30 * 86_400 })
-    this.#server = createServer(
+    this.feed = new FakeFeed(this.ca, () => this.#now())
+    this.#server = createSecureServer(
       {
+        allowHTTP1: true,
         key: key.export({ type: 'pkcs8', format: 'pem' }),
         cert: pem(leaf) + this.ca.chain,
         ca: this.ca.bundle,
@@ -69,8 +75,13 @@ export class FakeAuthority {
         rejectUnauthorized: false,
         minVersion: 'TLSv1.3',
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) =>
+        void this.#serve(request as unknown as IncomingMessage, response as unknown as ServerResponse),
     )
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
   }
 
   static async start(time: TimeSource, names: { dns: string[]; ip: Uint8Array[] } = LOCALHOST) {
@@ -109,9 +120,15 @@ export class FakeAuthority {
     return this.seen.filter(({ path }) => path === '/v1/agent/auth/cert')
   }
 
+  /** Breaks every connection, as a network does. */
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
   async stop(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
-    this.#server.closeAllConnections()
+    this.feed.stop()
+    this.cutAll()
     await closed
   }
 
@@ -125,6 +142,7 @@ export class FakeAuthority {
       response.writeHead(200, { 'content-type': 'application/x-pem-file' }).end(this.ca.bundle)
       return
     }
+    if (await this.feed.serve(request, response)) return
     const body = JSON.parse(await textOf(request)) as { csr: string; ttl_sec?: number }
     const spki = verifyCsr(decodePem(body.csr, { labels: ['CERTIFICATE REQUEST'] })[0]!.der, nodeCrypto).der
     const seen = {
@@ -195,7 +213,7 @@ export class FakeAuthority {
 
 const rfc3339 = (seconds: number) => new Date(seconds * 1000).toISOString()
 
-async function textOf(request: IncomingMessage): Promise<string> {
+export async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString()

@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import type { TestContext } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import type { LivenessOptions } from '../feed/options.ts'
+import { tenant } from '../guard/authorizer.ts'
+import type { GuardStanding } from '../guard/guard.ts'
+import type { Handler } from '../guard/serve.ts'
+import type { ServeOptions } from '../identity/choices.ts'
+import { Identity } from '../identity/identity.ts'
+import { systemTime } from '../time.ts'
+import type { SvidOptions } from './ca.ts'
+import { FakeAuthority } from './fake-authority.ts'
+import { rawClient, whoCalls } from './pair.ts'
+
+const LIVENESS: LivenessOptions = { budgetMs: 600, graceMs: 100, heartbeatMs: 50 }
+
+/** An authority with a feed, and identities that follow it. */
+export async function feedStage(t: TestContext) {
+  const authority = await FakeAuthority.start(systemTime)
+  t.after(() => authority.stop())
+  const { ca, feed } = authority
+  const identity = async (agent: string, liveness: LivenessOptions | false = {}) => {
+    const made = await Identity.fromToken({
+      ...{ url: authority.url, rootSha256: ca.rootSha256, token: authority.mint(agent), keyType: 'P-256' },
+      liveness: liveness === false ? false : { ...LIVENESS, ...liveness },
+    })
+    t.after(() => made.close())
+    return made
+  }
+  /** Bob serves; `/stream` says one word and goes on. */
+  const bob = async (options: Partial<ServeOptions> = {}, liveness: LivenessOptions | false = {}) => {
+    const made = await identity('bob', liveness)
+    const serving = await made.serve({ allow: tenant('acme'), ...options }, streaming)
+    t.after(() => {
+      void made.close()
+      return serving.close()
+    })
+    return { ...serving, identity: made }
+  }
+  const id = (agent: string) => ca.id('acme', agent)
+  const client = (port: number, agent: string, options: SvidOptions = {}): TLSSocket => {
+    const socket = rawClient(port, ca.svid(id(agent), options), { ca: ca.bundle })
+    socket.on('error', () => {})
+    t.after(() => socket.destroy())
+    return socket
+  }
+  return { authority, feed, ca, identity, bob, id, client }
+}
+
+const streaming: Handler = (request, response) =>
+  request.url?.startsWith('/stream') ? response.write('begun') : whoCalls(request, response)
+
+export const GET = 'GET / HTTP/1.1\r\nhost: bob\r\n\r\n'
+export const STREAM = 'GET /stream HTTP/1.1\r\nhost: bob\r\n\r\n'
+
+/** Sends, and gives what comes first. */
+export async function first(socket: TLSSocket, text: string): Promise<string> {
+  socket.write(text)
+  const [chunk] = await once(socket, 'data')
+  return String(chunk)
+}
+
+/** Kept when it is known in this way who is alive. */
+export async function standing(identity: Identity, wished: GuardStanding): Promise<void> {
+  while (identity.guard.standing !== wished) await once(identity, 'liveness')
+}
