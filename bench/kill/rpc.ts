@@ -30,6 +30,7 @@ const HOST = new URL('./host.ts', import.meta.url).pathname
 export class Host {
   readonly child: ChildProcess
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  readonly #roles: string[] = []
   #last = 0
 
   /** `prefix`: a command that starts the process, such as `ip netns exec NAME`. */
@@ -38,13 +39,16 @@ export class Host {
     const [command, ...args] = [...prefix, process.execPath, ...flags, HOST]
     this.child = spawn(command!, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' })
     this.child.on('message', message => this.#take(message as Reply))
-    this.child.on('exit', (code, signal) =>
-      this.#give(new Error(`a process of the bench ended with ${signal ?? code}`)),
-    )
+    this.child.on('exit', (code, signal) => {
+      const ended = new Error(`a process of the bench (${this.#roles.join(', ')}) ended with ${signal ?? code}`)
+      if (signal !== 'SIGKILL') console.error(ended.message)
+      this.#give(ended)
+    })
   }
 
   /** Starts a role in this process; what comes back is called as if it were here. */
   async start<Role extends object>(role: string, name: string, options: unknown): Promise<Remote<Role>> {
+    this.#roles.push(name)
     await this.#ask({ method: 'start', name, role, args: [options] })
     return new Proxy({} as Remote<Role>, {
       get: (_, method) =>
