@@ -114,7 +114,7 @@ test('an instance that is cut off from its database and goes on talking keeps no
   const stream = await alive!.stream(onA)
   stand.wire.hold()
   const killed = await atB.kill('cut-off-dead')
-  assert.equal((await dead!.call(onB)).status === 200, false)
+  await refused(dead!, onB, 'peer_dead')
   await refused(alive!, onA, 'liveness_stale')
   assert.equal((await dead!.call(onA)).status === 200, false)
   await stream.ended
