@@ -32,8 +32,9 @@ export function clockSample(
   { receivedAt, answeredAt }: { readonly receivedAt: number; readonly answeredAt: number },
 ): ClockSample | null {
   if (!agree(sent, got)) return null
+  // As NTP does (RFC 5905, 8): half of the way there and back, which may all have been one of the two.
   const half = Math.max(0, got.monotonic - sent.monotonic - (answeredAt - receivedAt)) / 2
-  return { offsetMs: answeredAt + half - got.wall, uncertaintyMs: half }
+  return { offsetMs: answeredAt + half - got.wall, uncertaintyMs: half + Math.abs(apart(sent, got)) }
 }
 
 /** The authority's time by the clocks of a process. */

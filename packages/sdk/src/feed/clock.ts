@@ -1,7 +1,7 @@
 import type { ClockSample, Now } from '@lanyard/protocol'
 
 /** Clocks that moved against each other by more than this were set: what was measured before holds no longer. */
-export const SET_MS = 50
+const SET_MS = 50
 /** By how much clocks may drift apart. */
 const DRIFT = 1 / 2000
 

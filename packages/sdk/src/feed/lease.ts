@@ -1,8 +1,7 @@
-import type { ClockSample, Now } from '@lanyard/protocol'
+import { type ClockSample, clockSample, type Now } from '@lanyard/protocol'
 import type { Link } from '../client/link.ts'
 import { asIdentityError, IdentityError } from '../errors.ts'
 import type { TimeSource } from '../time.ts'
-import { SET_MS } from './clock.ts'
 
 /** What an enforcement point says of itself: the body of `POST /v1/feed/points`. */
 export interface Enrolment {
@@ -24,6 +23,8 @@ export interface LeasePorts {
   /** The connection of this moment; null: none. */
   readonly link: () => Link | null
   readonly describe: () => Enrolment
+  /** The authority knows this of it now. */
+  readonly enrolled: (enrolment: Enrolment) => void
   /** The clocks were compared. */
   readonly compared: (sample: ClockSample, now: Now) => void
   readonly failed: (error: IdentityError) => void
@@ -71,13 +72,15 @@ export class Lease {
 
   /** Asks once; gives how many milliseconds to wait before the next time. */
   async #ask(link: Link): Promise<number> {
-    const before = this.#now()
-    const reply = parse(await link.call('POST', '/v1/feed/points', this.#ports.describe()))
-    const after = this.#now()
-    const took = after.monotonic - before.monotonic
-    // Clocks that were set during the exchange tell nothing.
-    if (Math.abs(after.wall - before.wall - took) < SET_MS)
-      this.#ports.compared(sampleOf(before.wall, took, reply), after)
+    const { describe, enrolled, compared } = this.#ports
+    const enrolment = describe()
+    const sent = this.#now()
+    const reply = parse(await link.call('POST', '/v1/feed/points', enrolment))
+    const got = this.#now()
+    enrolled(enrolment)
+    const sample = clockSample({ sent, got }, reply)
+    // Both sides tell whole milliseconds.
+    if (sample !== null) compared({ ...sample, uncertaintyMs: sample.uncertaintyMs + 1 }, got)
     return Math.max(SOONEST_MS, reply.renewAfterMs)
   }
 
@@ -91,14 +94,6 @@ interface Reply {
   readonly renewAfterMs: number
   readonly receivedAt: number
   readonly answeredAt: number
-}
-
-/** As NTP does (RFC 5905, 8): half of the way there and back, which may all have been one of the two. */
-function sampleOf(sentAt: number, took: number, { receivedAt, answeredAt }: Reply): ClockSample {
-  const offsetMs = (receivedAt - sentAt + (answeredAt - (sentAt + took))) / 2
-  const uncertaintyMs = Math.max(0, took - (answeredAt - receivedAt)) / 2
-  // Both sides tell whole milliseconds.
-  return { offsetMs, uncertaintyMs: uncertaintyMs + 1 }
 }
 
 function parse(reply: unknown): Reply {

@@ -76,6 +76,7 @@ export class Point {
     this.#lease = new Lease({
       ...shared,
       describe: () => this.#describe(),
+      enrolled: ({ regressed }) => this.#toldOf(regressed),
       compared: (sample, now) => this.#comparison.take(sample, now) && this.follower.clock(sample, now),
     })
     this.#acks = new Acks({ ...shared, enrol: () => this.#lease.renew() })
@@ -139,11 +140,10 @@ export class Point {
     const received = this.follower.receive(line, now)
     const done = this.#ports.heard(received, line.kind === 'snapshot')
     if (received.ackEpoch !== null) this.#acknowledge(received.ackEpoch, done)
-    if (received.regressed !== null) {
-      this.#regressed = received.regressed.slice(0, 256)
-      this.enrol()
-    }
+    if (received.regressed !== null) this.#regressed = received.regressed.slice(0, 256)
+    // The next connection enrols anew, and says so.
     if (received.resync) this.#connection.drop()
+    else if (received.regressed !== null) this.enrol()
   }
 
   #acknowledge(epoch: number, { cut, lastAccept }: Done): void {
@@ -164,7 +164,6 @@ export class Point {
   #describe(): Enrolment {
     const { liveness, mode, sessions } = this.#ports
     const regressed = this.#regressed
-    this.#regressed = null
     return {
       point: this.id,
       name: liveness.name,
@@ -178,5 +177,9 @@ export class Point {
       sessions: sessions(),
       ...(regressed === null ? {} : { regressed }),
     }
+  }
+  /** What was not told before the connection ended is told over the next one. */
+  #toldOf(regressed: string | undefined): void {
+    if (this.#regressed === regressed) this.#regressed = null
   }
 }
