@@ -28,14 +28,13 @@ export interface Call {
   mark(): void
 }
 
-export class RequestCall implements Call {
+/** What calls of HTTP/1.1 have in common: the connection carries one at a time, and ends with it. */
+class Http1Call {
   readonly request: IncomingMessage
-  readonly until: ServerResponse
   readonly stream = null
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage) {
     this.request = request
-    this.until = response
   }
 
   get carrier(): unknown {
@@ -54,12 +53,21 @@ export class RequestCall implements Call {
     return this.request.headers
   }
 
-  refuse(refusal: Refusal): void {
-    refuseRequest(refusal, this.request, this.until)
-  }
-
   cut(): void {
     this.request.socket.destroy()
+  }
+}
+
+export class RequestCall extends Http1Call implements Call {
+  readonly until: ServerResponse
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    super(request)
+    this.until = response
+  }
+
+  refuse(refusal: Refusal): void {
+    refuseRequest(refusal, this.request, this.until)
   }
 
   mark(): void {
@@ -68,38 +76,16 @@ export class RequestCall implements Call {
 }
 
 /** A request for another protocol, such as a WebSocket: it lasts as long as its socket. */
-export class UpgradeCall implements Call {
-  readonly request: IncomingMessage
+export class UpgradeCall extends Http1Call implements Call {
   readonly until: Duplex
-  readonly stream = null
 
   constructor(request: IncomingMessage, socket: Duplex) {
-    this.request = request
+    super(request)
     this.until = socket
-  }
-
-  get carrier(): unknown {
-    return this.request.socket
-  }
-
-  get method(): string {
-    return this.request.method ?? ''
-  }
-
-  get url(): string {
-    return this.request.url ?? ''
-  }
-
-  get headers(): IncomingHttpHeaders {
-    return this.request.headers
   }
 
   refuse(refusal: Refusal): void {
     refuseUpgrade(refusal, this.until)
-  }
-
-  cut(): void {
-    this.request.socket.destroy()
   }
 
   mark(): void {}
