@@ -1,5 +1,5 @@
 import type { Crypto } from '../ports.ts'
-import { type Concern, concernsOf } from './subject.ts'
+import { type Concern, concernsOf, subjectOf } from './subject.ts'
 import type { Credential, Death, FeedLine, Rebirth, Subject, SubjectKind } from './types.ts'
 
 /** How one subject stands: numbers that only grow, so that repeated and disordered lines can only kill. */
@@ -60,6 +60,11 @@ export class Deaths {
       if (standing !== undefined && isDead(kind, standing, credential)) return kind
     }
     return 'alive'
+  }
+
+  /** Whether the key with this identifier (hex) signs for an instance that was put out of service. */
+  isEvicted(keyId: string): boolean {
+    return (this.#standings.get(subjectOf('issuer', keyId, this.#crypto))?.through ?? 0) > 0
   }
 
   /** The subjects whose death would concern the credential: to find, when they die, whom to ask {@link judge} about. */

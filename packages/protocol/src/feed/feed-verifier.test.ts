@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { toHex } from '../bytes.ts'
 import type { ProtocolCode } from '../errors.ts'
 import { nodeCrypto } from '../node/crypto.ts'
 import { TestIdentity } from '../node/test-ca.ts'
 import { codeOf, refuses } from '../refusals.suite.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { extendedKeyUsage } from '../x509/extension-encoders.ts'
+import { Deaths } from './deaths.ts'
 import {
   ALICE,
   AT,
@@ -35,6 +37,22 @@ describe('FeedVerifier', () => {
     const verifier = known()
     assert.deepEqual(verifier.verify(await signFeedLine(line, signing(one)), AT), line)
     assert.deepEqual(verifier.verify(await later(), AT), delta(7, 7))
+  })
+
+  it('believes no key of an instance that was put out of service, nor one that it knew before', async () => {
+    const deaths = new Deaths(nodeCrypto)
+    const isEvicted = (keyId: string) => deaths.isEvicted(keyId)
+    const verifier = new FeedVerifier({ trustDomain, roots: () => [root.certificate], crypto: nodeCrypto, isEvicted })
+    const introduced = await signFeedLine(line, signing(one))
+    assert.deepEqual(verifier.verify(introduced, AT), line)
+    const keyId = toHex(one.certificate.subjectKeyId!)
+    deaths.apply(delta(8, 7, { deaths: [dead('issuer', keyId)] }))
+    const named = await later()
+    refuses('feed_line_invalid', () => verifier.verify(named, AT))
+    refuses('feed_line_invalid', () => verifier.verify(introduced, AT))
+    const two = feedKey('two')
+    const other = snapshot(8, { instance: 'two' })
+    assert.deepEqual(verifier.verify(await signFeedLine(other, signing(two)), AT), other)
   })
 
   it('refuses a key that nothing introduced', async () => {

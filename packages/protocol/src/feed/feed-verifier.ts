@@ -1,3 +1,4 @@
+import { toHex } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { readCompactWithChain, type UnverifiedJws, type VerifyKey, verifyRead } from '../jose/jws.ts'
 import type { Crypto } from '../ports.ts'
@@ -23,6 +24,8 @@ export interface FeedTrust {
   /** Those that are trusted at this moment. */
   readonly roots: () => readonly Certificate[]
   readonly crypto: Crypto
+  /** Whether the key with this identifier (hex) belongs to an instance that was put out of service; none is when absent. */
+  readonly isEvicted?: (keyId: string) => boolean
 }
 
 /**
@@ -48,11 +51,19 @@ export class FeedVerifier {
     const jws = readCompactWithChain(token, MAX_FEED_LINE_BYTES)
     requireTyp(jws.header, FEED_LINE_TYP)
     const known = jws.header.x5c === undefined ? this.#remembered(jws, at) : this.#introduced(jws, at)
+    this.#requireInService(known)
     const line = parseFeedLine(verifyRead(jws, known.key, this.#trust.crypto))
     if (line.instance !== known.instance)
       throw new ProtocolError('feed_line_invalid', `expected a line of instance ${known.instance}, got another`)
     this.#remember(jws.header.kid, known)
     return line
+  }
+
+  // Whoever took the key of an evicted instance along could go on saying that nobody died.
+  #requireInService({ leaf, instance }: KnownKey): void {
+    const { subjectKeyId } = leaf
+    if (subjectKeyId !== undefined && this.#trust.isEvicted?.(toHex(subjectKeyId)))
+      throw new ProtocolError('feed_line_invalid', `instance ${instance} was put out of service`)
   }
 
   #remembered({ header }: UnverifiedJws, at: number): KnownKey {

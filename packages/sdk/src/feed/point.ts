@@ -63,7 +63,8 @@ export class Point {
     this.#patienceMs = Math.round(Math.max(PATIENCE * liveness.budgetMs, 1.5 * liveness.heartbeatMs))
     this.follower = new Follower({ ...liveness, crypto: nodeCrypto })
     const roots = () => svid().roots.x509Authorities
-    this.#verifier = new FeedVerifier({ trustDomain: svid().trustDomain, roots, crypto: nodeCrypto })
+    const isEvicted = (keyId: string) => this.follower.deaths.isEvicted(keyId)
+    this.#verifier = new FeedVerifier({ trustDomain: svid().trustDomain, roots, crypto: nodeCrypto, isEvicted })
     this.#connection = new FeedConnection({
       ...{ url, time, svid, random, failed },
       patienceMs: Math.max(1_000, this.#patienceMs),

@@ -18,8 +18,8 @@ const instanceOf = (row: InstanceRow): InstanceState => ({
   evictedAt: row.evicted_at,
 })
 
-/** Purposes of keys that sign certificates of others. */
-const ISSUING = ['x509-agents', 'x509-service'] as const satisfies readonly KeyPurpose[]
+/** Purposes of keys that others go by: they sign certificates of others, or say who is dead. */
+const ISSUING = ['x509-agents', 'x509-service', 'feed'] as const satisfies readonly KeyPurpose[]
 
 export function instanceRows({ statements }: RowContext): InstanceRows {
   const db = statements.kysely

@@ -45,12 +45,17 @@ export function instancesSuite(place: () => Place): void {
         yield* rows.authorities.insert(authority(4, { instance, purpose: 'x509-service' }))
         yield* rows.authorities.insert(authority(5, { instance, purpose: 'events' }))
         yield* rows.authorities.insert(authority(6, { purpose: 'root' }))
+        yield* rows.authorities.insert(authority(7, { instance, purpose: 'feed' }))
       }, shared())
       const issuers = async (now: number) =>
         (await store.read(() => rows.instances.issuers(instance, now))).map(keyId => keyId.slice(0, 2))
-      assert.deepEqual(await issuers(NOW), ['01', '02', '03', '04'])
-      assert.deepEqual(await issuers(NOW + 999), ['01', '02', '03', '04'], 'the second in which it ends still counts')
-      assert.deepEqual(await issuers(NOW + 1000), ['02', '03', '04'])
+      assert.deepEqual(await issuers(NOW), ['01', '02', '03', '04', '07'])
+      assert.deepEqual(
+        await issuers(NOW + 999),
+        ['01', '02', '03', '04', '07'],
+        'the second in which it ends still counts',
+      )
+      assert.deepEqual(await issuers(NOW + 1000), ['02', '03', '04', '07'])
       assert.deepEqual(await issuers(NOW + 1100), [])
     })
   })
