@@ -76,7 +76,9 @@ export class FakeAuthority {
         minVersion: 'TLSv1.3',
       },
       (request, response) =>
-        void this.#serve(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+        this.#serve(request as unknown as IncomingMessage, response as unknown as ServerResponse).catch(() =>
+          request.destroy(),
+        ),
     )
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)

@@ -153,7 +153,7 @@ export class FakeFeed {
   }
 
   #acknowledge(token: string): void {
-    const expected = { roots: certificatesOf(this.#ca.bundle), at: Date.now() }
+    const expected = { roots: certificatesOf(this.#ca.bundle), at: this.#now() }
     this.acks.push(verifyAck(token, expected, nodeCrypto).ack)
   }
 
