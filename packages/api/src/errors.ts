@@ -174,6 +174,11 @@ const OWN = {
     'Another agent holds this enforcement point',
     'Let the point give itself a new UUID at its start.',
   ),
+  too_many_points: row(
+    409,
+    'There are too many enforcement points',
+    'End processes that guard nothing, and let a point keep its UUID; leases end by themselves.',
+  ),
   too_many_services: row(
     409,
     'This agent serves in too many places',

@@ -461,6 +461,8 @@ export interface PointRows {
   leasedAt(at: number): Step<readonly PointState[]>
   /** Of those, the ones that have acknowledged neither `epoch` nor a later one; at most `limit`. */
   unheard(at: number, epoch: number, limit: number): Step<readonly PointState[]>
+  /** How many leases an agent holds at `at`, and how many its tenant. */
+  leases(key: AgentKey, at: number): Step<{ readonly ofAgent: number; readonly ofTenant: number }>
   list(filter: { tenant?: string | undefined; since: number }, page: Page): Step<Listed<PointState>>
 }
 
@@ -481,6 +483,8 @@ export interface AckState {
 export interface AckRows {
   /** The first one of a point for an epoch stays. */
   insert(ack: AckState): Step<void>
+  /** Whether an incident waits that `epoch` covers and nothing that the point acknowledged before. */
+  wanted(point: string, epoch: number): Step<boolean>
   /** Of each point the first one for `epoch` or a later one that it had to tell. */
   covering(epoch: number): Step<readonly AckState[]>
 }
@@ -535,7 +539,7 @@ export interface InstanceRows {
   find(instance: string): Step<InstanceState | undefined>
   seen(instance: string, at: number): Step<void>
   evict(instance: string, at: number): Step<void>
-  /** Hex subject key identifiers of all intermediates that it has signed with and that have not ended at `now`. */
+  /** Hex subject key identifiers of its intermediates and of its feed's keys, as far as they have not ended at `now`. */
   issuers(instance: string, now: number): Step<readonly string[]>
 }
 

@@ -62,7 +62,7 @@ export const enrolPoint = route({
     received_at: z.int(),
     answered_at: z.int(),
   }),
-  errors: ['point_conflict'],
+  errors: ['point_conflict', 'too_many_points'],
 })
 
 export const acknowledge = route({

@@ -9,6 +9,10 @@ const BEYOND_MS = 5_000
 /** A point that comes back within this time after its lease has not been away: it stands in receipts all along. */
 const RETURN_MS = 60_000
 
+/** Leases that one agent holds at most, and all agents of a tenant: a receipt names every point of its own tenant. */
+const POINTS_OF_AGENT = 2_000
+const POINTS_OF_TENANT = 8_000
+
 /** What an enforcement point says of itself when it enrols. */
 export interface Enrolment {
   readonly point: string
@@ -29,7 +33,7 @@ export interface Enrolment {
 export const leaseOf = ({ budgetMs, graceMs }: Pick<Enrolment, 'budgetMs' | 'graceMs'>): number =>
   Math.max(LEASE_MS, budgetMs + graceMs + BEYOND_MS)
 
-/** Gives or renews the lease of an enforcement point. Throws `point_conflict` for a point of another agent. */
+/** Gives or renews the lease of an enforcement point. Throws `point_conflict` for a point of another agent, and `too_many_points`. */
 export function* enrolPoint(
   rows: Rows,
   enrolment: Enrolment,
@@ -39,6 +43,7 @@ export function* enrolPoint(
   const before = yield* rows.points.find(enrolment.point)
   if (before && before.spiffeId !== caller.spiffeId)
     throw new LanyardError('point_conflict', `enforcement point ${enrolment.point} belongs to another agent`)
+  if (before === undefined || before.leasedUntil < at) yield* requireRoom(rows, act)
   const { regressed, ...said } = enrolment
   const stayed = before !== undefined && at < before.leasedUntil + RETURN_MS
   const point: PointState = {
@@ -55,6 +60,14 @@ export function* enrolPoint(
   if (regressed !== undefined)
     yield* rows.events.append(eventOf(act, 'feed.regressed', caller, { point: point.point, regressed }))
   return point
+}
+
+function* requireRoom(rows: Rows, { caller, at }: Act & { readonly caller: CertificateCaller }): Step<void> {
+  const { ofAgent, ofTenant } = yield* rows.points.leases(caller, at)
+  if (ofAgent >= POINTS_OF_AGENT)
+    throw new LanyardError('too_many_points', `expected at most ${POINTS_OF_AGENT} enforcement points of one agent`)
+  if (ofTenant >= POINTS_OF_TENANT)
+    throw new LanyardError('too_many_points', `expected at most ${POINTS_OF_TENANT} enforcement points of one tenant`)
 }
 
 const lapse = ({ point, leasedUntil }: PointState) => ({ point, leased_until_ms: leasedUntil })

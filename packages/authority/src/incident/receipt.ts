@@ -5,6 +5,8 @@ import { commitOf, type PointStanding } from './standings.ts'
 
 /** Points whose acknowledgement stands in a receipt; of further ones the authority's word must do, or no reader takes it. */
 const ACKS_MAX = 4_000
+/** Characters that they have together: whoever makes its own as long as can be leaves no room for those of others. */
+const ACK_CHARACTERS_MAX = 12_000_000
 
 /** What a receipt says beside its incident. */
 export interface ReceiptFacts {
@@ -14,23 +16,39 @@ export interface ReceiptFacts {
   readonly standings: readonly PointStanding[]
 }
 
-/** The receipt of an incident, to be signed: first the points that did not answer. */
+/** The receipt of an incident, to be signed: first the points of its own tenant, of these those that did not answer. */
 export function receiptOf(incident: IncidentState, facts: ReceiptFacts): Receipt {
   const { trustDomain, feedId, closedAt, standings } = facts
   const { id, tenant, target, scope, reason, openedBy, epoch, at, revoked, unguardedUntil } = incident
-  const points = standings
-    .toSorted((a, b) => Number(a.outcome === 'applied') - Number(b.outcome === 'applied'))
-    .slice(0, MAX_RECEIPT_POINTS)
-    .map(standing => receiptPoint(standing, incident))
-    .map((point, index) => (index < ACKS_MAX ? point : { ...point, spiffeId: null, ack: null }))
+  // Others must not crowd out the tenant's own points with theirs.
+  const rank = ({ point, outcome }: PointStanding) =>
+    (point.tenant === tenant ? 0 : 2) + (outcome === 'applied' ? 1 : 0)
+  const first = standings.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_RECEIPT_POINTS)
+  const points = withRoom(first.map(standing => receiptPoint(standing, incident)))
   return {
     ...{ trustDomain, incident: id, tenant, scope, reason, openedBy, feedId, epoch, closedAt, points, revoked },
     target: { kind: target.kind, value: targetText(target) },
     commit: { sent: at, acknowledged: commitOf(incident) },
-    cut: points.reduce((sum, { cut }) => sum + (cut ?? 0), 0),
+    cut: Math.min(
+      points.reduce((sum, { cut }) => sum + (cut ?? 0), 0),
+      Number.MAX_SAFE_INTEGER,
+    ),
     lastAccept: latest(points.map(({ lastAccept }) => lastAccept)),
     unguardedUntil,
   }
+}
+
+/** The points, with as many acknowledgements as a reader takes. */
+function withRoom(points: readonly ReceiptPoint[]): readonly ReceiptPoint[] {
+  let [acks, characters] = [0, 0]
+  return points.map(point => {
+    if (point.ack === null) return point
+    if (acks >= ACKS_MAX || characters + point.ack.length > ACK_CHARACTERS_MAX)
+      return { ...point, spiffeId: null, ack: null }
+    acks += 1
+    characters += point.ack.length
+    return point
+  })
 }
 
 /** How a point stands in receipt and incident. Of another tenant's point nobody learns whose it is. */

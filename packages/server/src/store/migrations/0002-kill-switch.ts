@@ -86,6 +86,7 @@ function incidentTables({ types: t, tableEnd }: Dialect): string[] {
     'create index incidents_by_state on incidents (state, at, id)',
     'create index incidents_of_tenant on incidents (tenant, at, id)',
     'create index incidents_of_tenant_by_state on incidents (tenant, state, at, id)',
+    'create index incidents_by_epoch on incidents (state, epoch)',
     'create index incidents_by_ttl on incidents (ttl_until) where ttl_until is not null',
     // The time of the incident stands here again, so that what waits is found oldest first without a look at the rest.
     `create table incident_steps (
@@ -131,6 +132,7 @@ function pointTables({ types: t, tableEnd }: Dialect): string[] {
     )${tableEnd()}`,
     'create index points_by_lease on points (leased_until)',
     'create index points_of_tenant on points (tenant_id, point)',
+    'create index points_of_agent on points (tenant_id, agent_id, leased_until)',
     `create table acks (
       point ${t.text} not null,
       epoch ${t.int} not null,

@@ -35,6 +35,22 @@ export function ackRows({ statements }: RowContext): AckRows {
       })
       .onConflict(conflict => conflict.columns(['point', 'epoch']).doNothing()),
   )
+  const wanted = statements.prepareRows((a: { point: string; epoch: number }) =>
+    db
+      .selectFrom('incidents as i')
+      .select('i.id')
+      .where('i.state', '=', 'open')
+      .where('i.epoch', '<=', a.epoch)
+      .where('i.epoch', '>', ({ fn, lit, selectFrom }) =>
+        fn.coalesce(
+          selectFrom('acks as k')
+            .select(eb => eb.fn.max('k.epoch').as('epoch'))
+            .where('k.point', '=', a.point),
+          lit(-1),
+        ),
+      )
+      .limit(1),
+  )
   const covering = statements.prepareRows((a: { epoch: number }) => {
     const front = db
       .selectFrom('acks')
@@ -59,6 +75,9 @@ export function ackRows({ statements }: RowContext): AckRows {
   return {
     *insert(ack) {
       yield* insert(ack)
+    },
+    *wanted(point, epoch) {
+      return (yield* wanted({ point, epoch })).length > 0
     },
     *covering(epoch) {
       return (yield* covering({ epoch })).map(ackOf)

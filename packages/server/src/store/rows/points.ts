@@ -1,5 +1,5 @@
 import type { PointMode } from '@lanyard/api'
-import type { PointRows, PointState } from '@lanyard/authority'
+import type { AgentKey, PointRows, PointState } from '@lanyard/authority'
 import type { PointTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { pageOf, requireOne } from './page.ts'
@@ -52,6 +52,18 @@ export function pointRows(context: RowContext): PointRows {
       )
       .limit(a.limit),
   )
+  const leasesOf = (whose: 'agent' | 'tenant') =>
+    statements.prepareRows((a: AgentKey & { at: number }) => {
+      const tenant = statements.kysely.selectFrom('tenants as t').where('t.tenant', '=', a.tenant)
+      const agent = tenant.innerJoin('agents as a', 'a.tenant_id', 't.id').where('a.agent', '=', a.agent)
+      return statements.kysely
+        .selectFrom('points as p')
+        .select(eb => eb.fn.countAll<number>().as('count'))
+        .where('p.tenant_id', '=', tenant.select('t.id'))
+        .$if(whose === 'agent', q => q.where('p.agent_id', '=', agent.select('a.id')))
+        .where('p.leased_until', '>=', a.at)
+    })
+  const leases = { agent: leasesOf('agent'), tenant: leasesOf('tenant') }
   const put = enrolment(context)
 
   return {
@@ -67,6 +79,11 @@ export function pointRows(context: RowContext): PointRows {
     },
     *unheard(at, epoch, limit) {
       return (yield* unheard({ at, epoch, limit })).map(pointOf)
+    },
+    *leases({ tenant, agent }, at) {
+      const asked = { tenant, agent, at }
+      const [ofAgent, ofTenant] = [yield* leases.agent(asked), yield* leases.tenant(asked)]
+      return { ofAgent: ofAgent[0]!.count, ofTenant: ofTenant[0]!.count }
     },
     *list({ tenant, since }, page) {
       const rows = yield* statements.query(

@@ -74,6 +74,12 @@ for (const [name, step, found] of [
   ['incidents that lapse', incidents.lapsed(now, 9), 'incidents_by_ttl'],
   ['points with a lease', points.leasedAt(now), 'points_by_lease (leased_until>?)'],
   ['points that are silent', points.unheard(now, 5, 9), 'k USING COVERING INDEX'],
+  [
+    'leases of an agent',
+    points.leases({ tenant: 't', agent: 'a' }, now),
+    'points_of_agent (tenant_id=? AND agent_id=? AND leased_until>?)',
+  ],
+  ['what a point shall acknowledge', acks.wanted('x', 5), 'incidents_by_epoch (state=? AND epoch>? AND epoch<?)'],
   ['what covers an epoch', acks.covering(5), 'COVERING INDEX acks_by_epoch (epoch>?)'],
   ['a service', services.find(key, 'x'), 'PRIMARY KEY (agent_id=? AND url=?)'],
   ['how many services', services.count(key), 'PRIMARY KEY (agent_id=?)'],

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { type AckState, type PointState, type SnapshotState, shared } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
-import { ack, NOW, point, populate, walk } from './samples.ts'
+import { ack, incident, NOW, point, populate, walk } from './samples.ts'
 
 const idsOf = (items: readonly { point: string }[]) => items.map(item => item.point.at(-1)).join('')
 
@@ -55,6 +55,23 @@ export function pointsSuite(place: () => Place): void {
       assert.equal((await unheard(8, 2)).length, 2)
     })
 
+    test('are counted by agent and tenant, as long as they are leased', async t => {
+      const { store, rows } = await enrolled(t, place, [
+        point(1),
+        point(2, { leasedUntil: NOW + 5 }),
+        point(3, { leasedUntil: NOW - 1 }),
+        point(4, { tenant: 'globex' }),
+      ])
+      const leases = (key: { tenant: string; agent: string }, at = NOW) =>
+        store.read(() => rows.points.leases({ ...key }, at))
+      const acme = { tenant: 'acme', agent: 'invoice' }
+      assert.deepEqual(await leases(acme), { ofAgent: 2, ofTenant: 2 })
+      assert.deepEqual(await leases(acme, NOW + 6), { ofAgent: 1, ofTenant: 1 })
+      assert.deepEqual(await leases({ ...acme, agent: 'nobody' }), { ofAgent: 0, ofTenant: 2 })
+      assert.deepEqual(await leases({ ...acme, tenant: 'globex' }), { ofAgent: 1, ofTenant: 1 })
+      assert.deepEqual(await leases({ ...acme, tenant: 'nobody' }), { ofAgent: 0, ofTenant: 0 })
+    })
+
     test('are listed in pages, by tenant, as long as their lease is not long over', async t => {
       const open = await enrolled(t, place, [
         point(4),
@@ -92,6 +109,26 @@ export function pointsSuite(place: () => Place): void {
       assert.deepEqual(await covering(8), ['2:9'])
       assert.deepEqual(await covering(10), [])
       assert.deepEqual(await open.store.read(() => open.rows.acks.covering(8)), [ack(2, 9)])
+    })
+  })
+
+  describe('acknowledgements that are wanted', () => {
+    test('cover an open incident that the point has not covered yet', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      await acknowledge(open, [ack(1, 5), ack(2, 7)])
+      await open.store.write(function* () {
+        yield* open.rows.incidents.insert(incident({ id: 'incident-5', epoch: 5 }), [])
+        yield* open.rows.incidents.insert(incident({ id: 'incident-6', epoch: 6 }), [])
+        yield* open.rows.incidents.insert(incident({ id: 'incident-8', epoch: 8, state: 'closed' }), [])
+      }, shared('acme'))
+      const wanted = (number: number, epoch: number) =>
+        open.store.read(() => open.rows.acks.wanted(point(number).point, epoch))
+      assert.deepEqual(
+        [await wanted(1, 5), await wanted(1, 6), await wanted(1, 9), await wanted(2, 9)],
+        [false, true, true, false],
+      )
+      assert.deepEqual([await wanted(3, 4), await wanted(3, 5), await wanted(3, 9)], [false, true, true])
     })
   })
 
