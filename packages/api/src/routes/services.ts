@@ -12,10 +12,17 @@ const Service = z.strictObject({
 })
 export type Service = z.output<typeof Service>
 
-const Url = Text.max(512).regex(
-  /^(https|wss|grpcs):\/\/[^\s@/?#]+(\/[^\s?#]*)?$/,
-  'expected an https, wss or grpcs URL without user, query and fragment',
-)
+// Narrower than URLs are: what one reader takes for a host and another for a path sends callers elsewhere, and what is
+// not printed as it stands deceives whoever reads a list.
+const URL_FORM =
+  /^(?:https|wss|grpcs):\/\/(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?<port>[0-9]{1,5}))?(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$/
+const hasPort = (url: string) => {
+  const port = URL_FORM.exec(url)?.groups?.port
+  return port === undefined || (Number(port) > 0 && Number(port) <= 65_535)
+}
+const Url = Text.max(512)
+  .regex(URL_FORM, 'expected an https, wss or grpcs URL of a host in ASCII, without user, query and fragment')
+  .refine(hasPort, 'expected a port from 1 to 65535')
 
 export const announceService = route({
   call: 'POST /v1/services',

@@ -185,11 +185,42 @@ describe('services', () => {
 
   test('are URLs that can be called, and not too many of one agent', async () => {
     const who = await someone()
-    for (const url of ['http://x', 'https://user@x', 'https://x/?q', 'https://x/#f', 'javascript:alert(1)', 'https://'])
+    for (const url of [
+      ...[
+        'http://x',
+        'https://user@x',
+        'https://x/?q',
+        'https://x/#f',
+        'javascript:alert(1)',
+        'https://',
+        'https://x:',
+      ],
+      // What readers read differently, and what deceives on a terminal or in a page.
+      ...[
+        'https://a\\b',
+        'https://a"b',
+        'https://<x>',
+        'https://a%40b',
+        'https://a,b',
+        'https://x:0',
+        'https://x:65536',
+      ],
+      ...[
+        'https://x/\u001b[2J',
+        'https://x/\u202e',
+        'https://\u0430pple',
+        'https://x/\u0085',
+        'https://[x]',
+        'https://-x',
+      ],
+    ])
       assert.equal((await announce(who, url)).body.code, 'body_invalid', url)
     for (let port = 1; port <= 32; port++) assert.equal((await announce(who, `https://x:${port}`)).status, 200)
     assert.equal((await announce(who, 'https://x:33')).body.code, 'too_many_services')
     assert.equal((await announce(who, 'https://x:32')).status, 200)
+    const other = await someone()
+    for (const url of ['https://[::1]:8443/a', 'wss://web_1/', 'grpcs://EXAMPLE.org:65535/a/b(c);v=1@x%20y'])
+      assert.equal((await announce(other, url)).status, 200, url)
   })
 
   test('leave with the kill of their agent, and with its retirement', async () => {
