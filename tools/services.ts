@@ -4,13 +4,32 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { programOf } from '../packages/server/src/testing/programs.ts'
 
-/** A program that must be there, and the Debian package that has it. */
+/** Programs that must be there, the packages that have them, and the functions by which a test starts them. */
 const SERVICES = [
-  { program: 'initdb', name: 'PostgreSQL', debian: 'postgresql', fedora: 'postgresql-server', brew: 'postgresql' },
-  { program: 'redis-server', name: 'Redis', debian: 'redis-server', fedora: 'redis', brew: 'redis' },
+  {
+    program: 'initdb',
+    name: 'PostgreSQL',
+    starts: /\b(startPostgres|twoInstances)\b/,
+    packages: { debian: 'postgresql', fedora: 'postgresql-server', brew: 'postgresql' },
+  },
+  {
+    program: 'redis-server',
+    name: 'Redis',
+    starts: /\b(startRedis|twoInstances)\b/,
+    packages: { debian: 'redis-server', fedora: 'redis', brew: 'redis' },
+  },
 ] as const
+type Service = (typeof SERVICES)[number]
 
-const isMissing = ({ program }: (typeof SERVICES)[number]): boolean => {
+/** A new machine often installs something by itself at first, and mirrors falter. */
+const APT = ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3'] as const
+
+/** Those that are not on this machine. */
+export const missingServices = (): readonly Service[] => SERVICES.filter(isMissing)
+
+export const namesOf = (services: readonly Service[]): string => services.map(({ name }) => name).join(' and ')
+
+function isMissing({ program }: Service): boolean {
   try {
     programOf(program)
     return false
@@ -19,22 +38,31 @@ const isMissing = ({ program }: (typeof SERVICES)[number]): boolean => {
   }
 }
 
-const missing = SERVICES.filter(isMissing)
-if (missing.length === 0) {
-  console.log('PostgreSQL and Redis are there.')
-} else if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
-  run('apt-get', ['update', '-qq'])
-  install(missing.map(({ debian }) => debian))
-  const still = missing.filter(isMissing).map(({ name }) => name)
-  if (still.length > 0) throw new Error(`${still.join(' and ')} could not be installed`)
-} else {
-  const names = missing.map(({ name }) => name).join(' and ')
-  console.error(`${names}: not installed. Tests that need them fail. Install the server programs, for example:
-  Debian, Ubuntu:  sudo apt-get install ${missing.map(({ debian }) => debian).join(' ')}
-  Fedora:          sudo dnf install ${missing.map(({ fedora }) => fedora).join(' ')}
-  macOS:           brew install ${missing.map(({ brew }) => brew).join(' ')}
-They need not run: each test starts its own, in a folder of its own.`)
-  process.exitCode = 1
+if (process.argv[1]?.endsWith('tools/services.ts')) {
+  try {
+    provide(missingServices())
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exitCode = 1
+  }
+}
+
+function provide(missing: readonly Service[]): void {
+  if (missing.length === 0) return void console.log(`${namesOf(SERVICES)} are there.`)
+  const packagesOf = (kind: keyof Service['packages']) => missing.map(({ packages }) => packages[kind])
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) throw new Error(adviceOn(missing, packagesOf))
+  run('apt-get', [...APT, 'update', '-qq'])
+  install(packagesOf('debian'))
+  const still = missingServices()
+  if (still.length > 0) throw new Error(`${namesOf(still)} could not be installed`)
+}
+
+function adviceOn(missing: readonly Service[], packagesOf: (kind: keyof Service['packages']) => string[]): string {
+  return `${namesOf(missing)}: not installed. Tests that need them are skipped. Install the server programs, for example:
+  Debian, Ubuntu:  sudo apt-get install ${packagesOf('debian').join(' ')}
+  Fedora:          sudo dnf install ${packagesOf('fedora').join(' ')}
+  macOS:           brew install ${packagesOf('brew').join(' ')}
+They need not run: each test starts its own, in a folder of its own.`
 }
 
 /** Installs programs without a service: nothing listens on this machine that nobody asked for. */
@@ -44,16 +72,16 @@ function install(packages: readonly string[]): void {
   const ours = !existsSync(policy)
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   try {
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages])
+    run('apt-get', [...APT, 'install', '-y', '-qq', '--no-install-recommends', ...packages])
   } finally {
     if (ours) rmSync(policy)
   }
 }
 
 function run(command: string, args: readonly string[]): void {
-  const { status } = spawnSync(command, args, {
+  const { status, error } = spawnSync(command, args, {
     stdio: 'inherit',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   })
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}`)
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? `ended with ${status}`}`)
 }

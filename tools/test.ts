@@ -1,16 +1,20 @@
 // Runs the tests: `npm test [-- FILE …]`, `npm run soak`. Prints failures in full, the five slowest tests, and a count.
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { EventData } from 'node:test'
 import { run } from 'node:test'
+import { missingServices, namesOf } from './services.ts'
 
 const TESTS = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts']
 const SOAKS = ['test/soak/*.soak.ts']
 
 const named = process.argv.slice(2).filter(argument => !argument.startsWith('--'))
 const patterns = process.argv.includes('--soak') ? SOAKS : TESTS
-const files = (named.length > 0 ? named : patterns.flatMap(pattern => globSync(pattern))).toSorted()
-if (files.length === 0) throw new Error(`no test files for ${patterns.join(', ')}`)
+const all = (named.length > 0 ? named : patterns.flatMap(pattern => globSync(pattern))).toSorted()
+if (all.length === 0) throw new Error(`no test files for ${patterns.join(', ')}`)
+// Where everything must be there, or a file was asked for, it runs and says what it misses.
+const missing = process.env.CI === 'true' || named.length > 0 ? [] : missingServices()
+const files = all.filter(file => !missing.some(({ starts }) => starts.test(readFileSync(file, 'utf8'))))
 
 interface Done {
   readonly name: string
@@ -30,6 +34,10 @@ stream.on('test:stdout', data => process.stdout.write(data.message))
 stream.on('test:stderr', data => process.stderr.write(data.message))
 await stream.forEach(() => {})
 
+if (missing.length > 0)
+  console.log(
+    `skipped ${all.length - files.length} files: ${namesOf(missing)} not installed here, see npm run services`,
+  )
 if (skipped.length > 0) console.log(`skipped:\n${skipped.map(line).join('\n')}`)
 console.log(`\nfive slowest tests of ${files.length} files:`)
 for (const test of passed.toSorted((a, b) => b.ms - a.ms).slice(0, 5)) console.log(line(test))
