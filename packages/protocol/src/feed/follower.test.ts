@@ -89,7 +89,7 @@ describe('Follower, a feed that falls back', () => {
     assert.equal(point.receive(delta(8, 8, { instance: 'two', asOf: AT + 1001 }), at(1001)).resync, true)
   })
 
-  it('changes to another feed by a snapshot, and never back', () => {
+  it('changes to another feed by a snapshot, and not back while that one speaks', () => {
     const other = { feedId: 'feed-2', asOf: AT + 100 }
     assert.equal(point.receive(delta(9, 9, other), at(100)).regressed, 'feed feed-1 at 9, then feed-2 at 9')
     const heard = point.receive(snapshot(3, other), at(110))
@@ -99,6 +99,11 @@ describe('Follower, a feed that falls back', () => {
     assert.deepEqual([back.resync, back.regressed], [true, 'feed feed-2 at 3, then feed-1 at 10'])
     assert.deepEqual([point.feedId, point.asOf, point.since], ['feed-2', AT + 100, null])
     assert.equal(point.standing(at(200)), 'catching-up')
+    // Both were heard in the wrong order: it must not wait for ever for one that is gone.
+    const silent = point.receive(snapshot(10, { asOf: AT + 4200 }), at(4200))
+    assert.deepEqual([silent.resync, point.feedId, point.epoch], [false, 'feed-1', 10])
+    assert.equal(point.standing(at(4200)), 'fresh')
+    assert.equal(point.receive(snapshot(4, { ...other, asOf: AT + 4300 }), at(4300)).resync, true)
   })
 })
 

@@ -85,7 +85,7 @@ export class Follower {
 
   /** Takes in a proved line. Its deaths count whatever else is wrong with it: they can only kill. */
   receive(line: FeedLine, now: Now): Received {
-    const place = this.#thread.place(line)
+    const place = this.#thread.place(line, this.#isOver(this.age(now)))
     if (place.lost) this.deaths.detach()
     const whole = line.kind === 'snapshot' && place.joins
     const dead = whole ? this.deaths.replaceBy(line) : this.deaths.apply(line)
@@ -128,13 +128,17 @@ export class Follower {
 
   standing(now: Now): Standing {
     if (this.#news === null) return 'catching-up'
-    const { budgetMs, graceMs } = this.#options
+    const { budgetMs } = this.#options
     const age = this.age(now)
-    // Written so that an age that is no number is over.
-    if (!(age <= budgetMs + graceMs)) return 'over'
+    if (this.#isOver(age)) return 'over'
     if (!(age <= budgetMs)) return 'stale'
     if (!this.#clock.holds(now)) return 'catching-up'
     return this.#behind || this.#news.asOf < this.#stalledUntil ? 'catching-up' : 'fresh'
+  }
+
+  /** Written so that an age that is no number is over. */
+  #isOver(age: number): boolean {
+    return !(age <= this.#options.budgetMs + this.#options.graceMs)
   }
 
   #join(line: FeedLine, place: Place, now: Now): void {

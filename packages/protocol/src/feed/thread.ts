@@ -48,10 +48,11 @@ export class FeedThread {
     return this.#feedId === null || this.#broken ? null : { epoch: this.#epoch, feedId: this.#feedId }
   }
 
-  place(line: FeedLine): Place {
+  /** `silent`: nothing that joins on has come for so long that the feed followed until now has no say any longer. */
+  place(line: FeedLine, silent: boolean): Place {
     if (this.#feedId === null) return line.kind === 'snapshot' ? this.#take(line, false, null) : this.#break(null)
     const regress = this.#regress(line)
-    if (regress !== null) return this.#fallen(line, regress)
+    if (regress !== null) return this.#fallen(line, regress, silent)
     if (line.epoch < this.#epoch) return REPEATED
     const joins = line.kind === 'snapshot' || line.prev <= this.#epoch
     return joins ? this.#take(line, false, null) : this.#break(null)
@@ -67,16 +68,18 @@ export class FeedThread {
     return line.asOf > this.#asOf + tolerance ? `epoch ${this.#epoch}, then ${line.epoch} of ${line.feedId}` : null
   }
 
-  #fallen(line: FeedLine, regress: string): Place {
+  #fallen(line: FeedLine, regress: string, silent: boolean): Place {
     const regressed = this.#told ? null : regress
     this.#told = true
-    if (line.kind === 'delta' || this.#left.has(line.feedId)) return this.#break(regressed)
+    // Which of two was first cannot be known. One that was left is not gone back to while the other one still speaks.
+    if (line.kind === 'delta' || (this.#left.has(line.feedId) && !silent)) return this.#break(regressed)
     return this.#take(line, true, regressed)
   }
 
   #take({ feedId, epoch, instance, asOf }: FeedLine, lost: boolean, regressed: string | null): Place {
     const advanced = feedId !== this.#feedId || epoch !== this.#epoch
     if (this.#feedId !== null && feedId !== this.#feedId) this.#leave(this.#feedId)
+    this.#left.delete(feedId)
     this.#asOf = lost ? asOf : Math.max(this.#asOf, asOf)
     this.#feedId = feedId
     this.#epoch = epoch

@@ -1,0 +1,147 @@
+import {
+  type ClockSample,
+  type Credential,
+  Deaths,
+  type FeedLine,
+  Follower,
+  type Now,
+  type Received,
+  type Standing,
+  type Subject,
+  type SubjectKind,
+} from '@lanyard/protocol'
+import { nodeCrypto } from '@lanyard/protocol/node'
+import type { MakeFollower } from './point.ts'
+import type { Faults } from './world.ts'
+
+type Options = ConstructorParameters<typeof Follower>[0]
+
+const planted = (Faulty: new (options: Options) => Follower): { readonly makeFollower: MakeFollower } => ({
+  makeFollower: options => new Faulty(options),
+})
+
+/** Takes its age for all that there is to know. */
+abstract class ByAgeAlone extends Follower {
+  readonly #budgetMs: number
+  readonly #graceMs: number
+
+  constructor(options: Options) {
+    super(options)
+    this.#budgetMs = options.budgetMs
+    this.#graceMs = options.graceMs
+  }
+
+  override clockWanted(): boolean {
+    return false
+  }
+
+  override standing(now: Now): Standing {
+    const age = this.age(now)
+    if (this.asOf === null) return 'catching-up'
+    return age > this.#budgetMs + this.#graceMs ? 'over' : age > this.#budgetMs ? 'stale' : 'fresh'
+  }
+}
+
+class ByArrival extends ByAgeAlone {
+  #heardAt = Number.NEGATIVE_INFINITY
+
+  override receive(line: FeedLine, now: Now): Received {
+    this.#heardAt = now.monotonic
+    return super.receive(line, now)
+  }
+
+  override age(now: Now): number {
+    return now.monotonic - this.#heardAt
+  }
+}
+
+class ByWallClock extends ByAgeAlone {
+  #offset = 0
+
+  override clock(sample: ClockSample, now: Now): void {
+    super.clock(sample, now)
+    this.#offset = sample.offsetMs + sample.uncertaintyMs
+  }
+
+  override age(now: Now): number {
+    return now.wall + this.#offset - (this.asOf ?? 0)
+  }
+}
+
+class ByMonotonicClock extends ByAgeAlone {
+  #ahead = 0
+
+  override clock(sample: ClockSample, now: Now): void {
+    super.clock(sample, now)
+    this.#ahead = now.wall + sample.offsetMs + sample.uncertaintyMs - now.monotonic
+  }
+
+  override age(now: Now): number {
+    return now.monotonic + this.#ahead - (this.asOf ?? 0)
+  }
+}
+
+class WithoutGaps extends Follower {
+  override receive(line: FeedLine, now: Now): Received {
+    const gap = line.kind === 'delta' && line.feedId === this.feedId && line.prev > this.epoch
+    return super.receive(gap ? { ...line, prev: this.epoch } : line, now)
+  }
+}
+
+/** Lets a follower know other deaths than it does. */
+const bury = (follower: Follower, deaths: Deaths): void => {
+  ;(follower as { deaths: Deaths }).deaths = deaths
+}
+
+class Forgetful extends Follower {
+  override receive(line: FeedLine, now: Now): Received {
+    if (line.feedId !== this.feedId && line.kind === 'snapshot') bury(this, new Deaths(nodeCrypto))
+    return super.receive(line, now)
+  }
+}
+
+class Reviving extends Deaths {
+  readonly #reborn = new Set<Subject>()
+
+  override apply(line: FeedLine): readonly Subject[] {
+    for (const { subject } of line.deaths) this.#reborn.delete(subject)
+    for (const { subject } of line.rebirths) this.#reborn.add(subject)
+    return super.apply(line)
+  }
+
+  override judge(credential: Credential): 'alive' | SubjectKind {
+    const verdict = super.judge(credential)
+    return verdict === 'agent' && this.subjectsOf(credential).some(one => this.#reborn.has(one)) ? 'alive' : verdict
+  }
+}
+
+class Revived extends Follower {
+  constructor(options: Options) {
+    super(options)
+    bury(this, new Reviving(options.crypto))
+  }
+}
+
+/** Faults of the store's side, which every order of a small case shows. */
+export const IN_THE_STORE: Readonly<Record<string, Faults>> = {
+  'a gate outside the transaction': { gateOutside: true },
+  'a gate inside, without locks': { noLocks: true },
+  'a sequence for the epoch': { epochBySequence: true },
+  'a reinstatement that takes the kill back': { rebirthRevives: true },
+  'a renewal that claims no lineage': { claimWithoutLock: true },
+}
+
+/** Faults between the store and whoever calls, which some seed shows; each with the troubles that bring it out. */
+export const ON_THE_WAY: Readonly<Record<string, Faults>> = {
+  'a gate outside the transaction': { gateOutside: true },
+  'a sequence for the epoch': { epochBySequence: true, troubles: ['slowness'], brisk: true },
+  'staleness by arrival': { ...planted(ByArrival), troubles: ['database'] },
+  'staleness by the wall clock alone': { ...planted(ByWallClock), troubles: ['clock', 'isolation'] },
+  'staleness by the monotonic clock alone': { ...planted(ByMonotonicClock), troubles: ['sleep'] },
+  'news that is dated after the read': { asOfAfterRead: true, troubles: ['answers', 'isolation'], brisk: true },
+  'a bus that is trusted without polling': { busWithoutPolling: true, troubles: ['bus'] },
+  'gaps that are ignored': { ...planted(WithoutGaps), troubles: ['disorder'] },
+  'deaths that are forgotten when the feed changes': { ...planted(Forgetful), troubles: ['failover'] },
+  'a rebirth that revives': planted(Revived),
+  'streams that outlive their caller': { streamsGoOn: true },
+}

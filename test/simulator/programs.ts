@@ -1,0 +1,249 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { LanyardError } from '@lanyard/api'
+import {
+  type AgentKey,
+  type AgentState,
+  type ApiKeyCaller,
+  type ApiKeyState,
+  type CertificateCaller,
+  type CertificateState,
+  type CredentialTarget,
+  exclusive,
+  exclusiveAll,
+  killAgent,
+  killCredential,
+  killTenant,
+  type LineageState,
+  type Locks,
+  openLineage,
+  type Rows,
+  reinstateAgent,
+  reinstateTenant,
+  requireStanding,
+  type Step,
+  type Subject,
+  shared,
+  type TenantState,
+  type TokenCaller,
+  updateAgent,
+  validity,
+} from '@lanyard/authority'
+import { parsePublicKey, toHex } from '@lanyard/protocol'
+import { check, type Grant, redeem } from '../../packages/authority/src/issue/check.ts'
+import { recordIssue, type Signed } from '../../packages/authority/src/issue/record.ts'
+import { Act } from './act.ts'
+import type { Database } from './database.ts'
+import { type RowFaults, simulatedRows } from './rows.ts'
+
+/** What programs of the authority can be made to do wrong. */
+export interface AuthorityFaults extends RowFaults {
+  /** Records what was granted before, and asks nobody inside the transaction. */
+  readonly gateOutside?: boolean
+  /** Asks inside, and takes no locks. */
+  readonly noLocks?: boolean
+  /** A reinstated agent keeps its incarnation. */
+  readonly rebirthRevives?: boolean
+}
+
+/** Runs acts one after the other; the next one begins when the one before was committed or refused. */
+export type Program<T = unknown> = Generator<Act<unknown>, T, void>
+
+/** Where programs run. */
+export interface Site {
+  readonly database: Database
+  readonly rows: Rows
+  readonly faults: AuthorityFaults
+  /** Unix milliseconds, by the clock of the instance. */
+  readonly now: () => number
+}
+
+export const siteOf = (database: Database, now: () => number, faults: AuthorityFaults = {}): Site => ({
+  database,
+  rows: simulatedRows(faults),
+  faults,
+  now,
+})
+
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** Of a kind that every policy allows; which one it is stands in thumbprints alone. */
+const KEY = parsePublicKey(new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })))
+const OPERATOR: ApiKeyCaller = {
+  kind: 'api-key',
+  id: 'operator',
+  name: 'operator',
+  role: 'admin',
+  permissions: new Set(['agent.kill', 'tenant.kill', 'agent.bootstrap', 'apikey.manage']),
+  tenant: null,
+  agents: null,
+  rateLimit: null,
+  expiresAt: Number.MAX_SAFE_INTEGER,
+}
+const actOf = (caller: ApiKeyCaller | TokenCaller | CertificateCaller, at: number) => ({
+  ...{ caller, at, source: null, correlation: null },
+})
+const operator = (at: number) => ({ ...actOf(OPERATOR, at), caller: OPERATOR })
+
+/** Runs one act to its end and gives its result, or undefined when it was refused, or no answer came. */
+export function* run<T>(act: Act<T>): Program<T | undefined> {
+  yield act
+  return act.state === 'committed' && !act.unanswered ? act.result : undefined
+}
+
+function* write<T>(site: Site, name: string, locks: Locks, step: () => Step<T>) {
+  return yield* run(new Act(site.database, name, site.faults.noLocks ? shared() : locks, step))
+}
+
+/** How an agent asks: the credential, its new key, and the names that dice would give. */
+export interface Asked {
+  readonly caller: TokenCaller | CertificateCaller
+  readonly keyThumbprint: string
+  readonly serial: string
+  readonly issuerKeyId: string
+}
+
+/** A request for a certificate, as the pipeline answers it; undefined where it was refused. */
+export function* issue(site: Site, name: string, asked: Asked): Program<CertificateState | undefined> {
+  const { caller, keyThumbprint, serial, issuerKeyId } = asked
+  const { rows, database } = site
+  const subject = yield* run(new Act(database, `${name} looks`, null, () => rows.lineages.subject(caller.lineage)))
+  if (subject === undefined) return undefined
+  const grant = granted({ subject, caller, key: KEY, keyThumbprint, at: site.now() })
+  if (grant === null) return undefined
+  const signed: Signed = { grant, issuerKeyId, serial, ...validity(grant.at, grant.ttlSec) }
+  const record = site.faults.gateOutside ? recordUnasked : recordIssue
+  const step = () => record(rows, signed, actOf(caller, site.now()))
+  const refused = yield* write(site, `${name} records`, shared(caller.tenant), step)
+  return refused === null ? (database.committed(`certificates/${serial}`) as CertificateState) : undefined
+}
+
+function granted(asked: Omit<Grant, 'tier' | 'ttlSec'>): Grant | null {
+  try {
+    return redeem(check({ ...asked, ttlSec: undefined }))
+  } catch (error) {
+    if (!(error instanceof LanyardError)) throw error
+    return null
+  }
+}
+
+/** What recording would be if the check before the signature were enough. */
+function* recordUnasked(rows: Rows, { grant, ...signed }: Signed): Step<null> {
+  const { agent, lineage } = grant.subject
+  const { generation } = lineage
+  yield* rows.certificates.insert({
+    ...{ ...signed, tenant: agent.tenant, agent: agent.agent, spiffeId: agent.spiffeId, tier: grant.tier },
+    ...{ issuedAt: grant.at, lineage: lineage.id, generation: generation + 1, parent: null, mintedBy: '' },
+    ...{ incarnation: grant.caller.incarnation, keyThumbprint: grant.keyThumbprint },
+    ...{ revokedAt: null, revokedReason: null, source: null, correlation: null },
+  })
+  return null
+}
+
+/** A bootstrap: the lineage that it opened. */
+export function* bootstrap(
+  site: Site,
+  name: string,
+  key: AgentKey,
+  lineage: string,
+): Program<LineageState | undefined> {
+  const fresh = { lineage, jti: `jti-${lineage}` }
+  const { rows } = site
+  function* step() {
+    const act = operator(site.now())
+    yield* requireStanding(rows, act)
+    return (yield* openLineage(rows, key, fresh, 2_592_000, act)).lineage
+  }
+  return yield* write(site, name, shared(key.tenant), step)
+}
+
+const request = (incident: string) => ({ incident, asked: incident, reason: 'a test', evidence: null })
+
+export function* kill(site: Site, name: string, key: AgentKey): Program<{ epoch: number } | undefined> {
+  const step = () => killAgent(site.rows, key, 'agent', request(name), operator(site.now()))
+  return yield* write(site, name, exclusive(key.tenant), step)
+}
+
+export function* killOne(
+  site: Site,
+  name: string,
+  tenant: string,
+  target: CredentialTarget,
+): Program<{ epoch: number } | undefined> {
+  const step = () => killCredential(site.rows, target, request(name), operator(site.now()))
+  const wide = target.kind === 'key' || target.kind === 'minted_by'
+  return yield* write(site, name, wide ? exclusiveAll : exclusive(tenant), step)
+}
+
+/** A change that has nothing to do with life and death, and writes the agent anew. */
+export function* describe(site: Site, name: string, key: AgentKey): Program<unknown> {
+  const step = () => updateAgent(site.rows, key, { description: 'another' }, operator(site.now()))
+  return yield* write(site, name, exclusive(key.tenant), step)
+}
+
+export function* killAll(site: Site, name: string, tenant: string): Program<{ epoch: number } | undefined> {
+  const step = () => killTenant(site.rows, tenant, request(name), operator(site.now()))
+  return yield* write(site, name, exclusive(tenant), step)
+}
+
+export function* reinstate(site: Site, name: string, key: AgentKey): Program<unknown> {
+  const step = () => (site.faults.rebirthRevives ? revive : reinstateAgent)(site.rows, key, 'r', operator(site.now()))
+  return yield* write<unknown>(site, name, exclusive(key.tenant), step)
+}
+
+/** What a reinstatement would be that only takes back the kill. */
+function* revive(rows: Rows, key: AgentKey): Step<AgentState> {
+  const agent = (yield* rows.agents.find(key))!
+  const after: AgentState = { ...agent, lifecycle: 'active', deadThrough: agent.incarnation - 1 }
+  yield* rows.agents.update(after)
+  return after
+}
+
+export function* reinstateAll(site: Site, name: string, tenant: string): Program<unknown> {
+  const step = () => reinstateTenant(site.rows, tenant, 'r', operator(site.now()))
+  return yield* write(site, name, exclusive(tenant), step)
+}
+
+/** The row of the key that all operators share. */
+export const operatorKey: ApiKeyState = {
+  ...{
+    id: OPERATOR.id,
+    name: OPERATOR.name,
+    role: OPERATOR.role,
+    tenant: null,
+    agents: null,
+    hash: new Uint8Array(32),
+  },
+  ...{ createdBy: 'server', createdAt: 0, expiresAt: OPERATOR.expiresAt, rateLimit: null, revokedAt: null },
+}
+
+export const tenantState = (tenant: string): TenantState => ({
+  ...{ tenant, keyPolicy: 'modern', renewalGraceSec: 3600 },
+  ...{ incarnation: 1, deadThrough: 0, createdAt: 0, updatedAt: 0 },
+})
+
+export const agentState = (key: AgentKey, tier: AgentState['tier'] = 'restricted'): AgentState => ({
+  ...key,
+  spiffeId: `spiffe://example.org/${key.tenant}/${key.agent}`,
+  ...{ tier, lifecycle: 'active', provenance: 'internal', owner: '', description: '', labels: {} },
+  ...{ incarnation: 1, deadThrough: 0, createdAt: 0, updatedAt: 0 },
+})
+
+/** An agent with the token of a bootstrap. */
+export const tokenCaller = ({ lineage, agent }: Pick<Subject, 'lineage' | 'agent'>): TokenCaller => ({
+  ...{ kind: 'agent-token', permissions: new Set(), tenant: agent.tenant, agent: agent.agent },
+  ...{ spiffeId: agent.spiffeId, lineage: lineage.id, incarnation: lineage.incarnation, jti: lineage.jti, jkt: null },
+  expiresAt: lineage.openedAt + 900_000,
+})
+
+/** An agent with a certificate. */
+export const certificateCaller = (one: CertificateState): CertificateCaller => ({
+  ...{ kind: 'agent-certificate', permissions: new Set(), tenant: one.tenant, agent: one.agent },
+  ...{ spiffeId: one.spiffeId, lineage: one.lineage, incarnation: one.incarnation, issuerKeyId: one.issuerKeyId },
+  ...{ serial: one.serial, keyThumbprint: one.keyThumbprint, expiresAt: (one.notAfter + 1) * 1000 },
+})
+
+/** 32 hex digits that stand for a number. */
+export const hexOf = (number: number): string => {
+  const bytes = new Uint8Array(16)
+  new DataView(bytes.buffer).setUint32(12, number)
+  return toHex(bytes)
+}

@@ -1,0 +1,213 @@
+import {
+  type CertificateState,
+  finishStep,
+  type IncidentState,
+  type IncidentStepState,
+  type LineageState,
+  shared,
+} from '@lanyard/authority'
+import { Act } from './act.ts'
+import type { Database } from './database.ts'
+import type { Model } from './explore.ts'
+import {
+  type AuthorityFaults,
+  agentState,
+  bootstrap,
+  certificateCaller,
+  describe,
+  hexOf,
+  issue,
+  kill,
+  killAll,
+  killOne,
+  operatorKey,
+  type Program,
+  reinstate,
+  run,
+  type Site,
+  tenantState,
+  tokenCaller,
+} from './programs.ts'
+import { AT, SmallCase } from './small-case.ts'
+import { Violation } from './violation.ts'
+
+const ACME = 'acme'
+const ALICE = { tenant: ACME, agent: 'alice' }
+const BOB = { tenant: ACME, agent: 'bob' }
+const EVE = { tenant: 'beta', agent: 'eve' }
+
+const lineage = (agent: typeof ALICE, id: number, generation = 0): LineageState => ({
+  ...{ ...agent, id: hexOf(id), incarnation: 1, openedAt: AT, endsAt: AT + 1e9, mintedBy: 'api-key:operator' },
+  ...{ jti: `jti-${id}`, jkt: null, standing: 'open', generation, newestKey: generation > 0 ? `key-${id}` : null },
+})
+
+const certificate = (agent: typeof ALICE, of: LineageState, serial: number): CertificateState => ({
+  ...{ ...agent, issuerKeyId: 'one', serial: hexOf(serial), spiffeId: agentState(agent).spiffeId, tier: 'restricted' },
+  ...{ notBefore: AT / 1000 - 10, notAfter: AT / 1000 + 59, issuedAt: AT, lineage: of.id, generation: of.generation },
+  ...{ parent: null, mintedBy: 'agent-token:x', incarnation: 1, keyThumbprint: of.newestKey!, revokedAt: null },
+  ...{ revokedReason: null, source: null, correlation: null },
+})
+
+/** Two tenants with their agents. */
+function world(faults: AuthorityFaults): SmallCase {
+  const scene = new SmallCase(faults)
+  for (const tenant of [ACME, 'beta']) scene.given('tenants', tenant, tenantState(tenant))
+  for (const agent of [ALICE, BOB, EVE]) scene.given('agents', `${agent.tenant}/${agent.agent}`, agentState(agent))
+  scene.given('epoch', 'one', { value: 10 })
+  scene.given('api_keys', operatorKey.id, operatorKey)
+  scene.site.database.sequence = 10
+  return scene
+}
+
+function withLineage(scene: SmallCase, agent: typeof ALICE, id: number, generation = 0) {
+  const own = lineage(agent, id, generation)
+  scene.given('lineages', own.id, own)
+  const held = generation > 0 ? certificate(agent, own, 100 + id) : null
+  if (held) scene.given('certificates', held.serial, held)
+  return { token: tokenCaller({ lineage: own, agent: agentState(agent) }), held }
+}
+
+const asked = (caller: Parameters<typeof issue>[2]['caller'], number: number, issuerKeyId: string) => ({
+  ...{ caller, keyThumbprint: `new-key-${number}`, serial: hexOf(200 + number), issuerKeyId },
+})
+
+/** The cases, by what happens in them at once. */
+export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => Model>> = {
+  'kill × issue × renew, on two instances of which one may crash': (faults = {}) => {
+    const scene = world(faults)
+    const first = withLineage(scene, ALICE, 1)
+    const second = withLineage(scene, ALICE, 2, 1)
+    scene.start('issue', 'one', issue(scene.site, 'issue', asked(first.token, 1, 'one')))
+    scene.start('renew', 'two', issue(scene.site, 'renew', asked(certificateCaller(second.held!), 2, 'two')))
+    scene.start('kill', 'one', kill(scene.site, 'kill-0001', ALICE))
+    scene.mayCrash('one', 'two')
+    return scene
+  },
+  'kill × bootstrap × issue': (faults = {}) => {
+    const scene = world(faults)
+    function* opened(): Program<void> {
+      const own = yield* bootstrap(scene.site, 'bootstrap', ALICE, hexOf(3))
+      if (own)
+        yield* issue(scene.site, 'issue', asked(tokenCaller({ lineage: own, agent: agentState(ALICE) }), 3, 'one'))
+    }
+    scene.start('bootstrap', 'one', opened())
+    scene.start('kill', 'two', kill(scene.site, 'kill-0001', ALICE))
+    scene.mayCrash('one', 'two')
+    return scene
+  },
+  'kill of a tenant × issue of one of its agents × kill of that agent': (faults = {}) => {
+    const scene = world(faults)
+    const { token } = withLineage(scene, ALICE, 1)
+    scene.start('issue', 'one', issue(scene.site, 'issue', asked(token, 1, 'one')))
+    scene.start('tenant', 'one', killAll(scene.site, 'kill-0001', ACME))
+    scene.start('agent', 'two', kill(scene.site, 'kill-0002', ALICE))
+    return scene
+  },
+  'kills in two tenants at once': (faults = {}) => {
+    const scene = world(faults)
+    withLineage(scene, ALICE, 1, 1)
+    withLineage(scene, EVE, 2, 1)
+    scene.start('alice', 'one', kill(scene.site, 'kill-0001', ALICE))
+    scene.start('eve', 'two', kill(scene.site, 'kill-0002', EVE))
+    scene.mayCrash('one', 'two')
+    return scene
+  },
+  'kill and reinstatement × issue with what was held before': (faults = {}) => {
+    const scene = world(faults)
+    const { token } = withLineage(scene, ALICE, 1)
+    function* twice(): Program<void> {
+      yield* kill(scene.site, 'kill-0001', ALICE)
+      yield* reinstate(scene.site, 'reinstate', ALICE)
+    }
+    scene.start('operator', 'one', twice())
+    scene.start('issue', 'two', issue(scene.site, 'issue', asked(token, 1, 'two')))
+    return scene
+  },
+  'kill × first issue of a new agent × a change of its description': (faults = {}) => {
+    const scene = world(faults)
+    scene.given('agents', 'acme/alice', { ...agentState(ALICE), lifecycle: 'pending' })
+    const { token } = withLineage(scene, ALICE, 1)
+    scene.start('issue', 'one', issue(scene.site, 'issue', asked(token, 1, 'one')))
+    scene.start('change', 'two', describe(scene.site, 'change', ALICE))
+    scene.start('kill', 'two', kill(scene.site, 'kill-0001', ALICE))
+    return scene
+  },
+  'kill of an API key × bootstrap with it × issue': (faults = {}) => {
+    const scene = world(faults)
+    const { token } = withLineage(scene, BOB, 1)
+    const minter = { kind: 'minted_by', value: `api-key:${operatorKey.id}` } as const
+    scene.start('bootstrap', 'one', bootstrap(scene.site, 'bootstrap', ALICE, hexOf(3)))
+    scene.start('issue', 'two', issue(scene.site, 'issue', asked(token, 1, 'two')))
+    scene.start('kill', 'two', killOne(scene.site, 'kill-0001', ACME, minter))
+    scene.atEnd(checkMinted)
+    return scene
+  },
+  'kill of a key × its use in another tenant': (faults = {}) => {
+    const scene = world(faults)
+    const { held } = withLineage(scene, ALICE, 1, 1)
+    const { token } = withLineage(scene, EVE, 2)
+    const key = held!.keyThumbprint
+    const other = { ...asked(token, 2, 'two'), keyThumbprint: key }
+    scene.start('issue', 'two', issue(scene.site, 'issue', other))
+    scene.start('kill', 'one', killOne(scene.site, 'kill-0001', ACME, { kind: 'key', value: key }))
+    scene.mayCrash('one')
+    return scene
+  },
+  'two renew one certificate with two keys': (faults = {}) => {
+    const scene = world(faults)
+    const { held } = withLineage(scene, ALICE, 1, 1)
+    for (const [i, instance] of ['one', 'two'].entries())
+      scene.start(`renew ${i}`, instance, issue(scene.site, `renew ${i}`, asked(certificateCaller(held!), i, instance)))
+    return scene
+  },
+  'two instances finish the steps of an incident, one may crash': (faults = {}) => {
+    const scene = world(faults)
+    const incident = { id: 'kill-0001', tenant: ACME, state: 'open', committedAt: null } as unknown as IncidentState
+    scene.given('incidents', incident.id, incident)
+    scene.given('effects', 'registry', { times: 0 })
+    for (const step of ['registry', 'snapshot'] as const)
+      scene.given('steps', `${incident.id} ${step}`, waiting(incident.id, step))
+    for (const instance of ['one', 'two']) scene.start(instance, instance, finisher(scene.site, incident, instance))
+    scene.mayCrash('one', 'two')
+    scene.atEnd(checkSteps)
+    return scene
+  },
+}
+
+const waiting = (incident: string, step: IncidentStepState['step']): IncidentStepState => ({
+  ...{ incident, step, state: 'waiting', claimedBy: null, claimedUntil: 0, doneAt: null, detail: {} },
+})
+
+/** Ends every step that waits: both instances do, as after a lease that ran out while its holder went on. */
+function* finisher({ database, rows }: Site, incident: IncidentState, instance: string): Program<void> {
+  for (const step of ['registry', 'snapshot'] as const) {
+    const effects = function* () {
+      const times = (tx: { get(t: string, k: string): unknown }) => (tx.get('effects', 'registry') as { times: number }).times // biome-ignore format: a row
+      const count = (tx: Parameters<typeof times>[0] & { put(t: string, k: string, row: object): void }) =>
+        tx.put('effects', 'registry', { times: times(tx) + 1 })
+      yield { sql: 'effect', parameters: [count] }
+    }
+    const end = { step, by: instance, detail: {}, effects }
+    const act = { caller: 'server', at: AT, source: null, correlation: null } as const
+    yield* run(new Act(database, `${instance} ${step}`, shared(), () => finishStep(rows, incident, end, act)))
+  }
+}
+
+/** Nothing goes on that a dead key opened. */
+function checkMinted(database: Database): void {
+  const open = database.rows<LineageState>('lineages').filter(({ standing }) => standing !== 'ended')
+  const minted = open.filter(({ mintedBy }) => mintedBy === `api-key:${operatorKey.id}`)
+  if (minted.length > 0) throw new Violation('a lineage goes on that was opened with a killed API key')
+  const ended = new Set(database.rows<LineageState>('lineages').map(({ id }) => id).filter(id => !open.some(one => one.id === id))) // biome-ignore format: a row
+  for (const one of database.rows<CertificateState>('certificates'))
+    if (ended.has(one.lineage) && one.revokedAt === null) throw new Violation('a certificate of it is alive')
+}
+
+function checkSteps(database: Database): void {
+  const steps = database.rows<IncidentStepState>('steps')
+  if (steps.some(({ state }) => state !== 'done')) throw new Violation('a step was not finished')
+  const { times } = database.committed('effects/registry') as { times: number }
+  if (times !== steps.length) throw new Violation(`${steps.length} steps had their effects ${times} times`)
+  const incident = database.committed('incidents/kill-0001') as IncidentState
+  if (incident.state !== 'closed') throw new Violation('all steps are done, and the incident is open')
+}
