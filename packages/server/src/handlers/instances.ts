@@ -23,7 +23,7 @@ export function instanceHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Cal
       const { params, body } = own
       const request = killRequestOf(ports, { route: 'evictInstance', params, body })
       const step = (act: Parameters<typeof evictInstance>[3]) => evictInstance(rows, params.instance, request, act)
-      return opened(ports, await urgentAct(ports, own, exclusiveAll, step))
+      return opened(ports, own, await urgentAct(ports, own, exclusiveAll, step))
     },
   }
 }

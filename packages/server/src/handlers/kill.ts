@@ -28,14 +28,18 @@ export function killHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>
       const request = killRequestOf(ports, { route: 'killAgent', params, body })
       const wide = scope === 'api-key' || scope === 'source'
       const locks = wide ? exclusiveWithin(call.caller) : exclusive(params.tenant)
-      return opened(ports, await urgentAct(ports, call, locks, act => killAgent(rows, params, scope, request, act)))
+      return opened(
+        ports,
+        call,
+        await urgentAct(ports, call, locks, act => killAgent(rows, params, scope, request, act)),
+      )
     },
 
     async killTenant(call) {
       const { params, body } = call
       const request = killRequestOf(ports, { route: 'killTenant', params, body })
       const step = (act: Act) => killTenant(rows, params.tenant, request, act)
-      return opened(ports, await urgentAct(ports, call, exclusive(params.tenant), step))
+      return opened(ports, call, await urgentAct(ports, call, exclusive(params.tenant), step))
     },
 
     async killCredential(call) {
@@ -43,7 +47,7 @@ export function killHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>
       const target = targetOf(own.body)
       const request = killRequestOf(ports, { route: 'killCredential', body: own.body })
       const locks = await locksOfCredential(ports, target, own.caller)
-      return opened(ports, await urgentAct(ports, own, locks, act => killCredential(rows, target, request, act)))
+      return opened(ports, own, await urgentAct(ports, own, locks, act => killCredential(rows, target, request, act)))
     },
 
     async reinstateTenant(call) {
@@ -57,9 +61,10 @@ export function killHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>
 /** Begins what follows a kill, and says what is durable. */
 export function opened(
   { incidents }: Pick<HandlerPorts, 'incidents'>,
+  { caller }: { readonly caller: Caller },
   { done, committedAt }: { readonly done: Killed; readonly committedAt: number },
 ): KilledReply {
-  incidents.opened(done.incident, committedAt)
+  incidents.opened(done.incident, committedAt, caller.tenant)
   return { incident: done.incident, epoch: done.epoch, at: isoTime(done.at, 'milliseconds') }
 }
 

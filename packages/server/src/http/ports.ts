@@ -75,8 +75,11 @@ export interface Feed {
 
 /** What follows kills: the steps of their incidents, and what is kept of them under seal. */
 export interface Incidents {
-  /** A kill is durable since `committedAt` (Unix ms). What follows begins when the caller has its answer. */
-  opened(incident: string, committedAt: number): void
+  /**
+   * A kill is durable since `committedAt` (Unix ms). What follows begins when the caller has its answer, in turn with
+   * what other owners opened: a tenant, or null for a caller of all.
+   */
+  opened(incident: string, committedAt: number, owner: string | null): void
   /** What a caller sent, as it can be stored. */
   sealEvidence(incident: string, evidence: unknown): Readonly<Record<string, unknown>>
   /** Throws `store_damaged`. */

@@ -1,6 +1,7 @@
 import { exclusive, exclusiveAll, type IncidentState, lapseIncident, type SnapshotState } from '@lanyard/authority'
 import { withEpoch } from '../handlers/call.ts'
 import type { Incidents } from '../http/ports.ts'
+import { InTurn } from './in-turn.ts'
 import { IncidentSteps } from './incident-steps.ts'
 import { type IncidentPorts, serverAct } from './ports.ts'
 
@@ -14,6 +15,8 @@ const TURN_MAX = 500
 
 interface Open {
   readonly id: string
+  /** Whoever opens thousands waits for itself alone. */
+  readonly owner: string | null
   readonly committedAt: number
   waitMs: number
 }
@@ -26,7 +29,7 @@ export class IncidentRunner implements Incidents {
   readonly #ports: IncidentPorts
   readonly #steps: IncidentSteps
   readonly #open = new Map<string, Open>()
-  readonly #ready: Open[] = []
+  readonly #ready = new InTurn<Open>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #underWay = new Set<Promise<void>>()
   #stopped = false
@@ -36,8 +39,8 @@ export class IncidentRunner implements Incidents {
     this.#steps = new IncidentSteps(ports)
   }
 
-  opened(id: string, committedAt: number): void {
-    this.#take({ id, committedAt, waitMs: FIRST_WAIT_MS })
+  opened(id: string, committedAt: number, owner: string | null): void {
+    this.#take({ id, owner, committedAt, waitMs: FIRST_WAIT_MS })
   }
 
   sealEvidence(incident: string, evidence: unknown): Readonly<Record<string, unknown>> {
@@ -53,7 +56,7 @@ export class IncidentRunner implements Incidents {
     const { store, rows, clock } = this.#ports
     const now = clock.now()
     const unfinished = await store.read(() => rows.incidents.unfinished(now, TURN_MAX))
-    for (const { id } of unfinished) this.#take({ id, committedAt: now, waitMs: LAST_WAIT_MS })
+    for (const { id, tenant: owner } of unfinished) this.#take({ id, owner, committedAt: now, waitMs: LAST_WAIT_MS })
     for (const incident of await store.read(() => rows.incidents.lapsed(now, TURN_MAX))) await this.#lapse(incident)
   }
 
@@ -72,13 +75,13 @@ export class IncidentRunner implements Incidents {
   }
 
   #start(open: Open): void {
-    this.#ready.push(open)
+    this.#ready.add(open.owner, open)
     this.#next()
   }
 
   #next(): void {
     if (this.#stopped || this.#underWay.size >= AT_ONCE) return
-    const open = this.#ready.shift()
+    const open = this.#ready.take()
     if (!open) return
     const turn = this.#work(open).finally(() => {
       this.#underWay.delete(turn)
