@@ -150,8 +150,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * request is sent; so at each request on a pooled connection, and at each redirect. The host name in the URL only
    * says where to connect.
    *
-   * @throws IdentityError `peer_not_allowed`, `peer_untrusted`, `peer_certificate_ended`, `peer_unreachable`,
-   *   `peer_closed`, `url_not_https`, `identity_expired`, `identity_closed`
+   * @throws IdentityError `peer_not_allowed`, `peer_untrusted`, `peer_certificate_ended`, `peer_dead`, `peer_unreachable`,
+   *   `peer_closed`, `url_not_https`, `liveness_stale`, `identity_dead`, `identity_expired`, `identity_closed`
    * @throws TypeError without `peer`, and as `fetch` does
    */
   async fetch(url: string | URL, init: PeerInit): Promise<Response> {
@@ -190,7 +190,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /**
    * Listens, and answers those whom `allow` accepts. Without a certificate the handshake fails; a chain that is not
    * trusted ends the connection before any handler hears of it; who is trusted but not allowed gets 403
-   * `peer_not_allowed`, and whose certificate has ended since gets 401 `certificate_expired`, body unread.
+   * `peer_not_allowed`, and whose certificate has ended since gets 401 `certificate_expired`, body unread. Who is killed
+   * is cut; while there is no news of who is alive everybody gets 503 `liveness_stale`, but on routes that are `bestEffort`.
    *
    * @throws TypeError without `allow`
    */
@@ -205,7 +206,11 @@ export class Identity extends EventEmitter<IdentityEvents> {
     return announce === false ? serving : this.#announced(serving, announce ?? announcedUrl(serving))
   }
 
-  /** Where an agent says that it serves: URLs, the newest first. Whoever answers there must still prove that it is that agent. */
+  /**
+   * Where an agent says that it serves: URLs, the newest first. Whoever answers there must still prove that it is that agent.
+   *
+   * @throws IdentityError `authority_unknown`, `authority_unreachable`, `reply_invalid`, and the codes of the authority
+   */
   find(id: string | SpiffeId): Promise<string[]> {
     return findServices(`${id}`, this.#ask)
   }
