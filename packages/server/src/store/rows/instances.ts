@@ -1,15 +1,14 @@
 import type { InstanceRows, InstanceState } from '@lanyard/authority'
+import type { Selectable } from 'kysely'
 import type { KeyPurpose } from '../../keys/key-manager.ts'
 import { hexOf } from '../encoding.ts'
+import type { InstanceTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { requireOne } from './page.ts'
 
-interface InstanceRow {
-  uuid: string
-  created_at: number
-  seen_at: number | null
-  evicted_at: number | null
-}
+const COLUMNS = ['uuid', 'created_at', 'seen_at', 'evicted_at'] as const
+
+type InstanceRow = Pick<Selectable<InstanceTable>, (typeof COLUMNS)[number]>
 
 const instanceOf = (row: InstanceRow): InstanceState => ({
   instance: row.uuid,
@@ -23,10 +22,7 @@ const ISSUING = ['x509-agents', 'x509-service', 'feed'] as const satisfies reado
 
 export function instanceRows({ statements }: RowContext): InstanceRows {
   const db = statements.kysely
-  const instances = db
-    .selectFrom('instances')
-    .select(['uuid', 'created_at', 'seen_at', 'evicted_at'])
-    .where('writer_of', 'is', null)
+  const instances = db.selectFrom('instances').select(COLUMNS).where('writer_of', 'is', null)
   const list = statements.prepareRows(() => instances.orderBy('id'))
   const find = statements.prepareRows((a: { uuid: string }) => instances.where('uuid', '=', a.uuid))
   const seen = statements.prepareChange((a: { uuid: string; at: number }) =>
