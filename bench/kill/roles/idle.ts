@@ -16,12 +16,18 @@ export interface IdleRole {
 
 const AT_ONCE = 16
 
-/** Connections to an instance by mutual TLS on which nobody says anything. */
+/** Before the instance loses its patience with whoever says nothing. */
+const ASKS_AGAIN_MS = 240_000
+
+/** Connections to an instance by mutual TLS that are kept alive, and on which next to nothing is said. */
 export async function startIdle({ tokens, connections, ...source }: IdleOptions): Promise<IdleRole> {
   const held = await credentialsFor(source, tokens)
   const contexts = held.map(each => contextOf(each, source.rootPem))
   const { hostname, port } = new URL(source.url)
   const sockets: TLSSocket[] = []
+  // One that never asked anything is none that is idle: the server takes it for one that is too slow.
+  const ask = (socket: TLSSocket) => socket.write(`GET /healthz HTTP/1.1\r\nhost: ${hostname}:${port}\r\n\r\n`)
+  const again = setInterval(() => sockets.forEach(ask), ASKS_AGAIN_MS)
   let next = 0
   const helper = async () => {
     for (let at = next++; at < connections; at = next++) {
@@ -30,12 +36,16 @@ export async function startIdle({ tokens, connections, ...source }: IdleOptions)
       socket.on('error', () => {})
       await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')])
       socket.resume()
+      ask(socket)
       sockets.push(socket)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, helper))
   return {
     open: () => sockets.filter(socket => !socket.destroyed && socket.readyState === 'open').length,
-    close: () => sockets.forEach(socket => void socket.destroy()),
+    close() {
+      clearInterval(again)
+      for (const socket of sockets) socket.destroy()
+    },
   }
 }
