@@ -1,4 +1,4 @@
-import { type Handlers, type Killed as KilledReply, LanyardError, type Routes } from '@lanyard/api'
+import { type Body, type Handlers, type Killed as KilledReply, LanyardError, type Routes } from '@lanyard/api'
 import {
   type Act,
   type Caller,
@@ -68,14 +68,7 @@ export function opened(
   return { incident: done.incident, epoch: done.epoch, at: isoTime(done.at, 'milliseconds') }
 }
 
-interface Named {
-  readonly serial?: string | undefined
-  readonly key_thumbprint?: string | undefined
-  readonly lineage?: string | undefined
-  readonly minted_by?: string | undefined
-}
-
-function targetOf({ serial, key_thumbprint, lineage, minted_by }: Named): CredentialTarget {
+function targetOf({ serial, key_thumbprint, lineage, minted_by }: Body<Routes['killCredential']>): CredentialTarget {
   if (serial !== undefined) return { kind: 'serial', value: serial }
   if (key_thumbprint !== undefined) return { kind: 'key', value: key_thumbprint }
   if (lineage !== undefined) return { kind: 'lineage', value: lineage }

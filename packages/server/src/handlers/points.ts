@@ -1,5 +1,14 @@
-import { type Handlers, LanyardError, type Point, type Routes } from '@lanyard/api'
-import { acknowledge, type Caller, enrolPoint, isoTime, leaseOf, type PointState, shared } from '@lanyard/authority'
+import { type Body, type Handlers, LanyardError, type Point, type Routes } from '@lanyard/api'
+import {
+  acknowledge,
+  type Caller,
+  type Enrolment,
+  enrolPoint,
+  isoTime,
+  leaseOf,
+  type PointState,
+  shared,
+} from '@lanyard/authority'
 import { ProtocolError, type VerifiedAck, verifyAck } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byCertificate } from './call.ts'
@@ -61,21 +70,14 @@ function proved(jws: string, { authorities, crypto, clock }: HandlerPorts): Veri
   }
 }
 
-interface EnrolmentBody {
-  readonly point: string
-  readonly name: string
-  readonly mode: Point['mode']
-  readonly budget_ms: number
-  readonly grace_ms: number
-  readonly epoch: number
-  readonly as_of: number | null
-  readonly offset_ms: number | null
-  readonly uncertainty_ms: number | null
-  readonly sessions: number
-  readonly regressed?: string | undefined
-}
-
-const enrolmentOf = ({ budget_ms, grace_ms, as_of, offset_ms, uncertainty_ms, ...body }: EnrolmentBody) => ({
+const enrolmentOf = ({
+  budget_ms,
+  grace_ms,
+  as_of,
+  offset_ms,
+  uncertainty_ms,
+  ...body
+}: Body<Routes['enrolPoint']>): Enrolment => ({
   ...body,
   budgetMs: budget_ms,
   graceMs: grace_ms,

@@ -40,7 +40,7 @@ export function targetOf(operand: string | undefined, options: Written): Target 
 }
 
 /** What every kill carries. */
-export type KillBody = Omit<CallInput<'POST /v1/tenants/{tenant}/kill'>['body'], never>
+export type KillBody = CallInput<'POST /v1/tenants/{tenant}/kill'>['body']
 type Scope = CallInput<'POST /v1/agents/{tenant}/{agent}/kill'>['body']['scope']
 
 /** A stopped instance must not hold a kill up while another one would answer: it is asked again, and done once. */
@@ -56,8 +56,13 @@ export function killCall(api: ApiClient, target: Target, body: KillBody, scope: 
     }
     case 'tenant':
       return api.call('POST /v1/tenants/{tenant}/kill', { params: { tenant: target.tenant }, body }, PATIENCE)
-    default:
+    case 'serial':
+    case 'lineage':
+    case 'key_thumbprint':
+    case 'minted_by':
       return api.call('POST /v1/kill', { body: { [target.kind]: target.value, ...body } }, PATIENCE)
+    default:
+      throw new TypeError(`no such target: ${String(target satisfies never)}`)
   }
 }
 
