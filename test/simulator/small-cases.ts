@@ -6,6 +6,8 @@ import {
   type LineageState,
   shared,
 } from '@lanyard/authority'
+import { Follower } from '@lanyard/protocol'
+import { nodeCrypto } from '@lanyard/protocol/node'
 import { Act } from './act.ts'
 import type { Database } from './database.ts'
 import type { Model } from './explore.ts'
@@ -29,6 +31,7 @@ import {
   tokenCaller,
 } from './programs.ts'
 import { AT, SmallCase } from './small-case.ts'
+import { Teller } from './teller.ts'
 import { Violation } from './violation.ts'
 
 const ACME = 'acme'
@@ -112,6 +115,16 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
     scene.mayCrash('one', 'two')
     return scene
   },
+  'kills in two tenants × an instance that looks and tells a point': (faults = {}) => {
+    const scene = world(faults)
+    for (const [i, agent] of [ALICE, EVE].entries())
+      scene.start(agent.agent, 'one', kill(scene.site, `kill-000${i}`, agent))
+    const point = new Follower({ budgetMs: 3000, graceMs: 1000, heartbeatMs: 1000, crypto: nodeCrypto })
+    const teller = new Teller('two')
+    scene.start('looks', 'two', looks(scene.site, teller, point, 3))
+    scene.atEnd(() => checkTold(scene, teller, point))
+    return scene
+  },
   'kill and reinstatement × issue with what was held before': (faults = {}) => {
     const scene = world(faults)
     const { token } = withLineage(scene, ALICE, 1)
@@ -177,6 +190,27 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
 const waiting = (incident: string, step: IncidentStepState['step']): IncidentStepState => ({
   ...{ incident, step, state: 'waiting', claimedBy: null, claimedUntil: 0, doneAt: null, detail: {} },
 })
+
+/** Looks so many times, and tells the point what was seen. */
+function* looks(site: Site, teller: Teller, point: Follower, times: number): Program<void> {
+  for (let i = 0; i < times; i++) {
+    const sight = yield* run(new Act(site.database, `look ${i}`, null, teller.step(site, AT)))
+    const line = sight && teller.saw(sight)
+    if (line) point.receive(line, { wall: AT, monotonic: i })
+  }
+}
+
+/** Once everything is committed, one more look is enough to know it all. */
+function checkTold(scene: SmallCase, teller: Teller, point: Follower): void {
+  const last = looks(scene.site, teller, point, 1)
+  for (let act = last.next(); !act.done; act = last.next()) while (!act.value.over) act.value.next(AT)
+  for (const agent of [ALICE, EVE]) {
+    const { spiffeId: id } = agentState(agent)
+    const credential = { id, tenant: agent.tenant, incarnation: 1, lineage: null, keyThumbprint: '', issuerKeyId: null }
+    if (point.deaths.judge(credential) === 'alive') throw new Violation(`the point never heard that ${id} is dead`)
+  }
+  if (point.epoch !== 12) throw new Violation(`the point is at epoch ${point.epoch} of 12`)
+}
 
 /** Ends every step that waits: both instances do, as after a lease that ran out while its holder went on. */
 function* finisher({ database, rows }: Site, incident: IncidentState, instance: string): Program<void> {
