@@ -22,7 +22,7 @@ import { nodeCrypto } from '@lanyard/protocol/node'
 import { Authorities } from '../instance/authorities.ts'
 import { MemoryKeys } from '../keys/memory.ts'
 import { openSqliteStore } from '../store/index.ts'
-import type { StoreRows } from '../store/ports.ts'
+import type { OpenStore, StoreRows } from '../store/ports.ts'
 
 /** The issuing pipeline on a real store and real authorities, without HTTP. */
 export interface Pipeline {
@@ -50,8 +50,13 @@ const dice = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
 
 /** Opens a pipeline in memory, or on a file. */
 export async function openPipeline(clock: Clock, path = ':memory:'): Promise<Pipeline> {
-  const trustDomain = TrustDomain.parse('example.test')
-  const { store, rows, instance, close } = await openSqliteStore({ path, trustDomain: trustDomain.name, clock })
+  return await pipelineOn(await openSqliteStore({ path, trustDomain: 'example.test', clock }), clock)
+}
+
+/** The pipeline on a store that is open, which ends with it. */
+export async function pipelineOn(open: OpenStore, clock: Clock): Promise<Pipeline> {
+  const { store, rows, instance, close } = open
+  const trustDomain = TrustDomain.parse(open.trustDomain)
   const serverNames = { dns: ['localhost'], ips: [] }
   const wanted = { trustDomain, instance, algorithm: 'P-256', serverNames, dnsSuffixes: [] } as const
   const ports = { store, rows, keys: new MemoryKeys(), crypto: nodeCrypto, clock, dice, log: quiet }

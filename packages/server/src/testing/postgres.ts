@@ -82,7 +82,7 @@ class Server implements PostgresServer {
   }
 
   async start(): Promise<void> {
-    const leash = leashed(programOf('postgres'), this.#args, this.#account)
+    const leash = leashed(this.#folder, programOf('postgres'), this.#args, this.#account)
     this.#leash = leash
     await eventually('PostgreSQL', () => this.admin('select 1'), leash.ended)
   }

@@ -56,29 +56,32 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Ends the program when standard input closes, so that it never outlives the process that started it, and ends with the
- * program. The program is one below, since an end of input ends a shell only between commands.
+ * Ends the program and removes its folder when standard input closes, so that nothing outlives the process that started
+ * it; and ends with the program. It takes two below a shell, since an end of input ends a shell only between commands.
  */
-const LEASH =
-  'exec 3<&0; "$@" </dev/null & p=$!; (cat <&3 >/dev/null; kill -INT $p) 2>/dev/null & wait $p; kill $! 2>/dev/null'
+const LEASH = `folder=$1; shift; exec 3<&0; "$@" </dev/null & program=$!
+(cat <&3 >/dev/null; trap '' TERM; kill -TERM $program; sleep 0.5; kill -KILL $program; rm -rf "$folder") 2>/dev/null &
+wait $program; kill $! 2>/dev/null`
 
 export interface Leashed {
   readonly process: ChildProcess
   /** Whether the program has ended. */
   ended(): boolean
-  /** Asks it to end, and waits. */
-  end(): Promise<void>
-  /** Waits for an end that something else brings about. */
+  /** Waits for an end that its owner brings about. */
   exited(): Promise<void>
 }
 
-/** Starts a program that ends with this process, even if this process is killed. It keeps no event loop alive. */
+/**
+ * Starts a program that ends with this process, even if this process is killed, and then leaves no folder. It keeps no
+ * event loop alive.
+ */
 export function leashed(
+  folder: string,
   command: string,
   args: readonly string[],
   account: { uid: number; gid: number } | undefined,
 ): Leashed {
-  const child = spawn('/bin/sh', ['-c', LEASH, 'leash', command, ...args], {
+  const child = spawn('/bin/sh', ['-c', LEASH, 'leash', folder, command, ...args], {
     ...account,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -90,14 +93,11 @@ export function leashed(
     if (ended()) return
     child.ref()
     await once(child, 'exit')
+    child.stdin!.destroy()
   }
   return {
     process: child,
     ended,
-    async end() {
-      child.stdin!.end()
-      await exited()
-    },
     exited,
   }
 }

@@ -25,13 +25,17 @@ export async function startRedis(): Promise<RedisServer> {
   const server: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
     async start() {
-      const started = leashed(programOf('redis-server'), args, account)
+      const started = leashed(folder, programOf('redis-server'), args, account)
       leash = started
       await eventually('Redis', () => answers(port), started.ended)
     },
     async stop() {
-      await leash?.end()
+      const ending = leash
       leash = null
+      if (!ending || ending.ended()) return
+      const asked = ask(port, 'SHUTDOWN NOSAVE').catch(() => {})
+      await ending.exited()
+      await asked
     },
     async remove() {
       process.removeListener('exit', removeNow)
@@ -43,14 +47,20 @@ export async function startRedis(): Promise<RedisServer> {
   return server
 }
 
-function answers(port: number): Promise<void> {
+async function answers(port: number): Promise<void> {
+  const answer = await ask(port, 'PING')
+  if (!answer.startsWith('+PONG')) throw new Error(`expected PONG, got ${answer}`)
+}
+
+/** The answer to one command; empty when the connection ends instead. */
+function ask(port: number, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`))
     socket.once('error', reject)
+    socket.once('close', () => resolve(''))
     socket.once('data', data => {
+      resolve(data.toString())
       socket.destroy()
-      if (data.toString().startsWith('+PONG')) resolve()
-      else reject(new Error(`expected PONG, got ${data}`))
     })
   })
 }
