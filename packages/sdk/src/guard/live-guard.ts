@@ -1,4 +1,4 @@
-import type { Received } from '@lanyard/protocol'
+import type { Received, Standing } from '@lanyard/protocol'
 import { IdentityError } from '../errors.ts'
 import type { Liveness, LivenessMode } from '../feed/options.ts'
 import { type Done, Point } from '../feed/point.ts'
@@ -49,6 +49,7 @@ export class LiveGuard implements Guard {
   #lookedAt = 0
   #wasFresh = false
   #begun = false
+  #begunAt = 0
   #stopped = false
   #ownDead = false
   #error: IdentityError | null = null
@@ -81,9 +82,14 @@ export class LiveGuard implements Guard {
   report(): GuardReport {
     const { follower, id } = this.#point
     const standing = this.standing
-    const age = follower.age(this.#point.now())
-    const ageMs = Number.isFinite(age) ? Math.round(age) : null
-    return { standing, ageMs, epoch: follower.epoch, point: id, sessions: this.#register.size, mode: this.#mode }
+    return {
+      standing,
+      ageMs: this.#ageMs,
+      epoch: follower.epoch,
+      point: id,
+      sessions: this.#register.size,
+      mode: this.#mode,
+    }
   }
 
   begin(unbounded = false): void {
@@ -93,7 +99,8 @@ export class LiveGuard implements Guard {
     }
     if (this.#begun || this.#stopped) return
     this.#begun = true
-    this.#lookedAt = this.#ports.time.monotonic()
+    this.#begunAt = this.#ports.time.monotonic()
+    this.#lookedAt = this.#begunAt
     this.#point.start()
     this.#tick()
   }
@@ -152,6 +159,11 @@ export class LiveGuard implements Guard {
     this.#waiting.flush()
   }
 
+  get #ageMs(): number | null {
+    const age = this.#point.follower.age(this.#point.now())
+    return Number.isFinite(age) ? Math.round(age) : null
+  }
+
   get #patienceMs(): number {
     const { budgetMs } = this.#ports.liveness
     return this.#wasFresh ? budgetMs : Math.max(budgetMs, START_MS)
@@ -171,10 +183,16 @@ export class LiveGuard implements Guard {
     const now = this.#point.now()
     if (at - this.#lookedAt > heartbeatMs) this.#point.stalled(now)
     this.#lookedAt = at
-    const standing = this.#ownDead ? 'dead' : follower.standing(now)
+    const standing = this.#ownDead ? 'dead' : this.#patient(follower.standing(now), at)
     this.#fresh = standing === 'fresh'
     this.#lookAgainAt = this.#fresh ? at + Math.min(heartbeatMs, budgetMs - follower.age(now)) : at
     this.#turn(standing)
+  }
+
+  /** An authority may begin with a snapshot that it once made for another reader; a line of this moment follows. */
+  #patient(standing: Standing, at: number): Standing {
+    const begins = !this.#wasFresh && at - this.#begunAt < START_MS
+    return begins && standing !== 'fresh' ? 'catching-up' : standing
   }
 
   #turn(standing: GuardStanding): void {
@@ -233,7 +251,12 @@ export class LiveGuard implements Guard {
   #noNews(): IdentityError {
     const { budgetMs } = this.#ports.liveness
     const details = this.#error === null ? {} : { cause: this.#error }
-    return new IdentityError('liveness_stale', `expected news of who is alive, not older than ${budgetMs} ms`, details)
+    const got = this.#ageMs === null ? 'got none' : `the newest is ${this.#ageMs} ms old`
+    return new IdentityError(
+      'liveness_stale',
+      `expected news of who is alive, not older than ${budgetMs} ms, ${got}`,
+      details,
+    )
   }
 }
 

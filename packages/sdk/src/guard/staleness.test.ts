@@ -46,6 +46,20 @@ test('own calls wait for news at the start, and fail where there is none', async
   assert.equal((await alice.fetch(url, { peer })).status, 200)
 })
 
+test('an old beginning, as one that was made for another reader, is waited out', async t => {
+  const { feed, bob, identity, id } = await feedStage(t)
+  const { url } = await bob({}, false)
+  feed.lagMs = 10_000
+  const alice = await identity('alice')
+  const turns: string[] = []
+  alice.on('liveness', ({ standing }) => turns.push(standing))
+  const reply = alice.fetch(url, { peer: agentId(id('bob')) })
+  await feed.until(() => (feed.asked.length > 0 ? true : undefined))
+  feed.lagMs = 0
+  assert.equal((await reply).status, 200)
+  assert.deepEqual(turns, ['fresh'])
+})
+
 test('a broken connection is made anew within the budget, and nobody notices', async t => {
   const { authority, feed, bob, client } = await feedStage(t)
   const { port, identity } = await bob()
