@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { redact } from './redact.ts'
@@ -28,6 +29,16 @@ test('nothing secret is left, by its form', () => {
     `{"password": "${SECRET}"}`,
     `{\\"password\\": \\"${SECRET}\\"}`,
     `https://user:${SECRET}@example.org/`,
+    `DB_PASS=${SECRET}`,
+    `export MYSQL_PWD="x ${SECRET}"`,
+    `{"k":[{"client_secret":"x ${SECRET}"}]}`,
+    `{\\"clientSecret\\": \\"x ${SECRET}\\"}`,
+    `secret='x ${SECRET}'`,
+    `password:\n  ${SECRET}`,
+    `note: seen: password = ${SECRET}`,
+    `https://example.org/?page=1&access_token=${SECRET}`,
+    `https://example.org/?sig=${SECRET}`,
+    `{"kty":"EC","d":"${SECRET}"}`,
   ]) {
     const kept = JSON.stringify(redact({ note: text, nested: [{ deeper: text }] }))
     assert.ok(!kept.includes(SECRET), `${text}\n→ ${kept}`)
@@ -39,12 +50,32 @@ test('nothing secret is left, by its name', () => {
   for (const name of [
     ...['password', 'Password', 'db_password', 'dbPassword', 'PASSWD', 'secret', 'client-secret', 'tokens'],
     ...['access_token', 'accessToken', 'apiKey', 'api_key', 'X-Api-Key', 'private_key', 'authorization', 'set-cookie'],
-    ...['credentials', 'passphrase', 'pin'],
+    ...['credentials', 'passphrase', 'pin', 'pass_word', 'pw', 'secretValue', 'my-token-value', 'userPassword1'],
+    ...['private_key_pem', 'keyMaterial', 'sessionToken2', 'csrf', 'mnemonic', 'encryption_key_base64'],
   ]) {
     for (const held of [SECRET, 4711, [SECRET], { deeper: SECRET }]) {
       assert.deepEqual(redact({ [name]: held }), { [name]: '[redacted: named like a secret]' }, name)
     }
   }
+})
+
+test('a private key is known without its armour, and in the members of a JWK', () => {
+  const options = {
+    privateKeyEncoding: { format: 'der', type: 'pkcs8' },
+    publicKeyEncoding: { format: 'der', type: 'spki' },
+  } as const
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256', ...options })
+  const ed = generateKeyPairSync('ed25519', options)
+  for (const { privateKey, publicKey } of [ec, ed]) {
+    const [secret, known] = [privateKey.toString('base64'), publicKey.toString('base64')]
+    assert.equal(redact(`key ${secret} seen`), 'key [redacted: private key] seen')
+    assert.equal(redact(known), known)
+  }
+  assert.deepEqual(redact({ kty: 'OKP', x: 'public', d: SECRET }), {
+    kty: 'OKP',
+    x: 'public',
+    d: '[redacted: private key]',
+  })
 })
 
 test('what helps to investigate stays', () => {
@@ -56,6 +87,7 @@ test('what helps to investigate stays', () => {
     has_token: true,
     nothing: null,
     message: 'agent called https://example.org/a?b=c 300 times',
+    counts: 'token_count=17 status: 200, key_thumbprint=abc; rule: egress, author: bob, at 12:30:07',
     certificate: PEM('CERTIFICATE').replaceAll(SECRET, 'MIIB'),
     list: [1, 'two', { three: 3.5 }],
   }
@@ -84,6 +116,7 @@ test('it is linear in what came, whatever came', () => {
     '-----BEGIN ',
     '-----BEGIN PRIVATE KEY-----',
     'x-',
+    ...['a=', 'aa"=', "a='", 'a \n', ' = ', 'secret:"\\', 'M', 'MIIA', 'MIGHAgEA'],
   ])
     redact({ text: part.repeat(Math.ceil(32_768 / part.length)), list: Array(1000).fill(part) })
 })

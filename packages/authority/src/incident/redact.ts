@@ -11,13 +11,24 @@ const gone = (what: string) => `[redacted: ${what}]`
  */
 export const redact = (value: unknown): unknown => redacted(value, 0)
 
+/** The same for one text that people write, such as a reason: it stands in events, logs and receipts. */
+export const redactText = (text: string): string => withoutSecrets(text)
+
 function redacted(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return redactText(value)
+  if (typeof value === 'string') return withoutSecrets(value)
   if (typeof value !== 'object' || value === null) return value
   if (depth >= DEPTH_MAX) return gone('too deep')
   if (Array.isArray(value)) return value.map(item => redacted(item, depth + 1))
-  return Object.fromEntries(Object.entries(value).map(([name, held]) => [redactText(name), field(name, held, depth)]))
+  const isKey = Object.hasOwn(value, 'kty')
+  const kept = Object.entries(value).map(([name, held]) => [
+    withoutSecrets(name),
+    isKey && JWK_SECRETS.has(name) ? gone('private key') : field(name, held, depth),
+  ])
+  return Object.fromEntries(kept)
 }
+
+// RFC 7518, 6.2.2, 6.3.2 and 6.4; RFC 8037, 2.
+const JWK_SECRETS = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])
 
 function field(name: string, held: unknown, depth: number): unknown {
   if (held === null || typeof held === 'boolean' || !isSecretName(name)) return redacted(held, depth + 1)
@@ -25,36 +36,92 @@ function field(name: string, held: unknown, depth: number): unknown {
 }
 
 const SECRET_WORDS = new Set([
-  ...['password', 'passwd', 'passphrase', 'passcode', 'pwd', 'pass', 'pin', 'otp', 'secret', 'token', 'jwt', 'bearer'],
-  ...['authorization', 'auth', 'cookie', 'credential', 'apikey', 'privatekey', 'secretkey', 'accesskey', 'signature'],
+  ...[
+    'password',
+    'passwd',
+    'passphrase',
+    'passcode',
+    'passwort',
+    'pwd',
+    'pass',
+    'pw',
+    'pin',
+    'otp',
+    'totp',
+    'mnemonic',
+  ],
+  ...['secret', 'token', 'jwt', 'bearer', 'authorization', 'auth', 'cookie', 'credential', 'signature', 'sig', 'sid'],
+  ...['apikey', 'privatekey', 'secretkey', 'accesskey', 'csrf', 'xsrf', 'seed'],
 ])
-const SECRET_PAIRS = new Set(['api key', 'private key', 'secret key', 'access key', 'signing key', 'session id'])
+const SECRET_PAIRS = new Set(
+  [
+    'api key',
+    'private key',
+    'secret key',
+    'access key',
+    'signing key',
+    'encryption key',
+    'session id',
+    'session key',
+  ].concat(['key material', 'pass word', 'pass phrase', 'account key', 'master key']),
+)
+/** In every name of a secret; most names are judged by this alone. */
+const TOLD_BY = new RegExp([...SECRET_WORDS, 'key', 'id$', 'material', 'word', 'phrase'].join('|'), 'i')
+/** What may stand behind the word that tells: `secretValue`, `private_key_pem`. */
+const FORMS = new Set([
+  ...['value', 'text', 'string', 'data', 'raw', 'plain', 'plaintext', 'bytes', 'header'],
+  ...['pem', 'der', 'hex', 'base64', 'b64', 'jwk', 'json', 'old', 'new', 'current', 'previous'],
+])
 
 /** By the last words of the name: `access_token` and `apiKey` are secrets, `token_count` and `key_thumbprint` are not. */
 function isSecretName(name: string): boolean {
+  if (!TOLD_BY.test(name)) return false
   const words = name
     .slice(-128)
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()
     .split(/[^a-z0-9]+/)
+    .map(word => (FORMS.has(word) ? word : word.replace(/[0-9]+$/, '')))
     .filter(word => word !== '')
     .map(word => (word.length > 3 && word.endsWith('s') && !word.endsWith('ss') ? word.slice(0, -1) : word))
+  while (words.length > 1 && FORMS.has(words.at(-1)!)) words.pop()
   return SECRET_WORDS.has(words.at(-1) ?? '') || SECRET_PAIRS.has(words.slice(-2).join(' '))
 }
 
 const SCHEME = /\b(bearer|basic|digest|negotiate|dpop)[ \t]{1,8}[A-Za-z0-9._~+/=-]{6,}/gi
-const ASSIGNED =
-  /\b(password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie)(\\?"?[ \t]{0,8}[=:][ \t]{0,8})[^\s,;&]+/gi
+// A name and a sign: `DB_PASS=`, `"client_secret": "`, also escaped, also with the value on the next line.
+const NAMED = /(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64})\\{0,3}["']?\s{0,8}[=:]\s{0,8}/g
+// Up to its closing quotation mark, or one word.
+const VALUE = /\\{0,3}"(?:[^"\\]|\\[^"]){0,4096}|'[^']{0,4096}|[^\s,;&"']{1,4096}/y
 const USER_INFO = /:\/\/[^\s/@?#]{1,512}@/g
 const RUN = /[A-Za-z0-9_.-]{16,}/g
+// Base64 of a PKCS#8, PKCS#1 or SEC 1 private key: a SEQUENCE that begins with version 0 or 1 (RFC 5958, 8017, 5915).
+const BARE_KEY = /(?<![A-Za-z0-9+/])M[CEGHI][A-Za-z0-9+/]{1,4}(?:AgEA|CAQA|IBA[DAQ]|CAQE|AgEB)[A-Za-z0-9+/=\r\n]{16,}/g
 
-function redactText(text: string): string {
+function withoutSecrets(text: string): string {
   const kept = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}… (${text.length} characters)` : text
-  return withoutPrivateKeys(kept)
+  const unkeyed = withoutPrivateKeys(kept)
     .replace(SCHEME, (_, scheme: string) => `${scheme} ${gone('authorization')}`)
     .replace(RUN, judgeRun)
-    .replace(ASSIGNED, (_, name: string, sign: string) => `${name}${sign}${gone('assigned to a secret name')}`)
-    .replace(USER_INFO, `://${gone('user')}@`)
+    .replace(BARE_KEY, gone('private key'))
+  return withoutAssigned(unkeyed).replace(USER_INFO, `://${gone('user')}@`)
+}
+
+function withoutAssigned(text: string): string {
+  const isKey = text.includes('kty')
+  let kept = ''
+  let at = 0
+  for (const { 0: found, 1: name = '', index } of text.matchAll(NAMED)) {
+    if (index < at || !(isSecretName(name) || (isKey && JWK_SECRETS.has(name)))) continue
+    const from = index + found.length
+    VALUE.lastIndex = from
+    const value = VALUE.exec(text)?.[0] ?? ''
+    // What was taken away before is no value.
+    if (value === '' || value.startsWith('[redacted')) continue
+    kept += text.slice(at, from) + gone('assigned to a secret name')
+    at = from + value.length
+  }
+  return kept + text.slice(at)
 }
 
 /** Each from its first line to its last, or to the end of a text that was cut off. */

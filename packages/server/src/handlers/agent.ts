@@ -8,6 +8,7 @@ import {
   type Issued,
   isoTime,
   openLineage,
+  redactText,
   requireTenant,
   revokeCertificates,
   shared,
@@ -44,7 +45,8 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
     },
 
     async revokeCert(call) {
-      const { reason, ...target } = call.body
+      const { reason: said, ...target } = call.body
+      const reason = redactText(said)
       if (call.caller.kind !== 'api-key') {
         const { caller, source, requestId: correlation } = call
         if ('tenant' in target) requireTenant(caller, target.tenant)

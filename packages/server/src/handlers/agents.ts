@@ -6,6 +6,7 @@ import {
   createAgent,
   exclusive,
   isoTime,
+  redactText,
   reinstateAgent,
   requireAgent,
   requireName,
@@ -54,7 +55,7 @@ export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async reinstateAgent(call) {
-      const reason = call.body.reason ?? null
+      const reason = call.body.reason === undefined ? null : redactText(call.body.reason)
       const step = (told: Act) => reinstateAgent(rows, call.params, reason, told)
       return showAgent((await urgentAct(ports, call, exclusive(call.params.tenant), step)).done)
     },

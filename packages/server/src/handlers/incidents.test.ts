@@ -339,6 +339,23 @@ describe('incidents', () => {
 })
 
 describe('forensic snapshots', () => {
+  test('of a secret in a reason nothing is told', async () => {
+    const who = await someone()
+    const secret = 'c0ffee5ecretc0ffee5ecret'
+    const reason = `key lanyard_0123456789ab_${secret} leaked, password=${secret}`
+    const { incident } = await ok(killPath(who), 202, { reason })
+    await ok(`POST /v1/agents/${who.tenant}/${who.agent}/reinstate`, 200, { reason })
+    await ok('POST /v1/agent/auth/revoke', 200, { tenant: who.tenant, agent: who.agent, reason })
+    const { receipt, ...shown } = await closed(incident)
+    const read = verifyReceipt(receipt, { roots: roots() }, nodeCrypto).receipt
+    const events = await ok(`GET /v1/events?tenant=${who.tenant}`, 200)
+    const snapshot = await ok(`GET /v1/incidents/${incident}/snapshot`, 200)
+    for (const told of [shown, read, events, snapshot, server.logged]) {
+      assert.ok(!JSON.stringify(told).includes(secret), JSON.stringify(told))
+    }
+    assert.match(read.reason, /^key \[redacted: API key\] leaked/)
+  })
+
   test('hold what was known, redacted, sealed, and tell who read them', async () => {
     server.clock.advance(120)
     const victim = await someone()

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { RouteId } from '@lanyard/api'
-import { type KillRequest, redact } from '@lanyard/authority'
+import { type KillRequest, redact, redactText } from '@lanyard/authority'
 import { toHex } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 
@@ -12,14 +12,17 @@ interface KillBody {
   readonly incident?: string | undefined
 }
 
-/** A kill as it was asked for, with a name of its own where the caller gave none, and its evidence redacted and sealed. */
+/**
+ * A kill as it was asked for, with a name of its own where the caller gave none, its reason redacted, since that is told
+ * far and wide, and its evidence redacted and sealed.
+ */
 export function killRequestOf(
   { dice, incidents }: Pick<HandlerPorts, 'dice' | 'incidents'>,
   asked: { readonly route: RouteId; readonly params?: object; readonly body: KillBody },
 ): KillRequest {
   const { reason, snapshot, ttl_sec: ttlSec, incident = `inc_${toHex(dice.bytes(12))}` } = asked.body
   const evidence = snapshot === undefined ? null : incidents.sealEvidence(incident, redact(snapshot))
-  return { incident, asked: fingerprintOf(asked), reason, evidence, ttlSec }
+  return { incident, asked: fingerprintOf(asked), reason: redactText(reason), evidence, ttlSec }
 }
 
 // The same fields in another order are the same request.

@@ -9,6 +9,7 @@ import {
   killAgent,
   killCredential,
   killTenant,
+  redactText,
   reinstateTenant,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
@@ -52,7 +53,7 @@ export function killHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>
 
     async reinstateTenant(call) {
       const { tenant } = call.params
-      const step = (act: Act) => reinstateTenant(rows, tenant, call.body.reason, act)
+      const step = (act: Act) => reinstateTenant(rows, tenant, redactText(call.body.reason), act)
       return { tenant, agents: (await urgentAct(ports, call, exclusive(tenant), step)).done }
     },
   }
