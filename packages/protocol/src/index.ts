@@ -13,7 +13,7 @@ export { credentialOf } from './feed/credential.ts'
 export { Deaths } from './feed/deaths.ts'
 export { type FeedTrust, FeedVerifier } from './feed/feed-verifier.ts'
 export { Follower, type FollowerOptions, type Received, type Standing } from './feed/follower.ts'
-export { FEED_LINE_TYP, type FeedSigning, MAX_FEED_DEATHS, MAX_FEED_LINE_BYTES, signFeedLine } from './feed/line.ts'
+export { FEED_LINE_TYP, type FeedSigning, feedLineMembers, MAX_FEED_LINE_BYTES, signFeedLine } from './feed/line.ts'
 export {
   MAX_RECEIPT_BYTES,
   RECEIPT_TYP,
@@ -24,7 +24,7 @@ export {
   verifyReceipt,
 } from './feed/receipt.ts'
 export type { ReceiptAck } from './feed/receipt-acks.ts'
-export { MAX_RECEIPT_POINTS } from './feed/receipt-fields.ts'
+export { MAX_RECEIPT_POINTS, parseReceipt } from './feed/receipt-fields.ts'
 export { type ClockSample, clockSample, type Now } from './feed/staleness.ts'
 export { subjectOf, subjectsOf } from './feed/subject.ts'
 export type {

@@ -37,20 +37,21 @@ export async function signFeedLine(line: FeedLine, { kid, signer, x5c }: FeedSig
 }
 
 /** The payload of a line. */
-export function encodeFeedLine(line: FeedLine): Uint8Array {
-  return encodeUtf8(
-    JSON.stringify({
-      kind: line.kind,
-      feed_id: line.feedId,
-      instance: line.instance,
-      epoch: line.epoch,
-      prev: line.prev,
-      as_of: line.asOf,
-      deaths: line.deaths.map(({ subject, through, until }) => [subject, through, until]),
-      rebirths: line.rebirths.map(({ subject, incarnation }) => [subject, incarnation]),
-      template: line.template,
-    }),
-  )
+export const encodeFeedLine = (line: FeedLine): Uint8Array => encodeUtf8(JSON.stringify(feedLineMembers(line)))
+
+/** The members of the payload. */
+export function feedLineMembers(line: FeedLine): Readonly<Record<string, unknown>> {
+  return {
+    kind: line.kind,
+    feed_id: line.feedId,
+    instance: line.instance,
+    epoch: line.epoch,
+    prev: line.prev,
+    as_of: line.asOf,
+    deaths: line.deaths.map(({ subject, through, until }) => [subject, through, until]),
+    rebirths: line.rebirths.map(({ subject, incarnation }) => [subject, incarnation]),
+    template: line.template,
+  }
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   targetText,
   tenantScope,
 } from '@lanyard/authority'
+import { decodeBase64Url, parseReceipt, type ReceiptPoint } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act } from './call.ts'
 import type { Cursors } from './cursor.ts'
@@ -108,7 +109,7 @@ const showIncident = ({ incident, steps, standings }: Look): Incident => ({
   steps: steps.map(showStep),
   acknowledgements:
     incident.receipt === null
-      ? standings.map(standing => showOpen(standing, incident))
+      ? standings.map(standing => showPoint({ ...receiptPoint(standing, incident), outcome: standing.outcome }))
       : pointsOfReceipt(incident.receipt).map(showPoint),
   receipt: incident.receipt,
 })
@@ -123,48 +124,20 @@ const showStep = ({ step, state, doneAt, claimedBy, detail }: IncidentStepState)
 
 type Acknowledgement = Incident['acknowledgements'][number]
 
-/** A point as it stands in the payload of a receipt. */
-interface WrittenPoint {
-  readonly point: string
-  readonly spiffe_id: string | null
-  readonly outcome: Acknowledgement['outcome']
-  readonly applied_at: number | null
-  readonly offset_ms: number | null
-  readonly uncertainty_ms: number | null
-  readonly cut: number | null
-  readonly last_accept: number | null
-  readonly fails_closed_by: number | null
-}
+type Shown = Omit<ReceiptPoint, 'outcome'> & Pick<Acknowledgement, 'outcome'>
 
-const showOpen = (standing: PointStanding, incident: IncidentState): Acknowledgement => {
-  const point = receiptPoint(standing, incident)
-  return showPoint({
-    point: point.point,
-    spiffe_id: point.spiffeId,
-    outcome: standing.outcome,
-    applied_at: point.appliedAt,
-    offset_ms: point.offsetMs,
-    uncertainty_ms: point.uncertaintyMs,
-    cut: point.cut,
-    last_accept: point.lastAccept,
-    fails_closed_by: point.failsClosedBy,
-  })
-}
-
-const showPoint = (point: WrittenPoint): Acknowledgement => ({
+const showPoint = (point: Shown): Acknowledgement => ({
   point: point.point,
-  spiffe_id: point.spiffe_id,
+  spiffe_id: point.spiffeId,
   outcome: point.outcome,
-  applied_at: timeOf(point.applied_at),
-  offset_ms: point.offset_ms,
-  uncertainty_ms: point.uncertainty_ms,
+  applied_at: timeOf(point.appliedAt),
+  offset_ms: point.offsetMs,
+  uncertainty_ms: point.uncertaintyMs,
   cut: point.cut,
-  last_accept: timeOf(point.last_accept),
-  fails_closed_by: timeOf(point.fails_closed_by),
+  last_accept: timeOf(point.lastAccept),
+  fails_closed_by: timeOf(point.failsClosedBy),
 })
 
 // From our own store, where it was put when we had signed it.
-function pointsOfReceipt(receipt: string): readonly WrittenPoint[] {
-  const payload = JSON.parse(Buffer.from(receipt.split('.')[1]!, 'base64url').toString('utf8'))
-  return payload.points as readonly WrittenPoint[]
-}
+const pointsOfReceipt = (receipt: string): readonly ReceiptPoint[] =>
+  parseReceipt(decodeBase64Url(receipt.split('.')[1]!)).points

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FeedLine } from '@lanyard/protocol'
+import { type FeedLine, feedLineMembers } from '@lanyard/protocol'
 import type { ApiClient } from '../../client/client.ts'
 import { CONNECTION, connect, findPlace } from '../../client/connection.ts'
 import { command, flag, type Invocation } from '../../command.ts'
 import { isPassing } from '../../problem.ts'
 import { IncidentNames } from './names.ts'
-import { jsonLine, textLine } from './show.ts'
+import { textLine } from './show.ts'
 import { verifierFor } from './trust.ts'
 
 export const feedWatch = command({
@@ -33,7 +33,7 @@ export const feedWatch = command({
       if (before !== null && isToldAgain(line, before)) return before
       if (line.deaths.length + line.rebirths.length > 0 || line.kind === 'snapshot' || !deaths) {
         const killed = line.kind === 'delta' && line.deaths.length > 0 ? await names.between(line) : []
-        emit({ json: jsonLine(line), text: paint => textLine(line, { before, killed, now: io.now() }, paint) })
+        emit({ json: feedLineMembers(line), text: paint => textLine(line, { before, killed, now: io.now() }, paint) })
       }
       return line
     })

@@ -4,19 +4,6 @@ import { brief, count, visible } from '../../layout.ts'
 import type { Paint } from '../../paint.ts'
 import { nameOf } from '../kill/target.ts'
 
-/** The payload of a line, as it was signed. */
-export const jsonLine = (line: FeedLine): object => ({
-  kind: line.kind,
-  feed_id: line.feedId,
-  instance: line.instance,
-  epoch: line.epoch,
-  prev: line.prev,
-  as_of: line.asOf,
-  deaths: line.deaths.map(({ subject, through, until }) => [subject, through, until]),
-  rebirths: line.rebirths.map(({ subject, incarnation }) => [subject, incarnation]),
-  ...(line.template !== undefined && { template: line.template }),
-})
-
 interface Shown {
   readonly before: FeedLine | null
   readonly killed: readonly IncidentHead[]
