@@ -11,9 +11,10 @@ export const SCHEMA = 'lanyard'
 /** Statements that one session keeps prepared at most; what filters make up beyond is parsed each time. */
 const PREPARED_MAX = 500
 
-/** How long a connection may take to be made, and an answer to come, in milliseconds. */
+/** How long a connection may take to be made, an answer to come, and a connection to end, in milliseconds. */
 const CONNECT_MS = 2000
 const ANSWER_MS = 12_000
+const GOODBYE_MS = 1000
 
 /**
  * A transaction whose process stops holds its locks for a second, and no kill longer than that. Waiting for a lock ends
@@ -115,7 +116,10 @@ export class Session {
   async close(): Promise<void> {
     if (this.#lost) return this.destroy()
     this.#lost = true
+    // A host that vanished never says goodbye.
+    const late = setTimeout(() => this.destroy(), GOODBYE_MS)
     await this.#client.end().catch(() => {})
+    clearTimeout(late)
   }
 
   /** Ends it at once, whatever is under way. */
