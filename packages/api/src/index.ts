@@ -6,7 +6,7 @@ export * from './permissions.ts'
 export * from './route.ts'
 export type { Agent } from './routes/agents.ts'
 export type { ApiKey } from './routes/api-keys.ts'
-export { FEED_MEDIA, POINT_MODES, type Point, type PointMode } from './routes/feed.ts'
+export type { Point, PointMode } from './routes/feed.ts'
 export * from './routes/index.ts'
 export type { Instance } from './routes/instances.ts'
 export {

@@ -8,15 +8,13 @@ export {
 export { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from './base64.ts'
 export { concat, decodeUtf8, encodeUtf8, equalBytes, equalSecrets, fromHex, toHex } from './bytes.ts'
 export * from './errors.ts'
-export { ACK_TYP, type AckSigning, MAX_ACK_BYTES, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'
+export { type AckSigning, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'
 export { credentialOf } from './feed/credential.ts'
 export { Deaths } from './feed/deaths.ts'
 export { type FeedTrust, FeedVerifier } from './feed/feed-verifier.ts'
 export { Follower, type FollowerOptions, type Received, type Standing } from './feed/follower.ts'
-export { FEED_LINE_TYP, type FeedSigning, feedLineMembers, MAX_FEED_LINE_BYTES, signFeedLine } from './feed/line.ts'
+export { type FeedSigning, feedLineMembers, MAX_FEED_LINE_BYTES, signFeedLine } from './feed/line.ts'
 export {
-  MAX_RECEIPT_BYTES,
-  RECEIPT_TYP,
   type ReceiptSigning,
   type ReceiptTrust,
   signReceipt,

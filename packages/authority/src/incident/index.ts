@@ -1,6 +1,6 @@
 export { finishStep, type StepEnd } from './finish-step.ts'
-export { type ReceiptFacts, receiptOf, receiptPoint } from './receipt.ts'
+export { receiptOf, receiptPoint } from './receipt.ts'
 export { redact, redactText } from './redact.ts'
 export { takeServices } from './registry.ts'
 export { gatherSnapshot, type SnapshotContent, withPeers } from './snapshot.ts'
-export { isAwaited, isOverdue, type PointStanding, RECEIPT_WAIT_MS, standingsOf } from './standings.ts'
+export { isAwaited, isOverdue, type PointStanding, standingsOf } from './standings.ts'
