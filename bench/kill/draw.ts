@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Report, Row } from '../report.ts'
 
-const WIDTH = 960
-const LABELS = 400
+const WIDTH = 1000
+const LABELS = 445
 const LINE = 40
 const TOP = 86
 const RIGHT = 150
