@@ -74,21 +74,22 @@ function readValue({ rawName, value, inlineValue }: OptionToken, option: Option)
 
 function numberOf(rawName: string, value: string): number {
   if (/^-?\d{1,15}$/.test(value)) return Number(value)
-  throw new Misuse(`${rawName}: expected a whole number, got ${JSON.stringify(value)}`)
+  throw new Misuse(`${rawName}: expected a whole number, got ${shown(value)}`)
 }
 
 function textOf(rawName: string, value: string, choices?: readonly string[]): string {
   if (!choices || choices.includes(value)) return value
-  throw new Misuse(`${rawName}: expected ${choices.join(', ')}, got ${JSON.stringify(value)}`, value, choices)
+  throw new Misuse(`${rawName}: expected ${choices.join(', ')}, got ${shown(value)}`, value, choices)
 }
+
+// A URL may hold a password, and what is said here is logged by whatever started the program.
+const shown = (text: string): string => JSON.stringify(text.replace(/:\/\/[^@]*@/, '://…@'))
 
 function requireAll(command: Command, { operands, options }: Parsed): void {
   const missing = command.operands.slice(operands.length).find(operand => !operand.optional)
   if (missing) throw new Misuse(`${missing.name} is missing: ${usageOf(command)}`)
   if (operands.length > command.operands.length)
-    throw new Misuse(
-      `${JSON.stringify(operands[command.operands.length])} is one argument too many: ${usageOf(command)}`,
-    )
+    throw new Misuse(`${shown(operands[command.operands.length]!)} is one argument too many: ${usageOf(command)}`)
   const [name] = Object.entries(command.options).find(([name, { required }]) => required && !(name in options)) ?? []
   if (name) throw new Misuse(`--${name} is missing: ${usageOf(command)}`)
 }

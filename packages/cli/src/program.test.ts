@@ -43,6 +43,10 @@ const MISUSE: readonly (readonly [args: string, says: RegExp])[] = [
   ['tenant list --profile ../x', /has a name with other characters/],
   ['tenant list --profile prod', /no profile prod/],
   ['tenant set acme', /nothing to change/],
+  ['up --store postgres://u:SECRET@h/d', /--store: expected no password .*set LANYARD_STORE/],
+  ['up --store postgres://h/d?user=u&password=SECRET', /--store: expected no password/],
+  ['up --redis rediss://:SECRET@h', /--redis: expected no password .*set LANYARD_REDIS/],
+  ['up postgres://u:SECRET@h/d', /"postgres:\/\/…@h\/d" is one argument too many/],
   ['events --follow --until 2026-01-01T00:00:00Z', /--follow goes with neither/],
 ]
 
@@ -52,6 +56,7 @@ for (const [line, says] of MISUSE)
     assert.equal(people.exit, 2, people.err)
     assert.match(people.err, /^error usage_invalid: /)
     assert.match(people.err, says)
+    assert.ok(!people.err.includes('SECRET'))
     assert.equal(people.out, '')
 
     const program = await lanyard(['--json', ...line.split(' ')])

@@ -1,5 +1,6 @@
 import { SETTINGS, type Setting } from '@lanyard/server'
 import { choice, list, type Option, type Options, text, type Values } from '../../command.ts'
+import { Misuse } from '../../problem.ts'
 
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
   data: 'DIR',
@@ -25,8 +26,21 @@ export const CONFIG_OPTION = {
   config: { ...text('FILE', 'Settings file; lanyard.yaml here where not given'), variable: 'LANYARD_CONFIG' },
 } as const satisfies Options
 
-/** The settings among what was given, as they were written. */
+/** A URL with a password in it, as user information or as a parameter. */
+const WITH_PASSWORD = /:\/\/[^@]*:[^@]*@|[?&]password=/i
+
+/**
+ * The settings among what was given, as they were written. Throws `Misuse` for a password: arguments of a process are
+ * seen by every user of its machine.
+ */
 export function settingsAmong(options: Values<Options>): Record<string, string | readonly string[]> {
-  const given = SETTINGS.map(({ flag }) => [flag, options[flag]] as const)
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as Record<string, string | string[]>
+  const given: Record<string, string | readonly string[]> = {}
+  for (const { flag, variable } of SETTINGS) {
+    const value = options[flag] as string | readonly string[] | undefined
+    if (value === undefined) continue
+    if (WITH_PASSWORD.test(String(value)))
+      throw new Misuse(`--${flag}: expected no password where every user of this machine sees it: set ${variable}`)
+    given[flag] = value
+  }
+  return given
 }
