@@ -5,7 +5,7 @@ import type { AgentState, DeathKind, DeathState, LineageState, Rows, Step, Tenan
 export type NewDeath = Omit<DeathState, 'epoch' | 'at'> & { readonly at?: number }
 
 /** A subject that ever died lives again only in an incarnation of its own. */
-export const isDead = ({ reborn, through }: Pick<DeathState, 'reborn' | 'through'>): boolean => reborn <= through
+const isDead = ({ reborn, through }: Pick<DeathState, 'reborn' | 'through'>): boolean => reborn <= through
 
 /**
  * When the last credential of any kind that was given out before `at` has ended, a minute added for clocks that differ.
