@@ -45,10 +45,16 @@ export function tenant(name: string, options: TenantOptions = {}): Authorizer {
   const template = IdTemplate.parse(options.template ?? DEFAULT_ID_TEMPLATE)
   const agentAt = template.toString().slice(1).split('/').indexOf('{agent}')
   const fixed = options.trustDomain === undefined ? null : TrustDomain.parse(options.trustDomain)
+  // An ID that cannot change is read once, and not at each request of its connection.
+  const accepted = new WeakMap<SpiffeId, SpiffeId>()
   return (peer, own) => {
+    if (accepted.get(peer) === own) return peer
     const agent = peer.segments[agentAt]
     // The ID is made anew from tenant and agent and compared as a whole, so no part of it goes unread.
-    if (agent !== undefined && peer.equals(template.render(fixed ?? own.trustDomain, name, agent))) return peer
+    if (agent !== undefined && peer.equals(template.render(fixed ?? own.trustDomain, name, agent))) {
+      accepted.set(peer, own)
+      return peer
+    }
     throw new ProtocolError('spiffe_id_mismatch', `expected an agent of tenant ${name}, got ${peer}`)
   }
 }
