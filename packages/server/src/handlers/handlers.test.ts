@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Certificate, decodePem, jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
+import { adminCalls } from '../testing/admin-calls.ts'
 import { type Answer, type CallOptions, send } from '../testing/client.ts'
 import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
 
@@ -14,20 +15,10 @@ before(async () => {
 })
 after(() => server.close())
 
-const call = (line: string, body?: object, options: CallOptions = {}) =>
-  server.call(line, { token: admin, ...(body === undefined ? {} : { body }), ...options })
-
-async function ok(line: string, status: number, body?: object, options?: CallOptions): Promise<Answer['body']> {
-  const answer = await call(line, body, options)
-  assert.equal(answer.status, status, answer.text)
-  return answer.body
-}
-
-async function refused(code: string, line: string, body?: object, options?: CallOptions): Promise<Answer['body']> {
-  const answer = await call(line, body, options)
-  assert.equal(answer.body?.code, code, answer.text)
-  return answer.body
-}
+const { call, ok, refused } = adminCalls(
+  () => server,
+  () => admin,
+)
 
 /** All pages of a list, by cursors. */
 async function pages(path: string, limit: number): Promise<Answer['body'][][]> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Ack, Certificate, decodePem, signAck, TrustDomain, verifyReceipt } from '@lanyard/protocol'
 import { nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
+import { adminCalls } from '../testing/admin-calls.ts'
 import type { Answer, CallOptions } from '../testing/client.ts'
 import { type Held, type HttpHarness, openHttp } from '../testing/http.ts'
 
@@ -28,19 +29,10 @@ async function someone(tenant = `t${++made}`, agent = `a${++made}`): Promise<Som
   return { tenant, agent, held: await server.certificate({ tenant, agent }) }
 }
 
-const call = (line: string, body?: object, options: CallOptions = {}) =>
-  server.call(line, { token: admin, ...(body === undefined ? {} : { body }), ...options })
-
-async function ok(line: string, status: number, body?: object, options?: CallOptions): Promise<Answer['body']> {
-  const answer = await call(line, body, options)
-  assert.equal(answer.status, status, answer.text)
-  return answer.body
-}
-
-async function refused(code: string, line: string, body?: object, options?: CallOptions): Promise<void> {
-  const answer = await call(line, body, options)
-  assert.equal(answer.body?.code, code, answer.text)
-}
+const { call, ok, refused } = adminCalls(
+  () => server,
+  () => admin,
+)
 
 const by = ({ held }: Someone): CallOptions => ({ tls: held, token: undefined })
 const killPath = ({ tenant, agent }: Someone) => `POST /v1/agents/${tenant}/${agent}/kill`

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
-import type { Answer, CallOptions } from '../testing/client.ts'
+import { adminCalls } from '../testing/admin-calls.ts'
 import { csrOf, type Held, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
 
 let server: HttpHarness
@@ -21,19 +21,10 @@ async function someone(tenant = `t${++made}`, agent = 'a1'): Promise<{ tenant: s
   return { tenant, agent, held: await server.certificate({ tenant, agent }) }
 }
 
-const call = (line: string, body?: object, options: CallOptions = {}) =>
-  server.call(line, { token: admin, ...(body === undefined ? {} : { body }), ...options })
-
-async function ok(line: string, status: number, body?: object, options?: CallOptions): Promise<Answer['body']> {
-  const answer = await call(line, body, options)
-  assert.equal(answer.status, status, answer.text)
-  return answer.body
-}
-
-async function refused(code: string, line: string, body?: object, options?: CallOptions): Promise<void> {
-  const answer = await call(line, body, options)
-  assert.equal(answer.body?.code, code, answer.text)
-}
+const { call, ok, refused } = adminCalls(
+  () => server,
+  () => admin,
+)
 
 const kill = (body: object) => ({ reason: 'test', ...body })
 const whoami = async (held: Held) => {

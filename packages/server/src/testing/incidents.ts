@@ -1,6 +1,5 @@
 import { permissionsOf } from '@lanyard/api'
 import {
-  type ApiKeyCaller,
   announceService,
   type CertificateCaller,
   type Clock,
@@ -18,25 +17,13 @@ import type { IncidentPorts } from '../incidents/ports.ts'
 import { Sealing } from '../incidents/sealing.ts'
 import type { OpenStore } from '../store/ports.ts'
 import { HandClock } from './http.ts'
-import { openPipeline } from './pipeline.ts'
+import { ADMIN, openPipeline } from './pipeline.ts'
 
 /** The incident of {@link killSample}. */
 export const SAMPLE_INCIDENT = 'inc_sample'
 const KEY = { tenant: 'acme', agent: 'invoice' }
 const SERVICES = ['https://one', 'https://two']
 const SEALING = new Sealing(new Uint8Array(32).fill(7), 'example.org')
-
-const ADMIN: ApiKeyCaller = {
-  kind: 'api-key',
-  id: 'admin',
-  name: 'admin',
-  role: 'admin',
-  permissions: permissionsOf('admin'),
-  tenant: null,
-  agents: null,
-  rateLimit: null,
-  expiresAt: Number.POSITIVE_INFINITY,
-}
 
 /** An agent that serves in two places, and its kill, committed and nothing more. */
 export async function killSample({ store, rows }: Pick<OpenStore, 'store' | 'rows'>, clock: Clock): Promise<void> {

@@ -114,7 +114,8 @@ export async function pipelineOn(open: OpenStore, clock: Clock): Promise<Pipelin
   }
 }
 
-const ADMIN: ApiKeyCaller = {
+/** Who may do all, in every tenant. */
+export const ADMIN: ApiKeyCaller = {
   kind: 'api-key',
   id: 'admin',
   name: 'admin',
