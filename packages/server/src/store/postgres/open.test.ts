@@ -128,12 +128,23 @@ test('a replica is refused, and the primary that it becomes is not', async () =>
   }
 })
 
+test('whoever may not log in is told what the database said', async () => {
+  const url = await server.createDatabase()
+  const database = nameOf(url)
+  for (const [wrong, said] of [
+    [url.replace(database, 'elsewhere'), /database elsewhere at .*"elsewhere" does not exist \(SQLSTATE 3D000\)/],
+    [url.replace('lanyard', 'mallory'), /as mallory, got: .*"mallory" does not exist \(SQLSTATE 28000\)/],
+  ] as const)
+    await assert.rejects(open(wrong), { code: 'store_unavailable', message: said })
+})
+
 test('a database that is not there is said to be unavailable, without its password', async () => {
   const url = 'postgres://lanyard:hunter2@127.0.0.1:1/lanyard'
   await assert.rejects(open(url), error => {
     assert.equal((error as { code?: string }).code, 'store_unavailable')
     for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
       assert.doesNotMatch(`${cause.message} ${JSON.stringify(cause)}`, /hunter2/)
+    assert.match(String(error), /database lanyard at 127\.0\.0\.1:1 as lanyard, got: .*ECONNREFUSED/)
     return true
   })
   await refused('config_invalid', 'postgres://lanyard:hunter2@[::1/lanyard')

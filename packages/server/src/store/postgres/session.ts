@@ -79,7 +79,7 @@ export class Session {
       await session.close()
       if (error instanceof LanyardError) throw error
       const cause = error instanceof SessionLost ? error.cause : error
-      throw unavailable('the database cannot be reached', cause)
+      throw unavailable(`expected to connect to ${placeOf(client)}, got: ${whyNot(cause)}`, cause)
     }
   }
 
@@ -164,6 +164,17 @@ function clientOf(url: string): pg.Client {
     // Not the cause: it could quote the URL, and that has a password.
     throw new LanyardError('config_invalid', 'store: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE')
   }
+}
+
+/** Without the password. */
+const placeOf = ({ user, host, port, database }: pg.Client): string =>
+  `database ${database} at ${host}:${port} as ${user}`
+
+/** What the database says of a login, or the system of a connection, names no row and no password. */
+function whyNot(cause: unknown): string {
+  const { code, message } = cause as { readonly code?: string; readonly message?: string }
+  if (cause instanceof pg.DatabaseError) return `${message} (SQLSTATE ${code})`
+  return message || code || 'no answer'
 }
 
 function requireStanding(standing: Record<string, unknown>): void {
