@@ -48,8 +48,8 @@ const OWN = {
   ),
   lifecycle_forbidden: row(
     400,
-    'An agent cannot be put into this lifecycle by hand',
-    'Set active, degraded, restricted, quarantined or retired; `pending` ends with the first certificate.',
+    'What it is now does not allow this',
+    'An agent is set active, degraded, restricted, quarantined or retired; only what was quarantined or killed is reinstated, and an instance is evicted once.',
   ),
   unauthenticated: row(
     401,
