@@ -5,7 +5,7 @@ export const PERMISSIONS = {
   'agent.update': 'change an agent: tier, owner, labels, lifecycle',
   'agent.remove': 'retire agents for ever',
   'agent.bootstrap': 'mint agent tokens',
-  'agent.kill': 'quarantine and reinstate agents',
+  'agent.kill': 'kill, quarantine and reinstate agents; kill certificates, keys and what they opened',
   'tenant.kill': 'kill and reinstate whole tenants',
   'incident.read': 'see incidents and their receipts',
   'incident.snapshot': 'read forensic snapshots',
