@@ -21,7 +21,8 @@ export interface Call {
   readonly until: EventEmitter & { readonly destroyed: boolean }
   /** A stream of HTTP/2, which ends without its connection. */
   readonly stream: Duplex | null
-  refuse(refusal: Refusal): void
+  /** `shared`: its connection carries others too, and goes on for them where it can. */
+  refuse(refusal: Refusal, shared: boolean): void
   /** Ends it without an answer. */
   cut(): void
   /** Says on the reply, where there is one, that it was given without news. */
@@ -125,8 +126,8 @@ export class StreamCall implements Call {
     return this.headers[':path'] ?? ''
   }
 
-  refuse(refusal: Refusal): void {
-    refuseStream(refusal, this.stream)
+  refuse(refusal: Refusal, shared: boolean): void {
+    refuseStream(refusal, this.stream, shared)
   }
 
   cut(): void {

@@ -82,6 +82,7 @@ export class Door {
         return this.#pass(event, ...args)
       case 'session':
         this.#arriving?.carry(args[0] as Http2Session)
+        this.#stand(args[0] as Http2Session)
         return this.#pass(event, ...args)
       case 'request':
       case 'checkContinue':
@@ -91,7 +92,7 @@ export class Door {
       case 'connect':
         return this.#upgrade(event, args as [IncomingMessage | Http2ServerRequest, Duplex])
       case 'stream':
-        return this.#stream(args as [ServerHttp2Stream, IncomingHttpHeaders])
+        return this.#stream(this.#pass, args as [ServerHttp2Stream, IncomingHttpHeaders])
       default:
         return this.#pass(event, ...args)
     }
@@ -103,6 +104,8 @@ export class Door {
     let session: Session
     try {
       const proved = provePeer(socket, this.#local, 'clientAuth')
+      // Where no requests follow, nobody asks later.
+      if (!this.#speaksHttp) authorize(this.#options.allow, proved.peer.id, this.#local.id)
       session = this.#local.sessions.add({ socket, ...proved, side: 'server', own: this.#local.svid.serial })
     } catch (error) {
       this.#local.refused(error as IdentityError, socket)
@@ -142,57 +145,69 @@ export class Door {
   #request(event: string, args: [IncomingMessage | Http2ServerRequest, ServerResponse]): boolean {
     const [request, response] = args
     if (isHttp2(request)) return this.#again(event, args, request)
-    return this.#judged(new RequestCall(request, response), event, args)
+    return this.#judged(new RequestCall(request, response), () => this.#pass(event, ...args))
   }
 
   #upgrade(event: string, args: [IncomingMessage | Http2ServerRequest, Duplex]): boolean {
     const [request, socket] = args
     if (isHttp2(request)) return this.#again(event, args, request)
-    return this.#judged(new UpgradeCall(request, socket), event, args)
+    return this.#judged(new UpgradeCall(request, socket), () => this.#pass(event, ...args))
   }
 
-  #stream(args: [ServerHttp2Stream, IncomingHttpHeaders]): boolean {
-    return this.#judged(new StreamCall(...args), 'stream', args)
+  /** Streams of HTTP/2 are announced by their session first, and a handler may listen there. */
+  #stand(http2: Http2Session): void {
+    const pass = http2.emit.bind(http2) as Emit
+    const emit: Emit = (event, ...args) =>
+      event === 'stream' ? this.#stream(pass, args as [ServerHttp2Stream, IncomingHttpHeaders]) : pass(event, ...args)
+    http2.emit = emit as typeof http2.emit
+  }
+
+  #stream(pass: Emit, args: [ServerHttp2Stream, IncomingHttpHeaders]): boolean {
+    const [stream] = args
+    if (stream === this.#passing) return pass('stream', ...args)
+    return this.#judged(new StreamCall(...args), () => this.#passStream(stream, () => pass('stream', ...args)))
+  }
+
+  #passStream(stream: ServerHttp2Stream, pass: () => boolean): boolean {
+    const before = this.#passing
+    this.#passing = stream
+    try {
+      return pass()
+    } finally {
+      this.#passing = before
+    }
   }
 
   /** A request of HTTP/2 was judged as the stream that it is, in this same turn. */
   #again(event: string, args: unknown[], request: Http2ServerRequest): boolean {
-    if (request.stream === this.#passing) return this.#pass(event, ...args)
-    return this.#judged(StreamCall.of(request), event, args)
+    const pass = () => this.#pass(event, ...args)
+    return request.stream === this.#passing ? pass() : this.#judged(StreamCall.of(request), pass)
   }
 
   /** Hands the call on if it may be; true also when it was refused. */
-  #judged(call: Call, event: string, args: unknown[]): boolean {
+  #judged(call: Call, pass: () => boolean): boolean {
     const verdict = this.#judge(call)
-    if (verdict === null) return this.#let(call, event, args)
+    if (verdict === null) return pass()
     if (verdict === 'cut') call.cut()
-    else if (verdict !== 'wait') call.refuse(verdict)
+    else if (verdict !== 'wait') call.refuse(verdict, this.#proxies?.speaks(call) === true)
     else {
       this.#late.add(call.request)
-      void this.#local.guard.settled().then(() => call.until.destroyed || this.#judged(call, event, args))
+      void this.#local.guard.settled().then(() => call.until.destroyed || this.#judged(call, pass))
     }
     return true
-  }
-
-  #let(call: Call, event: string, args: unknown[]): boolean {
-    if (event !== 'stream') return this.#pass(event, ...args)
-    const before = this.#passing
-    this.#passing = call.stream as ServerHttp2Stream
-    try {
-      return this.#pass(event, ...args)
-    } finally {
-      this.#passing = before
-    }
   }
 
   /** Null lets the call in. `cut`: a connection that this door never admitted, or that nobody shall answer any more. */
   #judge(call: Call): Refusal | 'cut' | 'wait' | null {
     const session = sessionOf(call.carrier)
     if (session?.side !== 'server') return 'cut'
+    const now = this.#local.time.now()
+    // Before what it passes on is looked at: a proxy that is dead, or whose certificate has ended, speaks for nobody.
+    if (hasEnded(session.peer, now)) return ended(session, now)
+    if (session.dead !== null) return dead(session)
     let ward: Ward = session
     try {
       ward = this.#proxies === null ? session : this.#speaker(this.#proxies, session, call)
-      const now = this.#local.time.now()
       if (hasEnded(ward.peer, now)) return ended(ward, now)
       authorize(this.#options.allow, ward.peer.id, this.#local.id)
     } catch (error) {
@@ -218,7 +233,7 @@ export class Door {
   }
 
   #admit(session: Session, ward: Ward, call: Call): Refusal | 'cut' | 'wait' | null {
-    const bestEffort = this.#options.bestEffort?.(call) === true
+    const bestEffort = this.#isBestEffort(call)
     switch (this.#local.guard.admit(ward, bestEffort)) {
       case 'yes':
         this.#watch(session, ward, call, bestEffort)
@@ -232,9 +247,18 @@ export class Door {
       case 'stale':
         return STALE
       case 'dead':
-        return ward.dead === null
-          ? 'cut'
-          : { code: 'peer_dead', detail: `the identity of ${ward.peer.id} was taken away` }
+        return ward.dead === null ? 'cut' : dead(ward)
+    }
+  }
+
+  /** A path that routers read in several ways is guarded, and so is one that breaks the function which was to judge it. */
+  #isBestEffort({ method, url }: Call): boolean {
+    const { bestEffort } = this.#options
+    if (bestEffort === undefined || !isPlain(url)) return false
+    try {
+      return bestEffort({ method, url }) === true
+    } catch {
+      return false
     }
   }
 
@@ -243,7 +267,7 @@ export class Door {
     if (ward instanceof PassedOn) ward.bestEffort = bestEffort
     if (this.#options.bestEffort === undefined) return
     if (bestEffort) session.goesOn(call.until)
-    else if (call.stream !== null) session.isGuarded(call.stream)
+    else session.isGuarded(call.until, () => (call.stream === null ? call.cut() : call.stream.destroy()))
   }
 
   #speaker(proxies: Proxies, session: Session, call: Call): Ward {
@@ -264,6 +288,17 @@ function ended({ peer }: Ward, now: number): Refusal {
   const since = new Date(peer.notAfter * 1000).toISOString()
   const detail = `the certificate ${peer.serial} of ${peer.id} ended at ${since}`
   return { code: 'certificate_expired', detail, extras: { server_time: new Date(now).toISOString() } }
+}
+
+const dead = ({ peer }: Ward): Refusal => ({
+  code: 'peer_dead',
+  detail: `the identity of ${peer.id} was taken away`,
+})
+
+/** Whether a path is not written in a way that some routers resolve or decode, and others do not. */
+function isPlain(url: string): boolean {
+  const path = url.split('?', 1)[0]!
+  return /^(?:\/[\w.~!$&'()*+,;=:@-]+)*\/?$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path)
 }
 
 function isHttp2(request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest {

@@ -2,7 +2,7 @@ import { Certificate, type Credential, decodeBase64, type SubjectKind } from '@l
 import { IdentityError } from '../errors.ts'
 import type { Local } from '../mtls/local.ts'
 import { type ProvedPeer, proveChain } from '../mtls/peer.ts'
-import type { Peer, Session, Ward } from '../mtls/session.ts'
+import { hasEnded, type Peer, type Session, sessionOf, type Ward } from '../mtls/session.ts'
 import { type Authorizer, authorize } from './authorizer.ts'
 import type { Call } from './call.ts'
 
@@ -69,6 +69,13 @@ export class Proxies {
     if (known.size >= MAX_KNOWN) known.clear()
     known.set(name, proved)
     return proved
+  }
+
+  /** Whether the connection of this call may carry others of a proxy. */
+  speaks({ carrier }: Call): boolean {
+    const session = sessionOf(carrier)
+    if (session === undefined || session.dead !== null) return false
+    return !hasEnded(session.peer, this.#local.time.now()) && this.#isProxy(session)
   }
 
   #prove({ peer }: Session, items: readonly unknown[]): ProvedPeer {

@@ -75,14 +75,20 @@ export function refuseUpgrade(refusal: Refusal, socket: Duplex): void {
   socket.end(body, () => socket.destroy())
 }
 
-/** Refuses a stream of HTTP/2, its body unread, and takes no more streams on its connection. */
-export function refuseStream(refusal: Refusal, stream: ServerHttp2Stream): void {
+/**
+ * Refuses a stream of HTTP/2, its body unread, and takes no more streams on its connection, unless that is `shared`: then
+ * one who is refused must not end it for the others.
+ */
+export function refuseStream(refusal: Refusal, stream: ServerHttp2Stream, shared: boolean): void {
   stream.on('error', () => {})
+  // A client that opens no window for the answer would hold the stream, and with it the connection, for ever.
+  const late = setTimeout(() => stream.destroy(), LINGER_MS).unref()
+  stream.once('close', () => clearTimeout(late))
   const body = bodyOf(refusal)
   stream.respond({ ':status': statusOf(refusal), ...headersOf(refusal, body) })
   // RFC 9113, 8.1: after a complete answer, NO_ERROR asks the client to stop sending.
   stream.end(body, () => stream.close(0))
-  stream.session?.close()
+  if (!shared) stream.session?.close()
 }
 
 /**

@@ -20,7 +20,8 @@ export interface AllowChoice {
   readonly allow: Authorizer
   /**
    * Routes that go on without news of who is alive, and for which there is then no bound: those whose callers do less
-   * harm dead than refused. Replies given so carry `lanyard-liveness: best-effort`. None when absent.
+   * harm dead than refused. Replies given so carry `lanyard-liveness: best-effort`. None when absent. A path that routers
+   * read in several ways (`//`, `..`, `%`, a backslash) is guarded without being asked about.
    */
   readonly bestEffort?: (route: Route) => boolean
   /**

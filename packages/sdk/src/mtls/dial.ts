@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { IdentityError } from '../errors.ts'
 import { type Authorizer, authorize } from '../guard/authorizer.ts'
 import { clientContext } from './context.ts'
 import { handshake } from './handshake.ts'
@@ -47,8 +48,18 @@ export async function dial(local: Local, options: DialOptions): Promise<Dialled>
     signal: options.signal,
   })
   const session = local.sessions.add({ socket, ...proof, side: 'client', own: svid.serial })
-  if (session.dead === null) return { socket, session }
-  const error = peerDead(session)
-  socket.destroy()
-  throw error
+  try {
+    await stillReady(local, session)
+    return { socket, session }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** A peer decides how long a handshake takes: meanwhile news can grow old, and identities die on both sides. */
+async function stillReady({ guard }: Local, session: Session): Promise<void> {
+  await guard.ready()
+  if (session.dead !== null) throw peerDead(session)
+  if (session.socket.destroyed) throw new IdentityError('peer_unreachable', `${session.peer.id} closed the connection`)
 }

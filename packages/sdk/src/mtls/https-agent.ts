@@ -57,7 +57,8 @@ export class PeerAgent extends Agent {
     const session = sessionOf(socket)
     if (session === undefined || socket.destroyed) return false
     // Without news a new connection waits for it, or says that there is none.
-    if (this.#local.guard.admit(session, false) === 'wait') return false
+    const admission = this.#local.guard.admit(session, false)
+    if (admission !== 'yes' && admission !== 'marked') return false
     if (session.own !== this.#local.svid.serial || hasEnded(session.peer, this.#local.time.now())) return false
     try {
       authorize(this.#authorizer, session.peer.id, this.#local.id)

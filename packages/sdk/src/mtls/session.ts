@@ -53,8 +53,8 @@ export class Session implements Ward {
   dead: SubjectKind | null = null
   lastAccept = 0
   #http2: Http2Session | null = null
-  /** Streams of HTTP/2 that are not best effort; only where some are. */
-  readonly #guarded = new Set<Duplex>()
+  /** How to end exchanges that are not best effort; only where some are. */
+  readonly #guarded = new Map<EventEmitter, () => void>()
   #bestEffort = 0
 
   constructor({ socket, peer, credential, side, own }: SessionParts) {
@@ -77,10 +77,10 @@ export class Session implements Ward {
     until.once('close', () => this.#bestEffort--)
   }
 
-  /** A stream that ends without news, beside others that may go on. */
-  isGuarded(stream: Duplex): void {
-    this.#guarded.add(stream)
-    stream.once('close', () => this.#guarded.delete(stream))
+  /** An exchange that ends without news, beside others that may go on: streams of HTTP/2, requests sent in a row. */
+  isGuarded(until: EventEmitter, end: () => void): void {
+    this.#guarded.set(until, end)
+    until.once('close', () => this.#guarded.delete(until))
   }
 
   end(why: IdentityError): void {
@@ -91,7 +91,7 @@ export class Session implements Ward {
 
   endGuarded(why: IdentityError): void {
     if (this.#bestEffort === 0) this.end(why)
-    else for (const stream of this.#guarded) stream.destroy()
+    else for (const end of [...this.#guarded.values()]) end()
   }
 }
 
