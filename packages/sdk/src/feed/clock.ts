@@ -22,7 +22,10 @@ export class Comparison {
     const before = this.#best
     if (before !== null && !this.wasSet(at)) {
       const since = at.monotonic - before.at.monotonic
-      if (sample.uncertaintyMs > before.uncertaintyMs + since * DRIFT) return false
+      const known = before.uncertaintyMs + since * DRIFT
+      // Where both cannot be true, the clock asked is another one: that of another instance, or one that was set.
+      const fits = Math.abs(sample.offsetMs - before.offsetMs) <= sample.uncertaintyMs + known
+      if (fits && sample.uncertaintyMs > known) return false
     }
     this.#best = { ...sample, at }
     return true
