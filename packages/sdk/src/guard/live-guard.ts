@@ -46,6 +46,8 @@ export class LiveGuard implements Guard {
   /** What is asked at each request, precomputed. */
   #fresh = false
   #lookAgainAt = Number.NEGATIVE_INFINITY
+  /** By the wall clock, which goes on while a machine sleeps. */
+  #lookAgainAtWall = Number.NEGATIVE_INFINITY
   #lookedAt = 0
   #wasFresh = false
   #begun = false
@@ -108,7 +110,7 @@ export class LiveGuard implements Guard {
   admit(ward: Ward, bestEffort: boolean): Admission {
     const at = this.#ports.time.monotonic()
     // Here, since a process that stood still may hear of a request before its timers ring.
-    if (at >= this.#lookAgainAt) this.#look(at)
+    if (at >= this.#lookAgainAt || this.#ports.time.now() >= this.#lookAgainAtWall) this.#look(at)
     if (ward.dead !== null || this.#ownDead) return 'dead'
     const goesOn = this.#fresh || bestEffort || this.#ports.liveness.mode === 'best_effort'
     if (goesOn) {
@@ -185,7 +187,9 @@ export class LiveGuard implements Guard {
     this.#lookedAt = at
     const standing = this.#ownDead ? 'dead' : this.#patient(follower.standing(now), at)
     this.#fresh = standing === 'fresh'
-    this.#lookAgainAt = this.#fresh ? at + Math.min(heartbeatMs, budgetMs - follower.age(now)) : at
+    const holdsMs = this.#fresh ? Math.min(heartbeatMs, budgetMs - follower.age(now)) : 0
+    this.#lookAgainAt = at + holdsMs
+    this.#lookAgainAtWall = now.wall + holdsMs
     this.#turn(standing)
   }
 

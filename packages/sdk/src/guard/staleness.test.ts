@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { test } from 'node:test'
+import { Identity } from '../identity/identity.ts'
 import { feedStage, first, GET, STREAM, standing } from '../testing/guarded.ts'
-import { answerOn } from '../testing/pair.ts'
-import { agentId } from './authorizer.ts'
+import { answerOn, whoCalls } from '../testing/pair.ts'
+import { systemTime } from '../time.ts'
+import { agentId, tenant } from './authorizer.ts'
 
 test('without news calls are refused, then what is open ends, and with news all goes on', async t => {
   const { feed, bob, client } = await feedStage(t)
@@ -161,4 +163,22 @@ test('an identity in the mode best_effort goes on with all, but not with the dea
   feed.speaks = true
   await feed.kill('agent', id('alice'))
   await ended
+})
+
+test('a machine that slept refuses the first call that it hears, before any timer has told it', async t => {
+  const { authority, client } = await feedStage(t)
+  let slept = 0
+  const bob = await Identity.fromToken({
+    ...{ url: authority.url, rootSha256: authority.ca.rootSha256, token: authority.mint('bob') },
+    // The steady clock stands still meanwhile.
+    time: { ...systemTime, now: () => Date.now() + slept },
+    liveness: { budgetMs: 5_000, graceMs: 60_000, heartbeatMs: 3_600_000 },
+  })
+  t.after(() => bob.close())
+  const serving = await bob.serve({ allow: tenant('acme') }, whoCalls)
+  t.after(() => void serving.close())
+  const socket = client(serving.port, 'alice')
+  assert.match(await first(socket, GET), /200 OK/)
+  slept = 20_000
+  assert.match(await first(socket, GET), /503/)
 })
