@@ -122,13 +122,16 @@ class Revived extends Follower {
   }
 }
 
-/** Faults of the store's side, which every order of a small case shows. */
-export const IN_THE_STORE: Readonly<Record<string, Faults>> = {
-  'a gate outside the transaction': { gateOutside: true },
-  'a gate inside, without locks': { noLocks: true },
-  'a sequence for the epoch': { epochBySequence: true },
-  'a reinstatement that takes the kill back': { rebirthRevives: true },
-  'a renewal that claims no lineage': { claimWithoutLock: true },
+/** Faults of the store's side, each with the small case of which some order shows it. */
+export const IN_THE_STORE: Readonly<Record<string, readonly [Faults, shownBy: string]>> = {
+  'a gate outside the transaction': [{ gateOutside: true }, 'kill × bootstrap × issue'],
+  'a gate inside, without locks': [{ noLocks: true }, 'kill × bootstrap × issue'],
+  'a sequence for the epoch': [{ epochBySequence: true }, 'kills in two tenants at once'],
+  'a reinstatement that takes the kill back': [
+    { rebirthRevives: true },
+    'kill and reinstatement × issue with what was held before',
+  ],
+  'a renewal that claims no lineage': [{ claimWithoutLock: true }, 'two renew one certificate with two keys'],
 }
 
 /** Faults between the store and whoever calls, which some seed shows; each with the troubles that bring it out. */

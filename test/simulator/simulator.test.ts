@@ -23,8 +23,8 @@ describe('every order of the small cases', () => {
 describe('random histories', () => {
   it('keep every promise', t => {
     let moments = 0
-    for (let seed = 1; seed <= 10; seed++) moments += new World(seed).run(MINUTES).moments
-    t.diagnostic(`10 seeds of ${MINUTES} simulated minute: ${moments} moments`)
+    for (let seed = 1; seed <= 8; seed++) moments += new World(seed).run(MINUTES).moments
+    t.diagnostic(`8 seeds of ${MINUTES} simulated minute: ${moments} moments`)
   })
 
   it('are the same for the same seed, and others for another', () => {
@@ -45,13 +45,11 @@ const violates = (run: () => unknown): string | null => {
 }
 
 describe('faults of the store that are planted', () => {
-  for (const [name, faults] of Object.entries(IN_THE_STORE))
+  for (const [name, [faults, shownBy]] of Object.entries(IN_THE_STORE))
     it(`finds ${name}`, t => {
-      for (const make of Object.values(SMALL_CASES)) {
-        const found = violates(() => explore(() => make(faults)))
-        if (found !== null) return t.diagnostic(found)
-      }
-      assert.fail('no order of any case shows it')
+      const found = violates(() => explore(() => SMALL_CASES[shownBy]!(faults)))
+      t.diagnostic(found ?? '')
+      assert.ok(found, `no order of ${shownBy} shows it`)
     })
 })
 
