@@ -430,6 +430,8 @@ export interface IncidentRows {
     at: number,
     detail: Readonly<Record<string, unknown>>,
   ): Step<boolean>
+  /** When the time to live ends of the incident that brought this epoch; null: it has none. */
+  lapseAt(epoch: number): Step<number | null>
   /** Whose time to live is over at `now` and who still hold what they killed. */
   lapsed(now: number, limit: number): Step<readonly IncidentState[]>
 }

@@ -32,6 +32,6 @@ export function* evictInstance(
   const { reason } = request
   yield* rows.events.append(eventOf(act, 'instance.evicted', {}, { instance, reason, issuers }))
   const target = { kind: 'instance', value: instance } as const
-  const opening = { tenant: null, target, scope: 'agent', reinstatable: false } as const
+  const opening = { tenant: null, target, scope: 'agent', ttlUntil: null } as const
   return yield* openIncident(rows, toll, opening, request, act)
 }

@@ -46,16 +46,16 @@ export interface Opening {
   readonly tenant: string | null
   readonly target: KillTarget
   readonly scope: KillScope
-  /** Whether anything of it can be reinstated, so that a time to live means something. */
-  readonly reinstatable: boolean
+  /** When what it quarantined is reinstated, in Unix ms; null: never by itself. */
+  readonly ttlUntil: number | null
   /** API keys that would have ended but for the caller's reach, for the event. */
   readonly sparedApiKeys?: readonly string[]
 }
 
 /** Records what was taken as an incident with its steps: the last of every kill. */
 export function* openIncident(rows: Rows, toll: Toll, opening: Opening, request: KillRequest, act: Act): Step<Killed> {
-  const { tenant, target, scope, reinstatable } = opening
-  const { incident: id, asked, reason, evidence, ttlSec } = request
+  const { tenant, target, scope, ttlUntil } = opening
+  const { incident: id, asked, reason, evidence } = request
   const { at } = act
   const { agents, lineages, revoked, unguardedUntil } = toll
   const { sparedApiKeys: spared = [] } = opening
@@ -68,7 +68,7 @@ export function* openIncident(rows: Rows, toll: Toll, opening: Opening, request:
     committedAt: null,
     state: 'open',
     closedAt: null,
-    ttlUntil: ttlSec === undefined || !reinstatable ? null : at + ttlSec * 1000,
+    ttlUntil,
     taken: { agents, lineages },
     receipt: null,
   }

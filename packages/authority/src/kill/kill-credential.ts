@@ -37,7 +37,7 @@ export function* killCredential(rows: Rows, target: CredentialTarget, request: K
   const { reason } = request
   const detail = { kind, value, reason, revoked: toll.revoked, lineages: toll.lineages }
   yield* rows.events.append(eventOf(act, 'credential.killed', found, detail))
-  const opening = { tenant: found.tenant, target, scope: 'agent', reinstatable: false } as const
+  const opening = { tenant: found.tenant, target, scope: 'agent', ttlUntil: null } as const
   return yield* openIncident(rows, toll, opening, request, act)
 }
 

@@ -5,6 +5,7 @@ import type { Rows, Step, TenantState } from '../ports.ts'
 import { requireTenantState } from '../registry/tenants.ts'
 import { agentDeathWithTenant, tenantDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
+import { lapseOf } from './lapse.ts'
 import { lastEnd } from './take.ts'
 import { Toll } from './toll.ts'
 
@@ -17,10 +18,11 @@ export function* killTenant(rows: Rows, name: string, request: KillRequest, act:
   const known = yield* repeated(rows, request, act)
   if (known) return known
   const before = yield* requireTenantState(rows, name, act)
+  const ttlUntil = yield* lapseOf(rows, request, ['tenant', name], isKilled(before), act)
   const toll = new Toll()
   yield* takeTenant(rows, toll, before, request.reason, act)
   const target = { kind: 'tenant', tenant: name } as const
-  return yield* openIncident(rows, toll, { tenant: name, target, scope: 'agent', reinstatable: true }, request, act)
+  return yield* openIncident(rows, toll, { tenant: name, target, scope: 'agent', ttlUntil }, request, act)
 }
 
 function* takeTenant(rows: Rows, toll: Toll, before: TenantState, reason: string, act: Act): Step<void> {

@@ -2,7 +2,27 @@ import type { Act } from '../caller.ts'
 import { isKilled } from '../liveness.ts'
 import type { DeathKind, IncidentState, Rows, Step } from '../ports.ts'
 import { reinstateAgent } from '../registry/agents.ts'
+import type { KillRequest } from './incident.ts'
 import { reinstateTenant } from './reinstate-tenant.ts'
+
+/**
+ * When a kill shall end by itself, in Unix ms; null: never. What was dead before stays so for as long as whatever killed
+ * it says, or a rule that fires at a dead agent's knocking would bring it back.
+ */
+export function* lapseOf(
+  rows: Rows,
+  { ttlSec }: Pick<KillRequest, 'ttlSec'>,
+  [kind, value]: readonly [DeathKind, string],
+  wasDead: boolean,
+  { at }: Act,
+): Step<number | null> {
+  if (ttlSec === undefined) return null
+  const until = at + ttlSec * 1000
+  if (!wasDead) return until
+  const death = yield* rows.deaths.find(kind, value)
+  const before = death ? yield* rows.incidents.lapseAt(death.epoch) : null
+  return before === null ? null : Math.max(before, until)
+}
 
 /**
  * Ends the time to live of an incident: what it quarantined is reinstated, unless something else killed it since, or

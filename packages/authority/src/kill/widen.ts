@@ -12,7 +12,10 @@ const FOLLOWED = 200
 export interface Widening {
   readonly links: readonly Link[]
   readonly apiKeys: readonly string[]
-  /** API keys that this caller may not end: another tenant's or all tenants', or with more permissions than it has. */
+  /**
+   * API keys that this caller may not end: another tenant's or all tenants', or with more permissions than it has; and
+   * its own with those that it came from, or the one who acts would be locked out by the act.
+   */
   readonly spared: readonly string[]
 }
 
@@ -41,13 +44,26 @@ function* byApiKeys(rows: Rows, agent: AgentState, act: Act): Step<Widening> {
   const minters = new Set((yield* rows.lineages.ofAgent(agent)).map(({ mintedBy }) => mintedBy))
   const apiKeys: string[] = []
   const spared: string[] = []
+  const own = yield* ancestry(rows, act)
   for (const minter of minters) {
     const id = apiKeyOf(minter)
     const key = id === null ? undefined : yield* rows.apiKeys.find(id)
-    if (key) (mayEnd(act, key) ? apiKeys : spared).push(key.id)
+    if (key) (mayEnd(act, key) && !own.has(key.id) ? apiKeys : spared).push(key.id)
   }
   const tenant = tenantOf(act)
   return { links: [...minters].map(mintedBy => ({ by: { mintedBy }, tenant })), apiKeys, spared }
+}
+
+/** The caller's own API key, the one that made it, and so on. */
+function* ancestry(rows: Rows, { caller }: Act): Step<ReadonlySet<string>> {
+  const ids = new Set<string>()
+  let id = caller !== 'server' && caller.kind === 'api-key' ? caller.id : null
+  while (id !== null && !ids.has(id)) {
+    ids.add(id)
+    const key: ApiKeyState | undefined = yield* rows.apiKeys.find(id)
+    id = key === undefined ? null : apiKeyOf(key.createdBy)
+  }
+  return ids
 }
 
 function* bySources(rows: Rows, { tenant, agent }: AgentState, act: Act): Step<Widening> {

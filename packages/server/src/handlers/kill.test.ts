@@ -188,6 +188,30 @@ describe('the kill of an agent', () => {
   })
 })
 
+test('a time to live never ends what was dead before for good, and never sooner than was said', async () => {
+  const [killed, set, twice, killedTenant] = [await someone(), await someone(), await someone(), await someone()]
+  const path = ({ tenant, agent }: typeof killed) => `/v1/agents/${tenant}/${agent}`
+  const tenantPath = `/v1/tenants/${killedTenant.tenant}/kill`
+  await ok(`POST ${path(killed)}/kill`, 202, kill({}))
+  await ok(`PATCH ${path(set)}`, 200, { lifecycle: 'quarantined' })
+  await ok(`POST ${path(twice)}/kill`, 202, kill({ ttl_sec: 600 }))
+  await ok(`POST ${tenantPath}`, 202, kill({}))
+  // Such as by a rule that fires when the dead knock, again and again.
+  for (let time = 0; time < 2; time++) {
+    for (const each of [killed, set, twice]) await ok(`POST ${path(each)}/kill`, 202, kill({ ttl_sec: 60 }))
+    await ok(`POST ${tenantPath}`, 202, kill({ ttl_sec: 60 }))
+  }
+  const after = async (seconds: number) => {
+    server.clock.advance(seconds)
+    await server.incidents.turn()
+    const shown = [killed, set, twice, killedTenant].map(each => ok(`GET ${path(each)}`, 200))
+    return (await Promise.all(shown)).map(({ lifecycle }) => lifecycle)
+  }
+  const dead = 'quarantined'
+  assert.deepEqual(await after(61), [dead, dead, dead, dead])
+  assert.deepEqual(await after(540), [dead, dead, 'pending', dead])
+})
+
 /** A certificate by a bootstrap with this API key, over the wire. */
 async function certificateBy(token: string, key: { tenant: string; agent: string }): Promise<Held> {
   const { token: agentToken } = await ok('POST /v1/agent/bootstrap', 200, key, { token })

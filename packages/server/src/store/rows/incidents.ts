@@ -51,7 +51,7 @@ export const incidentOf = (row: IncidentTable): IncidentState => ({
 
 export function incidentRows(
   context: RowContext,
-): Pick<IncidentRows, 'find' | 'insert' | 'change' | 'list' | 'lapsed'> {
+): Pick<IncidentRows, 'find' | 'insert' | 'change' | 'list' | 'lapsed' | 'lapseAt'> {
   const { statements } = context
   const db = statements.kysely
   const find = statements.prepareRows((a: { id: string }) =>
@@ -65,6 +65,14 @@ export function incidentRows(
       .where('ttl_until', '<=', a.now)
       .orderBy('ttl_until')
       .limit(a.limit),
+  )
+  const lapseAt = statements.prepareRows((a: { epoch: number }) =>
+    db
+      .selectFrom('incidents')
+      .select('ttl_until')
+      // Both, so that the index of epochs is of use.
+      .where('state', 'in', ['open', 'closed'])
+      .where('epoch', '=', a.epoch),
   )
   const insert = insertion(context)
 
@@ -93,6 +101,9 @@ export function incidentRows(
           .limit(page.limit + 1),
       )
       return pageOf(rows.map(headOf), page, ({ at, id }) => `${at}.${id}`)
+    },
+    *lapseAt(epoch) {
+      return (yield* lapseAt({ epoch }))[0]?.ttl_until ?? null
     },
     *lapsed(now, limit) {
       return (yield* lapsed({ now, limit })).map(incidentOf)

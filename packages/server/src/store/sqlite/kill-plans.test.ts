@@ -72,6 +72,7 @@ for (const [name, step, found] of [
   ['deaths by epoch', deaths.since(5, 9), 'deaths_by_epoch (epoch>?)'],
   ['incidents with work', incidents.unfinished(now, 9), 'incident_steps USING INDEX incident_steps_waiting'],
   ['incidents that lapse', incidents.lapsed(now, 9), 'incidents_by_ttl'],
+  ['when the incident of an epoch lapses', incidents.lapseAt(5), 'incidents_by_epoch (state=? AND epoch=?)'],
   ['points with a lease', points.leasedAt(now), 'points_by_lease (leased_until>?)'],
   ['points that are silent', points.unheard(now, 5, 9), 'k USING COVERING INDEX'],
   [

@@ -75,6 +75,9 @@ export function incidentsSuite(place: () => Place): void {
       ])
       const lapsed = async (now: number, limit: number) =>
         (await store.read(() => rows.incidents.lapsed(now, limit))).map(({ id }) => id)
+      const { epoch, ttlUntil } = (await store.read(() => rows.incidents.find('incident-1')))!
+      assert.equal(await store.read(() => rows.incidents.lapseAt(epoch)), ttlUntil)
+      assert.equal(await store.read(() => rows.incidents.lapseAt(epoch + 1000)), null)
       assert.deepEqual(await lapsed(NOW + 9, 9), [])
       assert.deepEqual(await lapsed(NOW + 20, 9), ['incident-2', 'incident-1'])
       assert.deepEqual(await lapsed(NOW + 20, 1), ['incident-2'])
