@@ -12,6 +12,7 @@ import {
   requireTenant,
   type Step,
   type TokenCaller,
+  withEpoch,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 
@@ -68,17 +69,6 @@ function standing<C extends Caller, T>(
   return function* () {
     yield* requireStanding(rows, told)
     return yield* step(told)
-  }
-}
-
-/** A step with the epoch that it leaves behind. */
-export function withEpoch<T>(
-  run: () => Step<T>,
-  rows: HandlerPorts['rows'],
-): () => Step<{ readonly done: T; readonly epoch: number }> {
-  return function* () {
-    const done = yield* run()
-    return { done, epoch: yield* rows.epoch.current() }
   }
 }
 

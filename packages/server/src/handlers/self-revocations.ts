@@ -7,9 +7,9 @@ import {
   requireStanding,
   revokeTogether,
   type TokenCaller,
+  withEpoch,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { withEpoch } from './call.ts'
 
 type OwnRevocation = Revocation & { readonly act: { readonly caller: TokenCaller | CertificateCaller } }
 

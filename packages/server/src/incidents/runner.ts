@@ -1,5 +1,11 @@
-import { exclusive, exclusiveAll, type IncidentState, lapseIncident, type SnapshotState } from '@lanyard/authority'
-import { withEpoch } from '../handlers/call.ts'
+import {
+  exclusive,
+  exclusiveAll,
+  type IncidentState,
+  lapseIncident,
+  type SnapshotState,
+  withEpoch,
+} from '@lanyard/authority'
 import type { Incidents } from '../http/ports.ts'
 import { InTurn } from './in-turn.ts'
 import { IncidentSteps } from './incident-steps.ts'
