@@ -8,7 +8,7 @@ export {
 export { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from './base64.ts'
 export { concat, decodeUtf8, encodeUtf8, equalBytes, equalSecrets, fromHex, toHex } from './bytes.ts'
 export * from './errors.ts'
-export { type AckSigning, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'
+export { type AckSigning, AckVerifier, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'
 export { credentialOf } from './feed/credential.ts'
 export { Deaths } from './feed/deaths.ts'
 export { type FeedTrust, FeedVerifier } from './feed/feed-verifier.ts'

@@ -5,7 +5,7 @@ import type { Crypto, Signer } from '../ports.ts'
 import type { SpiffeId } from '../spiffe/id.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { Fields } from './fields.ts'
-import { chainOf, type ProofExpectation, payloadSignedBy, proveSvid, requireTyp } from './proof.ts'
+import { chainOf, type Proof, type ProofExpectation, payloadSignedBy, proveSvid, requireTyp } from './proof.ts'
 import type { Ack } from './types.ts'
 
 /** Keeps acknowledgements apart from every other token. */
@@ -59,6 +59,53 @@ export interface UnprovedAck {
  */
 export function verifyAck(token: string, expected: ProofExpectation, crypto: Crypto): VerifiedAck {
   return openAck(token, crypto).prove(expected)
+}
+
+/** Chains remembered at once; a point has one at a time. */
+const MAX_CHAINS = 4096
+
+/**
+ * Verifies what many points say again and again: a chain is proved once, and each acknowledgement's signature always.
+ */
+export class AckVerifier {
+  readonly #crypto: Crypto
+  /** By the protected header as it was written: the certificates, the algorithm and the kind of the token. */
+  readonly #proved = new Map<string, Proof & { readonly leaf: Certificate }>()
+
+  constructor(crypto: Crypto) {
+    this.#crypto = crypto
+  }
+
+  /** As {@link verifyAck}, which it throws as. */
+  verify(token: string, expected: ProofExpectation): VerifiedAck {
+    const header = token.slice(0, token.indexOf('.') + 1)
+    const known = this.#proved.get(header)
+    if (known === undefined || !holds(known, expected)) return this.#prove(token, header, expected)
+    const jws = readCompactWithChain(token, MAX_ACK_BYTES)
+    const ack = parseAck(payloadSignedBy(jws, known.leaf, this.#crypto))
+    return { ack, id: known.id, chain: known.path }
+  }
+
+  // Only what a signature has vouched for: a stranger who repeats certificates must not fill the memory.
+  #prove(token: string, header: string, expected: ProofExpectation): VerifiedAck {
+    const verified = verifyAck(token, expected, this.#crypto)
+    const { id, chain: path } = verified
+    this.#proved.delete(header)
+    this.#proved.set(header, { id, path, leaf: path[0]! })
+    if (this.#proved.size > MAX_CHAINS) this.#proved.delete(this.#proved.keys().next().value!)
+    return verified
+  }
+}
+
+/** Whether a path that was proved before is still one at `at`, under a root that is still trusted. */
+function holds({ id, path }: Proof, { roots, at, trustDomain }: ProofExpectation): boolean {
+  const second = Math.floor(at / 1000)
+  const root = path.at(-1)!
+  return (
+    path.every(({ notBefore, notAfter }) => second >= notBefore && second <= notAfter) &&
+    roots.some(trusted => trusted === root || trusted.equals(root)) &&
+    (trustDomain === undefined || id.memberOf(trustDomain))
+  )
 }
 
 /** For readers who must see the certificate before they know at what time to judge it. Throws as {@link verifyAck}. */

@@ -5,8 +5,9 @@ import type { ProtocolCode } from '../errors.ts'
 import { nodeCrypto } from '../node/crypto.ts'
 import { TestIdentity } from '../node/test-ca.ts'
 import { codeOf, refuses } from '../refusals.suite.ts'
+import { TrustDomain } from '../spiffe/id.ts'
 import { extendedKeyUsage } from '../x509/extension-encoders.ts'
-import { openAck, signAck, verifyAck } from './ack.ts'
+import { AckVerifier, openAck, signAck, verifyAck } from './ack.ts'
 import {
   AT,
   ack,
@@ -77,6 +78,36 @@ describe('an acknowledgement', () => {
     assert.ok(verifyAck(token, { ...expected, at: AT + 300_999 }, nodeCrypto))
     refuses('certificate_expired', () => verifyAck(token, { ...expected, at: AT + 301_000 }, nodeCrypto))
     assert.deepEqual(openAck(token, nodeCrypto).chain[0], brief.certificate)
+  })
+})
+
+describe('AckVerifier', () => {
+  it('says the same as verifyAck, the first time and later', () => {
+    const verifier = new AckVerifier(nodeCrypto)
+    for (const cut of [1, 2, 3]) {
+      const token = signed({ cut })
+      assert.deepEqual(verifier.verify(token, expected), verifyAck(token, expected, nodeCrypto))
+    }
+  })
+
+  it('trusts no signature for the sake of a chain that it knows', () => {
+    const verifier = new AckVerifier(nodeCrypto)
+    verifier.verify(signed(), expected)
+    const [header, , signature] = signed().split('.')
+    const [, payload] = signed({ cut: 999 }).split('.')
+    refuses('jws_signature_invalid', () => verifier.verify(`${header}.${payload}.${signature}`, expected))
+  })
+
+  it('judges a chain that it knows by the time, the roots and the trust domain of each call', () => {
+    const verifier = new AckVerifier(nodeCrypto)
+    const brief = svid(undefined, { notBefore: AT / 1000, notAfter: AT / 1000 + 300 })
+    const token = signed({}, brief)
+    verifier.verify(token, expected)
+    assert.ok(verifier.verify(token, { ...expected, at: AT + 300_999 }))
+    refuses('certificate_expired', () => verifier.verify(token, { ...expected, at: AT + 301_000 }))
+    refuses('chain_untrusted', () => verifier.verify(token, { ...expected, roots: [] }))
+    const elsewhere = TrustDomain.parse('other.example')
+    refuses('spiffe_id_mismatch', () => verifier.verify(token, { ...expected, trustDomain: elsewhere }))
   })
 })
 

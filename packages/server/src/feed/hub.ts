@@ -145,7 +145,7 @@ export class Hub {
     const line = await this.#maker.delta(standing, prev, came, kid !== this.#toldKid)
     changes.add(came)
     this.#stand(standing)
-    await this.#tell(line, kid)
+    await this.#tell(line, kid, came.length > 0)
     if (came.length > 0) this.#tellAgain(this.#ring.end)
     return came
   }
@@ -166,19 +166,21 @@ export class Hub {
     this.#openings.clear()
   }
 
-  async #tell(line: Buffer, kid: string): Promise<void> {
+  async #tell(line: Buffer, kid: string, urgent = false): Promise<void> {
     this.#forgetAgain()
     this.#toldKid = kid
     this.#toldAt = now()
     this.#ring.push(line)
     this.#lines++
-    await this.#forEach(reader => {
+    // The first to hear of a death answer at once: their answers must not stand between it and the last to hear.
+    const slice = urgent ? this.#readers.size : SLICE
+    await this.#forEach(slice, reader => {
       if (reader.pump()) this.#lost++
     })
   }
 
   #tellAgain(end: number): void {
-    const again = () => this.#forEach(reader => (this.#ring.end === end ? reader.repeat() : undefined))
+    const again = () => this.#forEach(SLICE, reader => (this.#ring.end === end ? reader.repeat() : undefined))
     this.#again = AGAIN_MS.map(ms => setTimeout(() => void again(), ms).unref())
   }
 
@@ -188,11 +190,11 @@ export class Hub {
     this.#again = []
   }
 
-  async #forEach(act: (reader: Reader) => void): Promise<void> {
+  async #forEach(slice: number, act: (reader: Reader) => void): Promise<void> {
     let written = 0
     for (const reader of this.#readers) {
       act(reader)
-      if (++written % SLICE === 0) await breathe()
+      if (++written % slice === 0) await breathe()
     }
   }
 }

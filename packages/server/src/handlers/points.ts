@@ -9,7 +9,7 @@ import {
   type PointState,
   shared,
 } from '@lanyard/authority'
-import { ProtocolError, type VerifiedAck, verifyAck } from '@lanyard/protocol'
+import { AckVerifier, ProtocolError, type VerifiedAck } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byCertificate } from './call.ts'
 import type { Cursors } from './cursor.ts'
@@ -22,6 +22,7 @@ const LISTED_MS = 3_600_000
 /** Enforcement points: their leases, and what they say they have applied. */
 export function pointHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
   const { store, rows, clock, feed } = ports
+  const verifier = new AckVerifier(ports.crypto)
   return {
     async enrolPoint(call) {
       const receivedAt = clock.now()
@@ -40,7 +41,7 @@ export function pointHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
     async acknowledge(call) {
       const own = byCertificate(call)
       const { ack: jws } = own.body
-      const { ack, id } = proved(jws, ports)
+      const { ack, id } = proved(jws, verifier, ports)
       if (id.toString() !== own.caller.spiffeId)
         throw new LanyardError('ack_invalid', 'expected an acknowledgement that the caller signed, got one of another')
       if (ack.feedId !== feed.feedId)
@@ -60,10 +61,10 @@ export function pointHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
 }
 
 /** The acknowledgement, signed under our roots. Whatever is wrong with it is `ack_invalid`. */
-function proved(jws: string, { authorities, crypto, clock }: HandlerPorts): VerifiedAck {
+function proved(jws: string, verifier: AckVerifier, { authorities, clock }: HandlerPorts): VerifiedAck {
   const { trustDomain, x509Authorities: roots } = authorities.bundle()
   try {
-    return verifyAck(jws, { trustDomain, roots, at: clock.now() }, crypto)
+    return verifier.verify(jws, { trustDomain, roots, at: clock.now() })
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     throw new LanyardError('ack_invalid', `${error.code}: ${error.message}`, {}, { cause: error })
