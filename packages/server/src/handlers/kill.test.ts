@@ -154,6 +154,17 @@ describe('the kill of an agent', () => {
     assert.deepEqual(items[0].detail.spared_api_keys, [id])
   })
 
+  test('with scope api-key spares the key that asks and the one that made it, and ends what they opened', async () => {
+    const [tenant, agent] = [`t${++made}`, 'a1']
+    await server.agent({ tenant, agent })
+    const parent = await ok('POST /v1/api-keys', 201, { name: 'p', role: 'admin', tenant })
+    const own = await ok('POST /v1/api-keys', 201, { name: 'o', role: 'admin' }, { token: parent.key })
+    const issued = [await certificateBy(parent.key, { tenant, agent }), await certificateBy(own.key, { tenant, agent })]
+    await ok(`POST /v1/agents/${tenant}/${agent}/kill`, 202, kill({ scope: 'api-key' }), { token: own.key })
+    for (const certificate of issued) assert.equal(await whoami(certificate), 'agent_quarantined')
+    for (const key of [parent.key, own.key]) await ok('GET /v1/whoami', 200, undefined, { token: key })
+  })
+
   test('with scope source takes what was asked for from the same address', async () => {
     const { tenant, agent } = await someone()
     const other = { tenant, agent: 'b2' }
