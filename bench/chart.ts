@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Report, Row } from './report.ts'
 
-const WIDTH = 900
-const LABELS = 470
+/** Of the bars and their figures. */
+const BARS = 430
+/** Of one character of a label, at most. */
+const CHARACTER = 7.3
 const LINE = 26
 const FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace'
 
@@ -16,13 +18,15 @@ export function drawChart(jsonFile: string, svgFile: string, figure: string, nam
 function chartOf(report: Report, rows: readonly Row[], figure: string): string {
   const most = Math.max(...rows.map(row => Number(row[figure])))
   const height = 60 + rows.length * LINE + 30
-  const bars = rows.map((row, at) => bar(row.name, Number(row[figure]), most, 60 + at * LINE))
+  const left = Math.max(240, ...rows.map(({ name }) => Math.ceil(32 + name.length * CHARACTER)))
+  const width = left + BARS
+  const bars = rows.map((row, at) => bar(row.name, Number(row[figure]), most, { left, top: 60 + at * LINE }))
   const title = `${report.bench}: ${figure.replace('_per_sec', '').replace('per_sec', 'done')} per second, on one core`
   const foot = `${report.machine}; ${report.at.slice(0, 10)}`
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="${FONT}" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="${FONT}" font-size="12">`,
     `<title>${title}</title>`,
-    `<rect width="${WIDTH}" height="${height}" rx="8" fill="#0d1117"/>`,
+    `<rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>`,
     text(20, 28, title, '#e6edf3', 'start', 15),
     ...bars,
     text(20, height - 12, foot, '#8b949e', 'start', 10),
@@ -31,13 +35,12 @@ function chartOf(report: Report, rows: readonly Row[], figure: string): string {
   ].join('\n')
 }
 
-function bar(name: string, value: number, most: number, top: number): string {
-  const room = WIDTH - LABELS - 90
-  const width = Math.max(2, Math.round((value / most) * room))
+function bar(name: string, value: number, most: number, { left, top }: { left: number; top: number }): string {
+  const width = Math.max(2, Math.round((value / most) * (BARS - 90)))
   return [
-    text(LABELS - 12, top + 14, name, '#c9d1d9', 'end'),
-    `<rect x="${LABELS}" y="${top + 2}" width="${width}" height="16" rx="3" fill="#2f81f7"/>`,
-    text(LABELS + width + 8, top + 14, Math.round(value).toLocaleString('en'), '#e6edf3', 'start'),
+    text(left - 12, top + 14, name, '#c9d1d9', 'end'),
+    `<rect x="${left}" y="${top + 2}" width="${width}" height="16" rx="3" fill="#2f81f7"/>`,
+    text(left + width + 8, top + 14, Math.round(value).toLocaleString('en'), '#e6edf3', 'start'),
   ].join('\n')
 }
 
