@@ -13,16 +13,11 @@ import { REDIS_CHANNEL, redisBus } from './redis.ts'
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const trustDomain = 'example.org'
 
-busSuite('in process', async () => {
+const inProcess = async () => {
   const bus = inProcessBus()
-  return {
-    instance: () => bus,
-    tell: epoch => bus.publish(epoch),
-    babble: null,
-    outage: null,
-    close: () => bus.close(),
-  }
-})
+  return { instance: () => bus, tell: (epoch: number) => bus.publish(epoch), close: () => bus.close() }
+}
+busSuite('in process', inProcess, ['babble', 'outage'])
 
 busSuite('PostgreSQL', async () => {
   const server = await startPostgres({})
@@ -66,14 +61,13 @@ busSuite('Redis', async () => {
   }
 })
 
-busSuite('both at once', async () => {
+const bothAtOnce = async () => {
   const [postgres, redis] = [await startPostgres({}), await startRedis()]
   const options = { trustDomain, postgres: await postgres.createDatabase(), redis: redis.url, log }
   const teller = openBus(options)
   return {
     instance: () => openBus({ ...options, postgres: null }),
-    tell: epoch => teller.publish(epoch),
-    babble: null,
+    tell: (epoch: number) => teller.publish(epoch),
     outage: {
       begin: async () => void (await Promise.all([redis.stop(), postgres.stop()])),
       end: async () => void (await Promise.all([redis.start(), postgres.start()])),
@@ -83,7 +77,8 @@ busSuite('both at once', async () => {
       await Promise.all([postgres.remove(), redis.remove()])
     },
   }
-})
+}
+busSuite('both at once', bothAtOnce, ['babble'])
 
 test('what one of several buses carries is heard, whatever the others do', async () => {
   const [one, other] = [inProcessBus(), inProcessBus()]
