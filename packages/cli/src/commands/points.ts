@@ -9,7 +9,8 @@ export const points = command({
   name: 'points',
   summary: 'List the enforcement points: who guards, how fresh they are, whose lease has lapsed.',
   about: [
-    'A point tells how it stands whenever it renews its lease. AGE is that of its newest line: half a lease at most, or it falls behind.',
+    'A point tells how it stands whenever it renews its lease, every few seconds: all but LEASE is as of then.',
+    'So AGE, that of its newest line, goes beyond BUDGET for a point that is well; more than a lease, and it falls behind.',
     'BUDGET is how long it goes without news before it refuses guarded calls; a best_effort point goes on.',
   ].join('\n'),
   operands: [],

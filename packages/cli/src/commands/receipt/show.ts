@@ -1,4 +1,4 @@
-import { PROTOCOL_CODES, type Receipt, type ReceiptPoint } from '@lanyard/protocol'
+import { PROTOCOL_CODES, type ProtocolCode, type Receipt, type ReceiptPoint } from '@lanyard/protocol'
 import type { Outcome } from '../../command.ts'
 import { brief, card, count, table, visible } from '../../layout.ts'
 import type { Paint } from '../../paint.ts'
@@ -6,11 +6,19 @@ import { clock } from '../incident/show.ts'
 import { nameOf } from '../kill/target.ts'
 import type { Verdict } from './judge.ts'
 
+/** Where the catalogue speaks of tokens and chains, a person has a file. */
+const FILE_REMEDIES: Partial<Record<ProtocolCode, string>> = {
+  chain_untrusted: 'Give the root certificate of the authority that signed it.',
+  jws_malformed: 'Give the file as `lanyard receipt get` wrote it.',
+  jws_signature_invalid: 'It is not what was signed: get it anew with `lanyard receipt get`.',
+}
+
 /** A verdict on a receipt, for programs and for people. */
 export function showReceipt(verdict: Verdict): Outcome {
   if (!verdict.valid) {
     const { code, detail } = verdict
-    const { title, remedy } = PROTOCOL_CODES[code]
+    const { title, remedy: usual } = PROTOCOL_CODES[code]
+    const remedy = FILE_REMEDIES[code] ?? usual
     return {
       json: { valid: false, code, detail, receipt: null },
       text: paint =>
