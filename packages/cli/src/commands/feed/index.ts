@@ -53,6 +53,7 @@ type Take = (token: string, before: FeedLine | null) => Promise<FeedLine>
 /** Hands each line over once, and connects again from where it was whenever the feed breaks off. */
 async function follow(api: ApiClient, { stopped, note }: Following, take: Take): Promise<void> {
   let [last, lastToken]: [FeedLine | null, string] = [null, '']
+  let said = ''
   while (!stopped.aborted) {
     const since = last === null ? {} : { since: last.epoch, feed_id: last.feedId }
     try {
@@ -60,10 +61,13 @@ async function follow(api: ApiClient, { stopped, note }: Following, take: Take):
         if (token === lastToken) continue
         last = await take(token, last)
         lastToken = token
+        said = ''
       }
     } catch (error) {
       if (!isPassing(error)) throw error
-      note(`${(error as Error).message}; connecting again`)
+      const { message } = error as Error
+      if (message !== said) note(`${message}; connecting again`)
+      said = message
       await sleep(200 + Math.random() * 800, undefined, { signal: stopped }).catch(() => undefined)
     }
   }
