@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { type Identity, type Serving, tenant } from '@lanyard/sdk'
 import { PlainCaller } from '../support/caller.ts'
 import { Cast } from '../support/cast.ts'
 import { credentialsFor } from '../support/credential.ts'
+import { gone } from '../support/gone.ts'
 import { type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
 
 let authority: LanyardUp
@@ -61,7 +61,7 @@ test('two hundred kills at once are all told: every connection of the dead ends,
   const idle = await Promise.all(callers.map(caller => caller.connect(serving)))
   const alive = new PlainCaller(await cast.credential('bystander'), authority.rootPem)
   const open = await alive.connect(serving)
-  const ends = idle.map(socket => once(socket, 'close'))
+  const ends = idle.map(socket => gone(socket))
 
   const killed = await Promise.all(names.map(name => cast.kill(name)))
   await Promise.all(ends)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { agentKey } from '../support/agent-key.ts'
 import { PlainCaller, type Where } from '../support/caller.ts'
 import { Cast, type ServiceProcess, until } from '../support/cast.ts'
+import { gone } from '../support/gone.ts'
 import { type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
 import { type TwoInstances, twoInstances } from '../support/two-instances.ts'
 
@@ -49,7 +49,7 @@ const refused = (caller: PlainCaller, where: Where, code: string) =>
 /** An idle connection to each service; `ended` is kept when both have ended. */
 async function openAt(caller: PlainCaller) {
   const sockets = await Promise.all([caller.connect(onA), caller.connect(onB)])
-  const [onAEnded, endedOnB] = sockets.map(socket => once(socket, 'close'))
+  const [onAEnded, endedOnB] = sockets.map(socket => gone(socket))
   return { ended: Promise.all([onAEnded, endedOnB]), endedOnB }
 }
 
@@ -157,7 +157,7 @@ test('a kill while an instance starts: it knows of it from its first answer on',
     const caller = new PlainCaller(await atC.credential('also-at-c'), c.rootPem)
     assert.equal((await caller.call(onC)).status, 200)
     const socket = await caller.connect(onC)
-    const closed = once(socket, 'close')
+    const closed = gone(socket)
     await atB.kill('also-at-c')
     await closed
     caller.close()

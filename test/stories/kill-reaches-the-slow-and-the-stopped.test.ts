@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { PlainCaller } from '../support/caller.ts'
 import { Cast, type ServiceProcess, until } from '../support/cast.ts'
 import { followFeed } from '../support/feed-lines.ts'
+import { gone } from '../support/gone.ts'
 import { type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
 
 const HEARTBEAT_MS = 100
@@ -74,7 +74,7 @@ test('a reader that does not read delays nobody, and misses nothing once it does
   const names = Array.from({ length: 20 }, (_, at) => `read-late-${at}`)
   const callers = await Promise.all(names.map(callerOf))
   const idle = await Promise.all(callers.map(caller => caller.connect(service)))
-  const ends = idle.map(each => once(each, 'close'))
+  const ends = idle.map(each => gone(each))
   const killed = await Promise.all(names.map(name => cast.kill(name)))
   await Promise.all(ends)
 

@@ -8,6 +8,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { agentKey } from '../support/agent-key.ts'
 import { PlainCaller, type Where } from '../support/caller.ts'
 import { Cast } from '../support/cast.ts'
+import { gone } from '../support/gone.ts'
 import { type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
 
 let authority: LanyardUp
@@ -73,7 +74,7 @@ test('what a killed agent has open ends, and a living one notices nothing', { ti
   const [deadStream, aliveStream] = await Promise.all([openStream(deadSession), openStream(aliveSession)])
   const events = await dead.stream({ host: '127.0.0.1', port: plain.port })
   const idle = await dead.connect({ host: '127.0.0.1', port: plain.port })
-  const ends = [once(deadSocket, 'close'), once(deadStream, 'close'), once(deadSession, 'close'), once(idle, 'close')]
+  const ends = [gone(deadSocket), gone(deadStream), gone(deadSession), gone(idle)]
 
   const { incident } = await cast.kill('open-dead')
   await Promise.all([...ends, events.ended])

@@ -19,6 +19,8 @@ export interface FeedConnectionPorts {
   readonly opened: (link: Link, gap: boolean) => void
   /** Lines come over this one from now on, and over no other. */
   readonly taken: () => void
+  /** There is no connection any more. */
+  readonly lost: (error: IdentityError) => void
   /** Throws for a line that cannot be believed: then the connection ends. */
   readonly line: (text: string) => void
   readonly failed: (error: IdentityError) => void
@@ -139,6 +141,7 @@ export class FeedConnection {
   #lost(link: Link, error: IdentityError): void {
     if (this.#link !== link) return
     this.#link = null
+    if (!this.#stopped) this.#ports.lost(error)
     if (this.#opening === null) this.#retry(error)
   }
 

@@ -25,6 +25,8 @@ export interface PointPorts {
   readonly sessions: () => number
   /** A line came: whom it concerns is judged anew, all by a `whole` one. Gives what was done about it. */
   readonly heard: (received: Received, whole: boolean) => Done
+  /** The connection to the authority is gone; another one is tried at once. */
+  readonly lost: (error: IdentityError) => void
   readonly failed: (error: IdentityError) => void
 }
 
@@ -54,6 +56,7 @@ export class Point {
   readonly #connection: FeedConnection
   readonly #lease: Lease
   readonly #acks: Acks
+  #newest = ''
   #regressed: string | null = null
   #enrolledAt = Number.NEGATIVE_INFINITY
 
@@ -71,6 +74,7 @@ export class Point {
       since: () => this.follower.since,
       opened: (link, gap) => this.#opened(link, gap),
       taken: () => this.#acks.flush(),
+      lost: ports.lost,
       line: text => this.#line(text),
     })
     const shared = { time, failed, link: () => this.#connection.link }
@@ -132,12 +136,16 @@ export class Point {
 
   #opened(link: Link, gap: boolean): void {
     if (gap) this.follower.reconnected(this.now())
+    this.#newest = ''
     void this.#lease.renew(link)
   }
 
   #line(text: string): void {
+    // A line that tells a death comes three times, lest a lost packet delay it.
+    if (text === this.#newest) return
     const now = this.now()
     const line = this.#verifier.verify(text, this.follower.authorityTime(now))
+    this.#newest = text
     const received = this.follower.receive(line, now)
     const done = this.#ports.heard(received, line.kind === 'snapshot')
     if (received.ackEpoch !== null) this.#acknowledge(received.ackEpoch, done)

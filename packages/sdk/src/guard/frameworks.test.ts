@@ -11,7 +11,7 @@ import { WebSocket as UndiciWebSocket } from 'undici'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Identity } from '../identity/identity.ts'
 import { feedStage, first, GET, STREAM, standing } from '../testing/guarded.ts'
-import { answerOn } from '../testing/pair.ts'
+import { answerOn, gone } from '../testing/pair.ts'
 import { agentId, tenant } from './authorizer.ts'
 
 const allow = tenant('acme')
@@ -24,7 +24,7 @@ async function checkService(t: TestContext, stage: Stage, identity: Identity, po
   const [alice, carol] = [client(port, 'alice'), client(port, 'carol')]
   assert.match(await first(alice, STREAM), /text\/event-stream/)
   assert.match(await first(carol, STREAM), /text\/event-stream/)
-  const ended = once(alice, 'close')
+  const ended = gone(alice)
   await feed.kill('agent', id('alice'))
   await ended
   assert.equal(carol.destroyed, false)
@@ -32,7 +32,7 @@ async function checkService(t: TestContext, stage: Stage, identity: Identity, po
   again.write(GET)
   assert.match(await answerOn(again), /403[\s\S]*peer_dead/)
   feed.speaks = false
-  const late = once(carol, 'close')
+  const late = gone(carol)
   await late
   assert.match(await first(client(port, 'carol'), GET), /503[\s\S]*liveness_stale/)
   t.diagnostic(`${feed.acks.length} acknowledgements`)
@@ -106,11 +106,11 @@ test('ws: sockets of the dead end at both ends, whether they came or were opened
   const modern = new UndiciWebSocket(url, { dispatcher: carol.dispatcher({ peer }) })
   await new Promise(resolve => modern.addEventListener('open', resolve))
   // Alice hears of nothing: it is bob who ends it.
-  const ended = once(ofAlice, 'close')
+  const ended = gone(ofAlice)
   await feed.kill('agent', id('alice'))
   await ended
   assert.equal(ofCarol.readyState, WebSocket.OPEN)
-  const closed = [once(ofCarol, 'close'), new Promise(resolve => modern.addEventListener('close', resolve))]
+  const closed = [gone(ofCarol), new Promise(resolve => modern.addEventListener('close', resolve))]
   await feed.kill('agent', id('bob'))
   await Promise.all(closed)
   await serving.close()

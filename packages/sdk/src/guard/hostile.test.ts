@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { decodePem } from '@lanyard/protocol'
 import type { Svid } from '../identity/svid.ts'
 import { feedStage, first, GET, standing } from '../testing/guarded.ts'
-import { answerOn } from '../testing/pair.ts'
+import { answerOn, gone } from '../testing/pair.ts'
 import { agentId, tenant } from './authorizer.ts'
 
 const getOf = (path: string, headers = '') => GET.replace('GET /', `GET ${path}`).replace(/\r\n$/, `${headers}\r\n`)
@@ -138,7 +138,7 @@ test('a guarded request behind one of best effort on the same connection ends al
   await standing(bob, 'fresh')
   const socket = client(port, 'alice')
   await first(socket, getOf('/free') + getOf('/guarded'))
-  const ended = once(socket, 'close')
+  const ended = gone(socket)
   feed.speaks = false
   await ended
 })
@@ -246,5 +246,5 @@ test('who is refused and opens no window for the answer is not waited for', asyn
   const session = http2To(t, url, ca.svid(id('alice')), { ca: ca.bundle, settings })
   const stream = session.request({ ':path': '/', ':method': 'POST' }, { endStream: false })
   stream.on('error', () => {})
-  await once(session, 'close')
+  await gone(session)
 })

@@ -7,7 +7,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { IdentityError } from '../errors.ts'
 import type { Cut } from '../identity/events.ts'
 import { feedStage, first, GET, STREAM, standing } from '../testing/guarded.ts'
-import { answerOn } from '../testing/pair.ts'
+import { answerOn, gone } from '../testing/pair.ts'
 import { agentId, dangerouslyAny, tenant } from './authorizer.ts'
 
 test('a death ends the connections of the dead and no other, and is acknowledged', async t => {
@@ -20,7 +20,7 @@ test('a death ends the connections of the dead and no other, and is acknowledged
   await first(idle, GET)
   await first(living, STREAM)
   const before = Date.now()
-  const ended = [once(idle, 'close'), once(stream, 'close')]
+  const ended = [gone(idle), gone(stream)]
   const epoch = await feed.kill('agent', id('alice'))
   await Promise.all(ended)
   assert.equal(living.destroyed, false)
@@ -54,7 +54,7 @@ for (const [kind, value] of KINDS)
     const { port } = await bob()
     const socket = client(port, 'alice')
     await first(socket, STREAM)
-    const ended = once(socket, 'close')
+    const ended = gone(socket)
     await feed.kill(kind, value)
     await ended
   })
@@ -86,7 +86,7 @@ test('HTTP/2: the whole session ends, with its streams', async t => {
   const streams = [alice, carol].map(session => session.request({ ':path': '/stream' }))
   for (const stream of streams) stream.on('error', () => {})
   await Promise.all(streams.map(stream => once(stream, 'data')))
-  const ended = Promise.all([once(streams[0]!, 'close'), once(alice, 'close')])
+  const ended = Promise.all([gone(streams[0]!), gone(alice)])
   await feed.kill('agent', id('alice'))
   await ended
   assert.equal(streams[1]!.closed, false)
@@ -103,7 +103,7 @@ test('a plain TLS server refuses and ends the dead', async t => {
   // At the start the first one waits until there is news.
   const alice = client(port, 'alice')
   await once(alice, 'data')
-  const ended = once(alice, 'close')
+  const ended = gone(alice)
   await feed.kill('agent', id('alice'))
   await ended
   assert.equal(await answerOn(client(port, 'alice')), '')
@@ -142,7 +142,7 @@ test('a snapshot judges every open session anew', async t => {
   await first(socket, STREAM)
   feed.speaks = false
   feed.killSilently('agent', id('alice'))
-  const ended = once(socket, 'close')
+  const ended = gone(socket)
   feed.speaks = true
   feed.endReaders()
   await ended
@@ -162,7 +162,7 @@ test('who is dead itself ends what it has open on both sides, asks for itself, a
   await reader.read()
   authority.refuse(403, 'agent_quarantined')
   const lost = once(alice, 'lost')
-  const ended = once(caller, 'close')
+  const ended = gone(caller)
   await feed.kill('agent', id('alice'))
   await ended
   await assert.rejects(reader.read())

@@ -34,6 +34,8 @@ const OWN_DEATHS: ReadonlySet<string> = new Set([
 
 /** How long calls may wait at the start, in milliseconds. */
 const START_MS = 10_000
+/** How long they wait for the next connection when the feed breaks off: who kills may have killed that instance too. */
+const RECONNECT_MS = 500
 
 /** Follows the feed, and ends what the dead have open. */
 export class LiveGuard implements Guard {
@@ -49,6 +51,7 @@ export class LiveGuard implements Guard {
   /** By the wall clock, which goes on while a machine sleeps. */
   #lookAgainAtWall = Number.NEGATIVE_INFINITY
   #lookedAt = 0
+  #lostAt = Number.NEGATIVE_INFINITY
   #wasFresh = false
   #begun = false
   #begunAt = 0
@@ -66,6 +69,7 @@ export class LiveGuard implements Guard {
       mode: () => this.#mode,
       sessions: () => this.#register.size,
       heard: (received, whole) => this.#heard(received, whole),
+      lost: error => this.#lost(error),
       failed: error => this.#failed(error),
     })
     this.#register = new Register(this.#point.follower.deaths)
@@ -195,8 +199,22 @@ export class LiveGuard implements Guard {
 
   /** An authority may begin with a snapshot that it once made for another reader; a line of this moment follows. */
   #patient(standing: Standing, at: number): Standing {
+    if (standing === 'fresh') return this.#isLost(at) ? 'catching-up' : standing
     const begins = !this.#wasFresh && at - this.#begunAt < START_MS
-    return begins && standing !== 'fresh' ? 'catching-up' : standing
+    return begins ? 'catching-up' : standing
+  }
+
+  #isLost(at: number): boolean {
+    return this.#point.link === null && at - this.#lostAt < RECONNECT_MS
+  }
+
+  /** What died meanwhile is told by the next connection, mostly within some tens of milliseconds. */
+  #lost(error: IdentityError): void {
+    const { time } = this.#ports
+    this.#error = error
+    this.#lostAt = time.monotonic()
+    this.#look(this.#lostAt)
+    time.after(RECONNECT_MS, () => this.#stopped || this.#look(time.monotonic()))
   }
 
   #turn(standing: GuardStanding): void {

@@ -7,6 +7,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { Svid } from '../identity/svid.ts'
 import { TestCa } from '../testing/ca.ts'
 import { feedStage, standing } from '../testing/guarded.ts'
+import { gone } from '../testing/pair.ts'
 import { agentId, tenant } from './authorizer.ts'
 import { caller } from './caller.ts'
 
@@ -59,7 +60,7 @@ test('a proxy speaks for several: a death ends the calls of one, not the connect
   const ofAlice = await ask(proxy, '/stream', alice)
   const ofCarol = await ask(proxy, '/stream', carol)
   assert.equal(ofAlice.text, `${id('alice')} via ${id('proxy')}`)
-  const ended = once(ofAlice.stream, 'close')
+  const ended = gone(ofAlice.stream)
   const epoch = await feed.kill('agent', id('alice'))
   await ended
   assert.equal((await feed.acknowledged(epoch)).cut, 1)

@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { test } from 'node:test'
 import { Identity } from '../identity/identity.ts'
 import { feedStage, first, GET, STREAM, standing } from '../testing/guarded.ts'
-import { answerOn, whoCalls } from '../testing/pair.ts'
+import { answerOn, gone, whoCalls } from '../testing/pair.ts'
 import { systemTime } from '../time.ts'
 import { agentId, tenant } from './authorizer.ts'
 
@@ -13,7 +13,7 @@ test('without news calls are refused, then what is open ends, and with news all 
   const { port, identity } = await bob()
   const stream = client(port, 'alice')
   await first(stream, STREAM)
-  const ended = once(stream, 'close')
+  const ended = gone(stream)
   feed.speaks = false
   await standing(identity, 'stale')
   assert.equal(stream.destroyed, false)
@@ -108,7 +108,7 @@ test('a process that stood still hears what has happened before it answers', asy
   const answer = await answerOn(socket)
   assert.doesNotMatch(answer, /200 OK/)
   assert.ok(feed.asked.length > asked, 'it asks for news of this moment')
-  assert.equal(authority.feed.acks.at(-1)!.epoch, 2)
+  await authority.feed.acknowledged(2)
 })
 
 test('best effort: a declared route goes on without news, marked, and its point is called unbounded', async t => {
@@ -118,7 +118,7 @@ test('best effort: a declared route goes on without news, marked, and its point 
   assert.doesNotMatch(await first(stream, STREAM.replace('/stream', '/stream?any')), /lanyard-liveness/)
   const guarded = client(port, 'alice')
   await first(guarded, STREAM)
-  const ended = once(guarded, 'close')
+  const ended = gone(guarded)
   feed.speaks = false
   await standing(identity, 'over')
   await ended
@@ -140,7 +140,7 @@ test('best effort on HTTP/2: on one connection guarded streams end and others go
   const open = (path: string) => session.request({ ':path': path }).on('error', () => {})
   const [guarded, free] = [open('/stream'), open('/stream?any')]
   await Promise.all([once(guarded, 'data'), once(free, 'data')])
-  const ended = once(guarded, 'close')
+  const ended = gone(guarded)
   feed.speaks = false
   await ended
   assert.equal(identity.guard.standing, 'over')
@@ -159,7 +159,7 @@ test('an identity in the mode best_effort goes on with all, but not with the dea
   await standing(identity, 'over')
   assert.equal(stream.destroyed, false)
   assert.match(await first(client(port, 'alice'), GET), /200 OK[\s\S]*lanyard-liveness/)
-  const ended = once(stream, 'close')
+  const ended = gone(stream)
   feed.speaks = true
   await feed.kill('agent', id('alice'))
   await ended

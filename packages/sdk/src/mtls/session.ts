@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Http2Session } from 'node:http2'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Credential, SpiffeId, SubjectKind } from '@lanyard/protocol'
 import { IdentityError } from '../errors.ts'
@@ -85,6 +86,7 @@ export class Session implements Ward {
 
   end(why: IdentityError): void {
     this.#http2?.destroy()
+    if (this.dead !== null) reset(this.socket)
     // On the own side somebody waits for an answer, and hears why there is none.
     this.socket.destroy(this.side === 'client' ? why : undefined)
   }
@@ -93,6 +95,15 @@ export class Session implements Ward {
     if (this.#bestEffort === 0) this.end(why)
     else for (const end of [...this.#guarded.values()]) end()
   }
+}
+
+/**
+ * Resets the TCP connection below: an orderly end would still deliver what lies in the send buffer, as often as the network
+ * loses it. Only a socket that a server accepted has one below it that can be reset; the others are closed.
+ */
+function reset(socket: SessionParts['socket']): void {
+  const below = (socket as { readonly _parent?: unknown })._parent
+  if (below instanceof Socket && !below.destroyed) below.resetAndDestroy()
 }
 
 /** Why nobody talks to this peer any longer. */

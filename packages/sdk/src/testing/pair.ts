@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import type { TestContext } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { type Authorizer, tenant } from '../guard/authorizer.ts'
@@ -59,4 +60,10 @@ export function answerOn(socket: TLSSocket): Promise<string> {
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
     socket.once('close', () => resolve(text))
   })
+}
+
+/** Kept once a socket, session or stream has closed, be it by a reset. */
+export function gone(carrier: EventEmitter): Promise<void> {
+  carrier.on('error', () => {})
+  return new Promise(resolve => carrier.once('close', () => resolve()))
 }
