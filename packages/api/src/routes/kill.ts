@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { route } from '../route.ts'
 import { listOf, Name, page, Reason, Serial, Time } from '../shapes.ts'
 
-/** Caller's own or made by us; whoever names it can ask again after a lost reply. */
+/**
+ * Caller's own or made by us; whoever names it can ask again after a lost reply. Names are shared by all tenants: one that
+ * others can guess may be taken, and the kill is then refused as a conflict.
+ */
 export const IncidentId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{7,63}$/, 'expected 8 to 64 characters: a-z, 0-9, underscore, hyphen')

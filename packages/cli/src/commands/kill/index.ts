@@ -32,7 +32,10 @@ export const kill = command({
     ),
     evidence: text('FILE', 'JSON object to keep encrypted with the incident, - for standard input'),
     ttl: number('SEC', 'Reinstate by itself after so many seconds'),
-    incident: text('ID', 'Name the incident yourself; the same kill under the same name is done once'),
+    incident: text(
+      'ID',
+      'Name the incident yourself, with something random in it; the same kill under the same name is done once',
+    ),
     watch: flag('Show steps and acknowledgements as they come, until the receipt is signed'),
     receipt: text('FILE', 'Watch, and write the receipt there'),
     ...CONNECTION,
