@@ -19,6 +19,12 @@ export interface LinkOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface FollowEvents {
+  line(text: string): void
+  heard(): void
+  ended(error: IdentityError): void
+}
+
 /** One connection to the authority, by mutual TLS with one certificate; it does not keep the process alive. */
 export class Link {
   /** The certificate that it was made with. */
@@ -103,11 +109,12 @@ export class Link {
   }
 
   /**
-   * Asks for a reply without an end, and hands over each of its lines until `ended` tells why there are no more.
+   * Asks for a reply without an end, and hands over each of its lines until `ended` tells why there are no more. `heard`
+   * tells of every piece of one.
    *
    * @throws IdentityError `authority_unreachable` on a connection that has closed
    */
-  follow(path: string, events: { line(text: string): void; ended(error: IdentityError): void }): void {
+  follow(path: string, events: FollowEvents): void {
     const stream = this.#request('GET', path, null)
     let error: IdentityError | null = null
     stream.on('error', cause => (error ??= this.#unreachable(codeOf(cause))))
@@ -121,6 +128,7 @@ export class Link {
       }
       const lines = new Lines(events.line)
       stream.on('data', (chunk: Buffer) => {
+        events.heard()
         if (!lines.take(chunk))
           stream.destroy(new IdentityError('reply_invalid', 'the feed sent a line that is too long'))
       })

@@ -3,6 +3,7 @@ import { asIdentityError, IdentityError } from '../errors.ts'
 import type { Svid } from '../identity/svid.ts'
 import type { TimeSource } from '../time.ts'
 import { paceOf } from './pace.ts'
+import { Patience } from './patience.ts'
 
 export interface FeedConnectionPorts {
   readonly url: URL
@@ -11,7 +12,7 @@ export interface FeedConnectionPorts {
   readonly svid: () => Svid
   /** At least 0, below 1. */
   readonly random: () => number
-  /** How long a new connection may take until its first line. */
+  /** How long a new connection may be silent until its first line is there. */
   readonly patienceMs: number
   /** Where to go on; null: a snapshot comes first. */
   readonly since: () => { readonly epoch: number; readonly feedId: string } | null
@@ -78,17 +79,17 @@ export class FeedConnection {
       'authority_unreachable',
       `expected the feed of ${url.host} to speak in ${patienceMs} ms`,
     )
-    // A host that swallows packets must not cost the whole budget.
-    const cancel = time.after(patienceMs, () => opening.abort(late))
+    // A host that swallows packets must not cost the whole budget; a large snapshot may take its time on a slow line.
+    const patience = new Patience(time, patienceMs, () => opening.abort(late))
     let failure: IdentityError | null = null
     try {
       const link = await Link.open({ url, time, svid: svid(), signal: opening.signal })
-      await this.#begin(link, opening.signal)
+      await this.#begin(link, opening.signal, patience)
       this.#failures = 0
     } catch (error) {
       failure = asIdentityError(error)
     } finally {
-      cancel()
+      patience.end()
       this.#opening = null
     }
     if (failure !== null) this.#retry(failure)
@@ -97,7 +98,7 @@ export class FeedConnection {
   }
 
   /** Follows the feed over a new connection, until its first line. */
-  #begin(link: Link, signal: AbortSignal): Promise<void> {
+  #begin(link: Link, signal: AbortSignal, patience: Patience): Promise<void> {
     this.#ports.opened(link, this.link === null)
     const since = this.#ports.since()
     const from = since === null ? '' : `?since=${since.epoch}&feed_id=${encodeURIComponent(since.feedId)}`
@@ -118,7 +119,8 @@ export class FeedConnection {
         resolve()
         this.#line(text, end)
       }
-      link.follow(`/v1/feed${from}`, { line, ended: end })
+      const heard = () => this.#link === link || patience.again()
+      link.follow(`/v1/feed${from}`, { line, heard, ended: end })
     })
   }
 

@@ -93,3 +93,14 @@ test('who serves is found, until it closes', async t => {
   assert.deepEqual([...feed.services.keys()], ['https://bob.example:8443'])
   await Promise.all([quiet.close(), elsewhere.close()])
 })
+
+test('a beginning that comes slowly is waited for as long as it comes', async t => {
+  const { feed, bob } = await feedStage(t)
+  feed.dripMs = 300
+  const { identity } = await bob()
+  await standing(identity, 'fresh')
+  assert.ok(
+    feed.asked.slice(1).every(query => query.startsWith('?since=')),
+    `${feed.asked}`,
+  )
+})

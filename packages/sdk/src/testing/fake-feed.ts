@@ -24,6 +24,8 @@ export class FakeFeed {
   heartbeatMs = 20
   /** Whether it speaks; silent, its connections stay open. */
   speaks = true
+  /** Between the quarters of the first line of a connection, in milliseconds. */
+  dripMs = 0
   /** How old what it says is, in milliseconds, as of an instance that is cut off from its database. */
   lagMs = 0
   feedId = 'feed-1'
@@ -172,10 +174,18 @@ export class FakeFeed {
           template: TEMPLATE,
         }
     response.writeHead(200, { 'content-type': 'application/jsonl' })
-    if (this.speaks) response.write(`${await this.#sign(first)}\n`)
+    if (this.speaks) await this.#drip(response, `${await this.#sign(first)}\n`)
     this.#readers.add(response)
     response.once('close', () => this.#readers.delete(response))
     this.#timer ??= setInterval(() => void this.tell(), this.heartbeatMs).unref()
+  }
+
+  async #drip(response: ServerResponse, line: string): Promise<void> {
+    const quarter = Math.ceil(line.length / 4)
+    for (let at = 0; at < line.length; at += quarter) {
+      if (this.dripMs > 0) await new Promise(resolve => setTimeout(resolve, this.dripMs))
+      response.write(line.slice(at, at + quarter))
+    }
   }
 
   #heartbeat(): FeedLine {
