@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:https'
 import { connect, type TLSSocket } from 'node:tls'
 import type { Credential } from './credential.ts'
+import { gone } from './gone.ts'
 
 /** Where a service listens. */
 export interface Where {
@@ -53,9 +54,9 @@ export class PlainCaller {
     asked.end()
     const [response] = await once(asked, 'response')
     await once(response, 'data')
-    response.on('error', () => {})
+    asked.on('error', () => {})
     response.resume()
-    return { ended: new Promise(resolve => response.once('close', resolve)) }
+    return { ended: gone(response) }
   }
 
   /** A bare TLS connection. */
