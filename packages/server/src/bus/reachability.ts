@@ -17,10 +17,12 @@ export class Reachability {
   }
 
   lost(error: unknown): void {
-    const { code, name } = error as { readonly code?: unknown; readonly name?: unknown }
+    // The client's own errors have a class and neither a code nor a name.
+    const { code } = error as { readonly code?: unknown }
+    const kind = error instanceof Error ? error.constructor.name : typeof error
     if (this.#there !== false)
       this.#log.warn(
-        { reason: String(code ?? name) },
+        { reason: String(code ?? kind) },
         `${this.#name} tells of no new epochs; they are looked for instead`,
       )
     this.#there = false
