@@ -51,7 +51,7 @@ export function* enrolPoint(
     tenant: caller.tenant,
     agent: caller.agent,
     spiffeId: caller.spiffeId,
-    enrolledAt: stayed ? before.enrolledAt : at,
+    enrolledAt: stayed || (before && (yield* isAwaited(rows, before))) ? before.enrolledAt : at,
     leasedUntil: at + leaseOf(enrolment),
   }
   yield* rows.points.put(point)
@@ -60,6 +60,11 @@ export function* enrolPoint(
   if (regressed !== undefined)
     yield* rows.events.append(eventOf(act, 'feed.regressed', caller, { point: point.point, regressed }))
   return point
+}
+
+/** Whether an incident is open that may count on it: after an outage everyone comes back, and none may drop out of the receipt. */
+function* isAwaited(rows: Rows, { point }: PointState): Step<boolean> {
+  return yield* rows.acks.wanted(point, yield* rows.epoch.current())
 }
 
 function* requireRoom(rows: Rows, { caller, at }: Act & { readonly caller: CertificateCaller }): Step<void> {

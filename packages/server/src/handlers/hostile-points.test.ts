@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { type PointState, shared } from '@lanyard/authority'
+import { exclusive, killAgent, type PointState, shared } from '@lanyard/authority'
 import { type Ack, Certificate, decodePem, signAck, verifyReceipt } from '@lanyard/protocol'
 import { nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
 import type { Answer, CallOptions } from '../testing/client.ts'
@@ -160,6 +160,24 @@ describe('acknowledgements', () => {
 })
 
 describe('leases', () => {
+  test('that lapsed while an incident waited leave no point out of its receipt', async () => {
+    const [victim, who] = [await someone(), await someone()]
+    const point = randomUUID()
+    await enrol(who, point)
+    // Committed by an instance that died with it; the outage outlasts every lease.
+    const { store, rows, act } = server.pipeline
+    const request = { incident: 'inc_outage', asked: 'ab'.repeat(32), reason: 'test', evidence: null }
+    await store.urgent(() => killAgent(rows, victim, 'agent', request, act()), exclusive(victim.tenant))
+    const committedAt = server.clock.now()
+    await store.write(() => rows.incidents.change('inc_outage', { committedAt }), shared())
+    server.clock.advance(100)
+    assert.equal((await enrol(who, point)).status, 200)
+    await server.incidents.turn()
+    const { acknowledgements } = await closed('inc_outage')
+    const found = acknowledgements.find((named: { point: string }) => named.point === point)
+    assert.equal(found?.outcome, 'silent')
+  })
+
   test('are not given to one agent without end, and none that is held is lost', async () => {
     const who = await someone()
     const first = randomUUID()
