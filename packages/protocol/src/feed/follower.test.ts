@@ -53,6 +53,24 @@ describe('Follower, what joins on', () => {
     assert.equal(point.standing(at(20)), 'fresh')
   })
 
+  it('lets nobody in before the last of several lines of a beginning, and takes no silence in the first for a pardon', () => {
+    point.receive(snapshot(4, kill), at(0))
+    point.reconnected(at(10))
+    // What was told of the subject anew stands in a later line.
+    assert.equal(point.receive(snapshot(5, { asOf: 0 }), at(10)).ackEpoch, 5)
+    assert.deepEqual([point.standing(at(10)), point.deaths.judge(alice)], ['catching-up', 'agent'])
+    point.receive(delta(5, 7, { ...kill, asOf: AT + 10 }), at(10))
+    assert.equal(point.standing(at(10)), 'fresh')
+  })
+
+  it('ends nothing when another feed begins in several lines', () => {
+    point.receive(snapshot(4), at(0))
+    point.receive(snapshot(2, { feedId: 'feed-2', asOf: 0 }), at(10))
+    assert.equal(point.standing(at(10)), 'catching-up')
+    point.receive(delta(2, 3, { feedId: 'feed-2', asOf: AT + 10 }), at(10))
+    assert.equal(point.standing(at(10)), 'fresh')
+  })
+
   it('takes a line that is told again for what it is', () => {
     const first = delta(4, 5, { ...kill, asOf: AT + 5 })
     point.receive(snapshot(4), at(0))

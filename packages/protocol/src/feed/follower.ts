@@ -87,7 +87,7 @@ export class Follower {
   receive(line: FeedLine, now: Now): Received {
     const place = this.#thread.place(line, this.#isOver(this.age(now)))
     if (place.lost) this.deaths.detach()
-    const whole = line.kind === 'snapshot' && place.joins
+    const whole = line.kind === 'snapshot' && place.joins && !isPart(line)
     const dead = whole ? this.deaths.replaceBy(line) : this.deaths.apply(line)
     if (place.joins) this.#join(line, place, now)
     else if (place.resync) this.#behind = true
@@ -142,9 +142,10 @@ export class Follower {
   }
 
   #join(line: FeedLine, place: Place, now: Now): void {
-    this.#behind = false
+    this.#behind = isPart(line)
     if (line.template !== undefined) this.#template = IdTemplate.parse(line.template)
-    if (place.lost || this.#isNews(line, now)) this.#news = { asOf: line.asOf, monotonic: now.monotonic }
+    if (!isPart(line) && (place.lost || this.#isNews(line, now)))
+      this.#news = { asOf: line.asOf, monotonic: now.monotonic }
     this.#purge(line, now)
   }
 
@@ -161,3 +162,9 @@ export class Follower {
     this.deaths.purge(Math.min(asOf, wall))
   }
 }
+
+/**
+ * Whether more lines follow before all deaths are told: those of a beginning that is cut in several say nothing of their
+ * time, but for the last. What such a line leaves out another one may tell, and how old it is nobody knows.
+ */
+const isPart = ({ asOf }: FeedLine) => asOf === 0
