@@ -44,9 +44,10 @@ const CLOSES_WITHIN_MS = 30_000
 /** Whoever holds the admin key: makes agents, kills them, reads incidents, each on kept-alive connections. */
 export async function startOperator({ urls, rootPem, adminKey }: OperatorOptions): Promise<OperatorRole> {
   const open = (url: string) => new Client(url, { allowH2: false, connect: { ca: rootPem }, keepAliveTimeout: 60_000 })
-  const clients = urls.map(open)
+  const present = [...urls]
+  const clients = present.map(open)
   // The kill has a connection of its own: it must not wait for an answer to something else.
-  const killers = urls.map(open)
+  const killers = present.map(open)
 
   async function send(client: Client, method: string, path: string, body?: unknown): Promise<unknown> {
     const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' }
@@ -75,7 +76,7 @@ export async function startOperator({ urls, rootPem, adminKey }: OperatorOptions
   return {
     ask: (at, method, path, body) => send(clients[at]!, method, path, body),
     async agents(tenant, names) {
-      const helpers = Array.from({ length: Math.min(AT_ONCE, names.length) }, () => open(urls[0]!))
+      const helpers = Array.from({ length: Math.min(AT_ONCE, names.length) }, () => open(present[0]!))
       const tokens: string[] = []
       let next = 0
       await Promise.all(
@@ -103,6 +104,7 @@ export async function startOperator({ urls, rootPem, adminKey }: OperatorOptions
     },
     async moved(at, url) {
       const old = [clients[at]!, killers[at]!]
+      present[at] = url
       clients[at] = open(url)
       killers[at] = open(url)
       await Promise.all(old.map(client => client.destroy()))
