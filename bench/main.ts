@@ -23,7 +23,7 @@ export interface BenchOptions {
   readonly agents: number
   /** `kill`: kills of each case. */
   readonly kills: number
-  /** `kill`: letters of the cases to play, such as `a,d`; all of them, and the cost of the guard, when absent. */
+  /** `kill`: letters of the cases to play, and `guard` for what the guard costs, such as `a,d,guard`; all when absent. */
   readonly cases: string | undefined
 }
 

@@ -112,10 +112,9 @@ export const CASES: readonly Case[] = [
   },
 ]
 
-/** The cases of a list such as `a,d`: `d` stands for both of its parts. @throws Error for one that is not there */
-export function casesOf(list: string | undefined): readonly Case[] {
-  if (list === undefined) return CASES
-  return list.split(',').flatMap(wanted => {
+/** The cases with these letters: `d` stands for both of its parts. @throws Error for one that is not there */
+export function casesOf(letters: readonly string[]): readonly Case[] {
+  return letters.flatMap(wanted => {
     const found = CASES.filter(({ letter }) => letter === wanted || letter[0] === wanted)
     if (found.length === 0)
       throw new Error(`expected cases of ${CASES.map(({ letter }) => letter).join(', ')}, got ${wanted}`)
