@@ -46,7 +46,8 @@ export async function raise(wanted: Case): Promise<Fleet> {
   const trust = { rootSha256, tenant: TENANT }
   const workers = await startWorkers(stage, wanted, instances, operator, trust)
   const callers = await stage.start<CallersRole>('callers', 'callers', {
-    url: instances.urls()[0]!,
+    // One that dies comes back elsewhere.
+    url: wanted.dies ? instances.balanced : instances.urls()[0]!,
     rootPem,
     goals: await Promise.all(workers.map(worker => worker.address())),
   } satisfies CallersOptions)
