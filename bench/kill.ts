@@ -36,7 +36,7 @@ export async function run({ json, kills, cases }: BenchOptions): Promise<void> {
     say(outcome)
   }
   const rows = outcomes.map(rowOf)
-  for (const [title, columns] of VIEWS)
+  for (const [title, columns] of rows.length === 0 ? [] : VIEWS)
     console.log(
       `\n${title}\n${layOut(rows.map(row => Object.fromEntries(['name', ...columns].map(name => [name, row[name] ?? null])) as typeof row))}`,
     )
