@@ -6,6 +6,8 @@ export * from './permissions.ts'
 export * from './route.ts'
 export type { Agent } from './routes/agents.ts'
 export type { ApiKey } from './routes/api-keys.ts'
+export type { FederatedBundle } from './routes/bundles.ts'
+export type { Entry, NewEntry } from './routes/entries.ts'
 export type { Point, PointMode } from './routes/feed.ts'
 export * from './routes/index.ts'
 export type { Instance } from './routes/instances.ts'
@@ -18,6 +20,7 @@ export {
   STEPS,
   type StepName,
 } from './routes/kill.ts'
+export { NODE_METHODS, type Node, NodeChange, type NodeCredential, NodeEntry, type NodeMethod } from './routes/nodes.ts'
 export type { CertificateRecord, EventRecord } from './routes/records.ts'
 export type { Service } from './routes/services.ts'
 export type { Tenant } from './routes/tenants.ts'

@@ -81,6 +81,7 @@ const SCHEME_NAMES = {
   'api-key': 'apiKey',
   'agent-token': 'agentToken',
   'agent-certificate': 'agentCertificate',
+  'node-certificate': 'nodeCertificate',
 } as const satisfies Record<CredentialKind, string>
 
 const SECURITY_SCHEMES: Json = {

@@ -15,6 +15,13 @@ export const PERMISSIONS = {
   'service.read': 'find where agents serve',
   'instance.read': 'see the instances of the authority',
   'instance.evict': 'put an instance of the authority out of service',
+  'entry.read': 'see registration entries',
+  'entry.manage': 'create, change and delete registration entries',
+  'node.read': 'see nodes',
+  'node.manage': 'make join tokens; regroup, ban and remove nodes',
+  'node.serve': 'be a node: follow its entries, get SVIDs for its workloads (nodes, for themselves)',
+  'bundle.read': 'see the bundles of other trust domains',
+  'bundle.manage': 'set and remove the bundles of other trust domains',
   'cert.issue': 'exchange a CSR for a certificate (agents, for themselves)',
   'cert.read': 'see certificates',
   'cert.revoke': 'revoke certificates',
@@ -26,7 +33,8 @@ export const PERMISSIONS = {
 
 export type Permission = keyof typeof PERMISSIONS
 
-/** Roles that can be given to an API key. `agent` is what an agent's own credentials amount to and is given to no key. */
+/** Roles that can be given to an API key. `agent` and `node` are what
+ * their own credentials amount to, and are given to no key. */
 export const ROLES = {
   admin: [
     'agent.read',
@@ -42,6 +50,12 @@ export const ROLES = {
     'service.read',
     'instance.read',
     'instance.evict',
+    'entry.read',
+    'entry.manage',
+    'node.read',
+    'node.manage',
+    'bundle.read',
+    'bundle.manage',
     'cert.read',
     'cert.revoke',
     'tenant.read',
@@ -60,6 +74,11 @@ export const ROLES = {
     'feed.read',
     'service.read',
     'instance.read',
+    'entry.read',
+    'entry.manage',
+    'node.read',
+    'node.manage',
+    'bundle.read',
     'cert.read',
     'cert.revoke',
     'tenant.read',
@@ -71,12 +90,16 @@ export const ROLES = {
     'feed.read',
     'service.read',
     'instance.read',
+    'entry.read',
+    'node.read',
+    'bundle.read',
     'cert.read',
     'tenant.read',
     'event.read',
   ],
   issuer: ['agent.bootstrap'],
   agent: ['cert.issue', 'cert.revoke', 'feed.read', 'feed.enrol', 'service.announce', 'service.read'],
+  node: ['node.serve', 'feed.read'],
 } as const satisfies Record<string, readonly Permission[]>
 
 export type RoleName = keyof typeof ROLES

@@ -6,7 +6,7 @@ import type { Permission } from './permissions.ts'
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 /** Kinds of credentials that a route can accept. */
-export type CredentialKind = 'api-key' | 'agent-token' | 'agent-certificate'
+export type CredentialKind = 'api-key' | 'agent-token' | 'agent-certificate' | 'node-certificate'
 
 /** Who may call. `public` says why a stranger may; `permission: null` means that any valid credential will do. */
 export type Auth =

@@ -9,8 +9,10 @@ export const KEY_POLICIES = ['rsa-only', 'modern'] as const
 export const Tier = z.enum(TIERS)
 export const Lifecycle = z.enum(LIFECYCLES)
 export const KeyPolicy = z.enum(KEY_POLICIES)
-/** The role of an API key; `agent` is held by agents alone. */
-export const KeyRole = z.enum(Object.keys(ROLES).filter(role => role !== 'agent') as Exclude<RoleName, 'agent'>[])
+/** The role of an API key; `agent` and `node` are held by those alone. */
+export const KeyRole = z.enum(
+  Object.keys(ROLES).filter(role => role !== 'agent' && role !== 'node') as Exclude<RoleName, 'agent' | 'node'>[],
+)
 
 export type Tier = z.output<typeof Tier>
 export type Lifecycle = z.output<typeof Lifecycle>

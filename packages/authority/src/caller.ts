@@ -1,5 +1,5 @@
 import { type KeyRole, LanyardError, type Permission } from '@lanyard/api'
-import type { AgentKey } from './ports.ts'
+import type { AgentKey, NodeScope } from './ports.ts'
 
 /** Who calls with an API key. */
 export interface ApiKeyCaller {
@@ -41,8 +41,31 @@ export interface CertificateCaller extends AgentCaller {
   readonly keyThumbprint: string
 }
 
+/** A node that proved, by TLS, the key that it attested with. */
+export interface NodeCaller extends NodeScope {
+  readonly kind: 'node-certificate'
+  readonly permissions: ReadonlySet<Permission>
+  readonly node: string
+  readonly spiffeId: string
+  readonly keyThumbprint: string
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
 /** The identity that authentication proved. */
-export type Caller = ApiKeyCaller | TokenCaller | CertificateCaller
+export type Caller = ApiKeyCaller | TokenCaller | CertificateCaller | NodeCaller
+
+/**
+ * A workload for which a node asks: the pipeline's caller at the door of nodes. The node vouches, and its own certificate
+ * bounds how long.
+ */
+export interface WorkloadCaller extends AgentCaller {
+  readonly kind: 'workload'
+  readonly node: string
+  readonly entry: string
+  /** The certificate of the lineage that the new one follows; null: the first of a new lineage. */
+  readonly renews: { readonly issuerKeyId: string; readonly serial: string } | null
+}
 
 /** One call, as far as records tell of it. */
 export interface Act {
@@ -58,12 +81,23 @@ export interface Act {
 /** The caller as events name it. */
 export function actorOf(caller: Caller | 'server'): string {
   if (caller === 'server') return 'server'
-  return caller.kind === 'api-key' ? `api-key:${caller.id}` : `agent:${caller.spiffeId}`
+  switch (caller.kind) {
+    case 'api-key':
+      return `api-key:${caller.id}`
+    case 'node-certificate':
+      return `node:${caller.node}`
+    case 'agent-token':
+    case 'agent-certificate':
+      return `agent:${caller.spiffeId}`
+    default:
+      throw new TypeError(`unknown caller ${caller satisfies never}`)
+  }
 }
 
 /** The name under which calls are counted: all credentials of one agent share one allowance. */
 export function identityOf(caller: Caller): string {
-  return caller.kind === 'api-key' ? `api-key:${caller.id}` : `agent:${caller.tenant}/${caller.agent}`
+  if (caller.kind === 'api-key') return `api-key:${caller.id}`
+  return caller.kind === 'node-certificate' ? `node:${caller.node}` : `agent:${caller.tenant}/${caller.agent}`
 }
 
 /** Throws `permission_missing`, naming the permission, unless the caller has it. */

@@ -1,16 +1,20 @@
 import type { CertificateRows, LineageRows } from './ports/certificates.ts'
 import type { DeathRows, EpochRows } from './ports/deaths.ts'
+import type { EntryRows, FederatedBundleRows } from './ports/entries.ts'
 import type { EventRows } from './ports/events.ts'
 import type { IncidentRows, SnapshotRows } from './ports/incidents.ts'
 import type { InstanceRows } from './ports/instances.ts'
+import type { JoinTokenRows, NodeRows } from './ports/nodes.ts'
 import type { AckRows, PointRows } from './ports/points.ts'
 import type { AgentRows, ApiKeyRows, ServiceRows, TenantRows } from './ports/registry.ts'
 
 export * from './ports/certificates.ts'
 export * from './ports/deaths.ts'
+export * from './ports/entries.ts'
 export * from './ports/events.ts'
 export * from './ports/incidents.ts'
 export * from './ports/instances.ts'
+export * from './ports/nodes.ts'
 export * from './ports/points.ts'
 export * from './ports/registry.ts'
 export * from './ports/store.ts'
@@ -31,4 +35,8 @@ export interface Rows {
   readonly snapshots: SnapshotRows
   readonly services: ServiceRows
   readonly instances: InstanceRows
+  readonly entries: EntryRows
+  readonly federatedBundles: FederatedBundleRows
+  readonly nodes: NodeRows
+  readonly joinTokens: JoinTokenRows
 }

@@ -14,7 +14,7 @@ export const FEED_MEDIA = 'application/jsonl'
 export const getFeed = route({
   call: 'GET /v1/feed',
   summary: 'Follow deaths and rebirths: one signed line a tick and a death, for as long as the connection lasts.',
-  auth: { kind: 'identity', accepts: ['agent-certificate', 'api-key'], permission: 'feed.read' },
+  auth: { kind: 'identity', accepts: ['agent-certificate', 'node-certificate', 'api-key'], permission: 'feed.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only; the lease of an enforcement point is told by its enrolment' },
   query: z.strictObject({

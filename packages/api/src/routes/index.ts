@@ -1,6 +1,8 @@
 import { bootstrapAgent, issueCert, revokeCert, whoami } from './agent.ts'
 import { createAgent, getAgent, listAgents, reinstateAgent, retireAgent, updateAgent } from './agents.ts'
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.ts'
+import { listBundles, removeBundle, setBundle } from './bundles.ts'
+import { createEntries, createEntry, deleteEntry, getEntry, listEntries, updateEntry } from './entries.ts'
 import { acknowledge, enrolPoint, getFeed, listPoints } from './feed.ts'
 import { evictInstance, listInstances } from './instances.ts'
 import {
@@ -12,6 +14,23 @@ import {
   listIncidents,
   reinstateTenant,
 } from './kill.ts'
+import {
+  attestNode,
+  banNode,
+  challengeNode,
+  createJoinToken,
+  followNode,
+  getNode,
+  issueJwtSvid,
+  issueWitSvid,
+  issueWorkloadCert,
+  listNodes,
+  removeNode,
+  renewNode,
+  reportSignals,
+  unbanNode,
+  updateNode,
+} from './nodes.ts'
 import { getBundle, getJwks, getOpenApi, getRootPem, healthz, readyz } from './public.ts'
 import { listCertificates, listEvents } from './records.ts'
 import { announceService, listServices, withdrawService } from './services.ts'
@@ -49,6 +68,30 @@ export const routes = {
   listServices,
   listInstances,
   evictInstance,
+  createEntry,
+  createEntries,
+  listEntries,
+  getEntry,
+  updateEntry,
+  deleteEntry,
+  createJoinToken,
+  challengeNode,
+  attestNode,
+  renewNode,
+  listNodes,
+  getNode,
+  updateNode,
+  banNode,
+  unbanNode,
+  removeNode,
+  followNode,
+  issueWorkloadCert,
+  issueJwtSvid,
+  issueWitSvid,
+  reportSignals,
+  setBundle,
+  listBundles,
+  removeBundle,
   listCertificates,
   listEvents,
   createApiKey,

@@ -1,0 +1,374 @@
+import { z } from 'zod'
+import { route } from '../route.ts'
+import { listOf, Name, page, Reason, Text, Time } from '../shapes.ts'
+
+export const NODE_METHODS = ['join_token', 'x509pop'] as const
+export type NodeMethod = (typeof NODE_METHODS)[number]
+
+const Groups = z.array(Name).max(32)
+const Csr = z.string().max(8192)
+
+const Node = z.strictObject({
+  /** Random; a node that was removed and attests again gets another one. */
+  node: z.string(),
+  name: z.string(),
+  spiffe_id: z.string(),
+  /** Null: it may serve every tenant. */
+  tenant: z.string().nullable(),
+  groups: z.array(z.string()),
+  method: z.enum(NODE_METHODS),
+  key_thumbprint: z.string(),
+  state: z.enum(['attested', 'ended', 'banned']),
+  attested_at: Time,
+  renewed_at: Time,
+  /** End of its certificate; it may renew for `node.grace_sec` more. */
+  not_after: Time,
+  banned_at: Time.nullable(),
+  ban_reason: z.string().nullable(),
+})
+export type Node = z.output<typeof Node>
+
+const Credential = z.strictObject({
+  node: z.string(),
+  name: z.string(),
+  spiffe_id: z.string(),
+  tenant: z.string().nullable(),
+  groups: z.array(z.string()),
+  certificate: z.string(),
+  chain: z.string(),
+  bundle: z.string(),
+  not_before: Time,
+  not_after: Time,
+  renew_after: Time,
+})
+export type NodeCredential = z.output<typeof Credential>
+
+export const createJoinToken = route({
+  call: 'POST /v1/nodes/join-tokens',
+  summary: 'Make a token with which one machine becomes a node, once. It is shown this once.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  limit: { per: 'identity' },
+  audit: ['jointoken.created'],
+  body: z.strictObject({
+    name: Name,
+    /** The only tenant that the node serves; a caller of one tenant makes nodes of that one. */
+    tenant: Name.optional(),
+    groups: Groups.default([]),
+    /** Ten minutes where none is given. */
+    ttl_sec: z.int().min(10).max(86_400).optional(),
+  }),
+  status: 201,
+  reply: z.strictObject({ token: z.string(), name: z.string(), tenant: z.string().nullable(), expires_at: Time }),
+  errors: ['name_invalid', 'tenant_unknown', 'tenant_mismatch', 'node_exists'],
+})
+
+export const challengeNode = route({
+  call: 'POST /v1/nodes/challenge',
+  summary: 'Begin to attest with a certificate of the machine: gives what its key must sign.',
+  auth: { kind: 'public', because: 'a machine proves itself here for the first time' },
+  limit: { per: 'none', because: 'nothing is kept; what strangers cost is limited by connection' },
+  audit: { because: 'nothing is granted yet' },
+  body: z.strictObject({
+    method: z.literal('x509pop'),
+    /** Leaf first, PEM. */
+    certificates: z.string().max(16_384),
+  }),
+  status: 200,
+  reply: z.strictObject({
+    /** Sealed and short-lived; comes back with the proof. */
+    challenge: z.string(),
+    /** Base64url of 32 bytes. */
+    nonce: z.string(),
+  }),
+  errors: ['node_method_unavailable', 'node_proof_invalid'],
+})
+
+export const attestNode = route({
+  call: 'POST /v1/nodes/attest',
+  summary: 'Become a node: by a join token, or by the key of a machine certificate.',
+  auth: { kind: 'public', because: 'a machine proves itself here for the first time' },
+  limit: { per: 'none', because: 'what strangers cost is limited by connection' },
+  audit: ['node.attested', 'node.refused'],
+  body: z.discriminatedUnion('method', [
+    z.strictObject({ method: z.literal('join_token'), token: z.string().max(256), csr: Csr }),
+    z.strictObject({
+      method: z.literal('x509pop'),
+      challenge: z.string().max(4096),
+      certificates: z.string().max(16_384),
+      /** Base64url: signature by the key of the machine certificate, see authority/nodes/x509pop.ts for what is signed. */
+      signature: z.string().max(2048),
+      csr: Csr,
+    }),
+  ]),
+  status: 201,
+  reply: Credential,
+  errors: [
+    'csr_invalid',
+    'csr_signature_invalid',
+    'key_too_small',
+    'key_exponent_forbidden',
+    'node_method_unavailable',
+    'node_proof_invalid',
+    'node_banned',
+    'node_exists',
+    'store_unavailable',
+  ],
+})
+
+export const renewNode = route({
+  call: 'POST /v1/node/renew',
+  summary: 'Renew the certificate of a node with the key that it attested with, also a while after its end.',
+  auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
+  limit: { per: 'identity' },
+  audit: ['node.renewed'],
+  status: 201,
+  reply: Credential,
+  errors: ['node_banned', 'node_unknown', 'certificate_expired'],
+})
+
+export const listNodes = route({
+  call: 'GET /v1/nodes',
+  summary: 'List nodes.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.read' },
+  limit: { per: 'identity' },
+  audit: { because: 'reads only' },
+  query: z.strictObject({ ...page, tenant: Name.optional(), name: Name.optional() }),
+  status: 200,
+  reply: listOf(Node),
+  errors: ['name_invalid', 'tenant_mismatch', 'cursor_invalid'],
+})
+
+export const getNode = route({
+  call: 'GET /v1/nodes/{node}',
+  summary: 'Show one node.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.read' },
+  limit: { per: 'identity' },
+  audit: { because: 'reads only' },
+  status: 200,
+  reply: Node,
+  errors: ['not_found'],
+})
+
+export const updateNode = route({
+  call: 'PATCH /v1/nodes/{node}',
+  summary: 'Put a node in other groups.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  limit: { per: 'identity' },
+  audit: ['node.updated'],
+  body: z.strictObject({ groups: Groups }),
+  status: 200,
+  reply: Node,
+  errors: ['not_found', 'name_invalid'],
+})
+
+export const banNode = route({
+  call: 'POST /v1/nodes/{node}/ban',
+  summary: 'Cut a node off at once, with all identities that it got for its workloads; it may not come back.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  limit: { per: 'identity' },
+  audit: ['node.banned', 'cert.revoked'],
+  body: z.strictObject({ reason: Reason }),
+  status: 200,
+  reply: Node,
+  errors: ['not_found'],
+})
+
+export const unbanNode = route({
+  call: 'POST /v1/nodes/{node}/unban',
+  summary: 'Lift a ban; the node must attest again.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  limit: { per: 'identity' },
+  audit: ['node.unbanned'],
+  status: 200,
+  reply: Node,
+  errors: ['not_found', 'lifecycle_forbidden'],
+})
+
+export const removeNode = route({
+  call: 'DELETE /v1/nodes/{node}',
+  summary: 'Remove a node, with all identities that it got for its workloads; it may attest again.',
+  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  limit: { per: 'identity' },
+  audit: ['node.evicted', 'cert.revoked'],
+  status: 204,
+  errors: ['not_found', 'node_banned'],
+})
+
+/** What a node learns of an entry. */
+export const NodeEntry = z.strictObject({
+  id: z.string(),
+  revision: z.int(),
+  tenant: z.string(),
+  agent: z.string(),
+  spiffe_id: z.string(),
+  selectors: z.array(z.string()),
+  x509_ttl_sec: z.int().nullable(),
+  jwt_ttl_sec: z.int().nullable(),
+  hint: z.string().nullable(),
+  federates_with: z.array(z.string()),
+  expires_at: Time.nullable(),
+  children: z.boolean(),
+  replicas: z.int(),
+  key_policy: z.enum(['rsa-only', 'modern']),
+  /** The older of two entries with one hint keeps it. */
+  created_at: Time,
+})
+export type NodeEntry = z.output<typeof NodeEntry>
+
+/** One line of `GET /v1/node/changes`. */
+export const NodeChange = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('entries'),
+    /** Where to go on; opaque. */
+    cursor: z.string(),
+    /** True in the first line of a whole sync: what came before counts no more. */
+    reset: z.boolean(),
+    /** More lines of the same sync follow; act when it is false. */
+    more: z.boolean(),
+    entries: z.array(NodeEntry),
+    removed: z.array(z.string()),
+  }),
+  z.strictObject({
+    kind: z.literal('bundles'),
+    trust_domain: z.string(),
+    /** SPIFFE bundle of the own trust domain, text. */
+    bundle: z.string(),
+    federated: z.record(z.string(), z.string()),
+  }),
+  /** Each second, so that silence is noticed. Unix milliseconds. */
+  z.strictObject({ kind: z.literal('beat'), at: z.int() }),
+  /** The last line: why there are no more. `resync`: connect again, without a cursor. */
+  z.strictObject({
+    kind: z.literal('ended'),
+    code: z.enum(['node_banned', 'node_unknown', 'resync']),
+    reason: z.string(),
+  }),
+])
+export type NodeChange = z.output<typeof NodeChange>
+
+export const followNode = route({
+  call: 'GET /v1/node/changes',
+  summary: 'Follow the entries and bundles of a node, for as long as the connection lasts.',
+  auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
+  limit: { per: 'identity' },
+  audit: { because: 'reads only' },
+  query: z.strictObject({
+    /** Of the last line; absent: everything comes first. */
+    cursor: z.string().max(256).optional(),
+  }),
+  status: 200,
+  media: 'application/jsonl',
+  stream: true,
+  errors: ['node_banned', 'node_unknown', 'query_invalid'],
+})
+
+const GATE = [
+  'entry_unknown',
+  'entry_expired',
+  'node_not_parent',
+  'node_banned',
+  'node_unknown',
+  'agent_quarantined',
+  'agent_retired',
+  'tenant_killed',
+  'incarnation_dead',
+  'lineage_forked',
+  'lineage_ended',
+  'instance_evicted',
+  'store_unavailable',
+] as const
+
+export const issueWorkloadCert = route({
+  call: 'POST /v1/node/svids/x509',
+  summary: 'Get an X.509-SVID for a workload of an entry: the first opens a lineage, each further one renews in it.',
+  auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
+  limit: { per: 'none', because: 'a node asks for all its workloads; it is paced by `renew_after`' },
+  audit: ['cert.issued', 'cert.refused', 'agent.activated', 'lineage.opened', 'lineage.forked'],
+  body: z.strictObject({
+    entry: z.string().max(64),
+    csr: Csr,
+    /** The certificate that this one follows; absent: a new lineage, and an older one of this node and entry ends. */
+    renews: z.strictObject({ lineage: z.string().max(64), serial: z.string().max(64) }).optional(),
+  }),
+  status: 201,
+  reply: z.strictObject({
+    certificate: z.string(),
+    chain: z.string(),
+    bundle: z.string(),
+    spiffe_id: z.string(),
+    serial: z.string(),
+    lineage: z.string(),
+    incarnation: z.int(),
+    not_before: Time,
+    not_after: Time,
+    validity_sec: z.int(),
+    renew_after: Time,
+  }),
+  errors: [
+    'csr_invalid',
+    'csr_signature_invalid',
+    'key_type_forbidden',
+    'key_too_small',
+    'key_exponent_forbidden',
+    'key_reused',
+    'key_killed',
+    'certificate_revoked',
+    ...GATE,
+  ],
+})
+
+export const issueJwtSvid = route({
+  call: 'POST /v1/node/svids/jwt',
+  summary: 'Get a JWT-SVID for a workload of an entry.',
+  auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
+  limit: { per: 'none', because: 'a node asks for all its workloads, and keeps what it gets per audience' },
+  audit: ['jwt.issued', 'cert.refused', 'agent.activated', 'lineage.opened'],
+  body: z.strictObject({ entry: z.string().max(64), audience: z.array(Text.min(1).max(1024)).min(1).max(8) }),
+  status: 201,
+  reply: z.strictObject({ token: z.string(), spiffe_id: z.string(), issued_at: Time, expires_at: Time }),
+  errors: ['audience_invalid', ...GATE],
+})
+
+export const issueWitSvid = route({
+  call: 'POST /v1/node/svids/wit',
+  summary: 'Get a WIT-SVID for a workload of an entry, bound to a key.',
+  auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
+  limit: { per: 'none', because: 'a node asks for all its workloads' },
+  audit: ['wit.issued', 'cert.refused', 'agent.activated', 'lineage.opened'],
+  body: z.strictObject({
+    entry: z.string().max(64),
+    /** One PKCS#10 request in PEM: only its public key is used. */
+    csr: Csr,
+  }),
+  status: 201,
+  reply: z.strictObject({ token: z.string(), spiffe_id: z.string(), issued_at: Time, expires_at: Time }),
+  errors: ['csr_invalid', 'csr_signature_invalid', 'key_too_small', 'key_exponent_forbidden', ...GATE],
+})
+
+export const reportSignals = route({
+  call: 'POST /v1/node/signals',
+  summary: 'Report processes that were refused an identity on this node.',
+  auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
+  limit: { per: 'identity' },
+  audit: ['workload.refused'],
+  body: z.strictObject({
+    signals: z
+      .array(
+        z.strictObject({
+          code: z.enum(['workload_is_descendant', 'no_identity']),
+          /** The entry whose selectors matched, if any. */
+          entry: z.string().max(64).nullable(),
+          at: Time,
+          pid: z.int().min(0),
+          uid: z.int().min(0),
+          executable: Text.max(512).nullable(),
+          /** How many like it since the last report. */
+          count: z.int().min(1),
+        }),
+      )
+      .min(1)
+      .max(50),
+  }),
+  status: 204,
+  errors: [],
+})

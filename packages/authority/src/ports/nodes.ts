@@ -1,0 +1,45 @@
+import type { NodeMethod } from '@lanyard/api'
+import type { NodeScope } from './entries.ts'
+import type { Listed, Page, Step } from './store.ts'
+
+/** A machine that proved itself. It is known by the key that it attested with. */
+export interface NodeState extends NodeScope {
+  /** 32 hex digits, random. */
+  readonly node: string
+  readonly spiffeId: string
+  readonly method: NodeMethod
+  /** RFC 7638, base64url. */
+  readonly keyThumbprint: string
+  /** Serial of its newest certificate, 32 hex digits, and its end in Unix seconds. */
+  readonly serial: string
+  readonly notAfter: number
+  readonly attestedAt: number
+  readonly renewedAt: number
+  readonly bannedAt: number | null
+  readonly banReason: string | null
+}
+
+export interface NodeRows {
+  find(node: string): Step<NodeState | undefined>
+  /** Names are unique within a tenant, and among nodes without one. */
+  findByName(tenant: string | null, name: string): Step<NodeState | undefined>
+  insert(node: NodeState): Step<void>
+  update(node: NodeState): Step<void>
+  remove(node: string): Step<void>
+  list(filter: { tenant?: string | undefined; name?: string | undefined }, page: Page): Step<Listed<NodeState>>
+}
+
+/** Makes a machine a node, once. */
+export interface JoinTokenState extends NodeScope {
+  /** SHA-256 of the secret. */
+  readonly hash: Uint8Array
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+export interface JoinTokenRows {
+  insert(token: JoinTokenState): Step<void>
+  /** Takes the token out and gives it: of many that come at once exactly one gets it. */
+  take(hash: Uint8Array): Step<JoinTokenState | undefined>
+}
