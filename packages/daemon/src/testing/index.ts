@@ -1,1 +1,3 @@
-export {}
+export { type FakeSvid, FakeTrustDomain } from './ca.ts'
+export { FakeProcess } from './process.ts'
+export { type FakeIdentity, FakeWorkloads, type Who } from './workloads.ts'
