@@ -1,5 +1,6 @@
 export * from './errors.ts'
 export * from './events.ts'
+export * from './metrics/index.ts'
 export * from './nearest.ts'
 export * from './openapi.ts'
 export * from './permissions.ts'

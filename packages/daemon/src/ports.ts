@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { ErrorCode, NodeEntry } from '@lanyard/api'
+import type { DAEMON_METRICS, ErrorCode, NamesOf, NodeEntry } from '@lanyard/api'
 import type { Bundle, Certificate, SpiffeId } from '@lanyard/protocol'
 
 /** The time. */
@@ -20,13 +20,15 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
-/** What is counted. Names are those of the metrics page in the docs, without the prefix `lanyard_daemon_`. */
+type MetricNames<Kind extends 'counter' | 'gauge' | 'histogram'> = NamesOf<typeof DAEMON_METRICS, Kind>
+
+/** What is counted, by the table `DAEMON_METRICS` of the API: a name that is not there does not compile. */
 export interface Meter {
-  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void
+  count(name: MetricNames<'counter'>, labels?: Readonly<Record<string, string>>, by?: number): void
   /** Seconds. */
-  time(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void
-  /** Asked when somebody reads the metrics. */
-  gauge(name: string, value: () => number): void
+  time(name: MetricNames<'histogram'>, seconds: number, labels?: Readonly<Record<string, string>>): void
+  /** Asked when somebody reads the metrics; for counters that are kept elsewhere, too. */
+  gauge(name: MetricNames<'gauge' | 'counter'>, value: () => number): void
 }
 
 /** One process, held from the moment that it was met: its number may go to another, this object never does. */
