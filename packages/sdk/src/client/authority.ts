@@ -42,7 +42,7 @@ export class Authority {
    *   the codes of the authority
    */
   async issue(request: CertificateRequest, credential: Credential, signal?: AbortSignal): Promise<Issued> {
-    this.#roots ??= await this.#pin(signal)
+    this.#roots ??= await this.root(signal)
     const roots = this.#roots
     try {
       return await this.#issue(roots, request, credential, signal)
@@ -82,8 +82,13 @@ export class Authority {
     return { reply: parseReply(answer.text), serverTime: Number.isNaN(serverTime) ? null : serverTime }
   }
 
-  /** The root with the fingerprint, from a server that nobody has vouched for yet: nothing but a GET goes there. */
-  async #pin(signal?: AbortSignal): Promise<string> {
+  /**
+   * The root with the fingerprint, from a server that nobody has vouched for yet: nothing but a GET goes there.
+   *
+   * @returns PEM
+   * @throws IdentityError `authority_unreachable`, `fingerprint_mismatch`, `reply_invalid`
+   */
+  async root(signal?: AbortSignal): Promise<string> {
     const socket = await this.#connect(createSecureContext(TLS_RULES), null, signal)
     const answer = await this.#exchange(socket, { method: 'GET', path: '/v1/root.pem', ...(signal ? { signal } : {}) })
     if (answer.status !== 200) throw problemOf(answer, this.#time.now())

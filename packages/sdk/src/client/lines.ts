@@ -5,11 +5,13 @@ const NEWLINE = 0x0a
 /** Cuts a stream of bytes into lines. */
 export class Lines {
   readonly #line: (text: string) => void
+  readonly #encoding: 'latin1' | 'utf8'
   #begun: Buffer[] = []
   #bytes = 0
 
-  constructor(line: (text: string) => void) {
+  constructor(line: (text: string) => void, encoding: 'latin1' | 'utf8' = 'latin1') {
     this.#line = line
+    this.#encoding = encoding
   }
 
   /** False for a line that is longer than any of the feed: nothing of it is kept. */
@@ -34,7 +36,7 @@ export class Lines {
   }
 
   #give(): void {
-    const text = Buffer.concat(this.#begun).toString('latin1')
+    const text = Buffer.concat(this.#begun).toString(this.#encoding)
     this.#begun = []
     this.#bytes = 0
     if (text !== '') this.#line(text)

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import { codeOf, IdentityError } from '../errors.ts'
 import type { Svid } from '../identity/svid.ts'
-import { clientContext } from '../mtls/context.ts'
+import { clientContext, type LinkCredential } from '../mtls/context.ts'
 import type { TimeSource } from '../time.ts'
 import { connectAuthority, prefixOf } from './connect.ts'
 import { Lines } from './lines.ts'
@@ -12,28 +12,30 @@ const MAX_REPLY_BYTES = 256 * 1024
 /** Snapshots are large; with the usual 64 KiB each piece would cost a round trip. */
 const WINDOW_BYTES = 1 << 20
 
-export interface LinkOptions {
+export interface LinkOptions<C extends LinkCredential = Svid> {
   readonly url: URL
-  readonly svid: Svid
+  readonly svid: C
   readonly time: TimeSource
   readonly signal?: AbortSignal | undefined
 }
 
 export interface FollowEvents {
+  /** Of a feed, whose lines are ASCII, or of UTF-8 text. */
+  readonly encoding?: 'latin1' | 'utf8'
   line(text: string): void
   heard(): void
   ended(error: IdentityError): void
 }
 
 /** One connection to the authority, by mutual TLS with one certificate; it does not keep the process alive. */
-export class Link {
+export class Link<C extends LinkCredential = Svid> {
   /** The certificate that it was made with. */
-  readonly svid: Svid
+  readonly svid: C
   readonly #session: ClientHttp2Session
   readonly #url: URL
   readonly #time: TimeSource
 
-  private constructor(session: ClientHttp2Session, { svid, url, time }: LinkOptions) {
+  private constructor(session: ClientHttp2Session, { svid, url, time }: LinkOptions<C>) {
     this.svid = svid
     this.#session = session
     this.#url = url
@@ -41,7 +43,7 @@ export class Link {
   }
 
   /** @throws IdentityError `authority_unreachable`, `authority_untrusted` */
-  static async open(options: LinkOptions): Promise<Link> {
+  static async open<C extends LinkCredential>(options: LinkOptions<C>): Promise<Link<C>> {
     const { url, svid, time, signal } = options
     const own = { context: clientContext(svid), roots: svid.bundle }
     const socket = await connectAuthority({ url, time, ...own, alpn: 'h2', signal })
@@ -126,7 +128,7 @@ export class Link {
         )
         return
       }
-      const lines = new Lines(events.line)
+      const lines = new Lines(events.line, events.encoding)
       stream.on('data', (chunk: Buffer) => {
         events.heard()
         if (!lines.take(chunk))

@@ -1,6 +1,5 @@
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import type { Svid } from '../identity/svid.ts'
 
 /** TLS 1.3 and nothing older; no session tickets, since a resumed session skips the checks of the peer. */
 export const TLS_RULES = {
@@ -9,18 +8,27 @@ export const TLS_RULES = {
   secureOptions: constants.SSL_OP_NO_TICKET,
 } as const satisfies SecureContextOptions
 
-/** Key, certificate with its intermediates, and the roots that peers are judged by. */
-export function contextOptions(svid: Svid): SecureContextOptions {
-  return { ...TLS_RULES, key: svid.privateKeyPem(), cert: svid.certificate + svid.chain, ca: svid.bundle }
+/** What a side proves itself with, and what it judges the other by, in PEM. Without a certificate it proves nothing. */
+export interface LinkCredential {
+  readonly certificate: string
+  readonly chain: string
+  readonly bundle: string
+  privateKeyPem(): string
 }
 
-const contexts = new WeakMap<Svid, SecureContext>()
+/** Key, certificate with its intermediates, and the roots that peers are judged by. */
+export function contextOptions(own: LinkCredential): SecureContextOptions {
+  const proof = own.certificate === '' ? {} : { key: own.privateKeyPem(), cert: own.certificate + own.chain }
+  return { ...TLS_RULES, ...proof, ca: own.bundle }
+}
+
+const contexts = new WeakMap<LinkCredential, SecureContext>()
 
 /** The context for connections that this side opens; one for each certificate. */
-export function clientContext(svid: Svid): SecureContext {
-  const known = contexts.get(svid)
+export function clientContext(own: LinkCredential): SecureContext {
+  const known = contexts.get(own)
   if (known !== undefined) return known
-  const context = createSecureContext(contextOptions(svid))
-  contexts.set(svid, context)
+  const context = createSecureContext(contextOptions(own))
+  contexts.set(own, context)
   return context
 }

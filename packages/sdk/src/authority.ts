@@ -1,0 +1,11 @@
+/** What our own programs need beside agents to speak with an authority: no part of the SDK's promises. */
+export { Authority } from './client/authority.ts'
+export { certificatesOf } from './client/certificates.ts'
+export { parseAuthorityUrl } from './client/connect.ts'
+export { type FollowEvents, Link, type LinkOptions } from './client/link.ts'
+export { parseFingerprint, pinnedRoot } from './client/root.ts'
+export { asIdentityError, codeOf, IdentityError } from './errors.ts'
+export { paceOf } from './feed/pace.ts'
+export { backoff } from './identity/backoff.ts'
+export type { LinkCredential } from './mtls/context.ts'
+export { Alarm, systemTime, type TimeSource } from './time.ts'
