@@ -1,0 +1,55 @@
+import { once } from 'node:events'
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
+import process from 'node:process'
+import { LanyardError } from '@lanyard/api'
+
+/** sun_path of unix(7), without its final zero. */
+const LONGEST_PATH = 107
+
+/**
+ * Lets a server listen on a Unix socket that nobody else can use before it has `mode`. A socket that nobody serves any more
+ * makes way. Throws `socket_unusable`.
+ */
+export async function listenPrivately(server: Server, path: string, mode: number): Promise<void> {
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw new LanyardError('socket_unusable', `expected at most ${LONGEST_PATH} bytes, got ${path}`)
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+    await makeWay(path)
+    const failed = once(server, 'listening')
+    // The file is made within listen(): a chmod afterwards would leave a moment in which others connect.
+    const before = process.umask(0o177)
+    try {
+      server.listen(path)
+    } finally {
+      process.umask(before)
+    }
+    await failed
+    if (mode !== 0o600) chmodSync(path, mode)
+  } catch (error) {
+    if (error instanceof LanyardError) throw error
+    const reason = (error as NodeJS.ErrnoException).code ?? 'it cannot be used'
+    throw new LanyardError('socket_unusable', `${path}: ${reason}`, {}, { cause: error })
+  }
+}
+
+async function makeWay(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found) return
+  if (!found.isSocket()) throw new LanyardError('socket_unusable', `${path}: expected a socket or nothing`)
+  if (await answers(path)) throw new LanyardError('socket_unusable', `${path}: another daemon serves it`)
+  rmSync(path, { force: true })
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', error => resolve((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'))
+  })
+}

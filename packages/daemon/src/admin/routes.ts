@@ -1,0 +1,106 @@
+import { LanyardError, type NodeEntry } from '@lanyard/api'
+import type { Launcher, LaunchRegistry } from '../launches/index.ts'
+import type { Attestation, HeldProcess } from '../ports.ts'
+import type { DaemonStatus } from './status.ts'
+
+/** What the admin socket tells of. */
+export interface AdminParts {
+  readonly status: () => DaemonStatus
+  /** In the Prometheus text format. */
+  readonly metrics: () => string | Promise<string>
+  readonly attestation: Attestation
+  readonly launches: LaunchRegistry
+  /** The entries of this node at this moment. */
+  readonly entries: () => Iterable<NodeEntry>
+  /** Holds the process with this number; throws `workload_gone`. */
+  readonly hold: (pid: number) => HeldProcess
+}
+
+export interface AdminReply {
+  readonly status: number
+  readonly type: 'application/json' | 'text/plain; version=0.0.4; charset=utf-8'
+  readonly body: string
+}
+
+interface AdminRoute {
+  /** Launchers may do these; all others are for root and the daemon's own user. */
+  readonly launchers: boolean
+  answer(parts: AdminParts, body: unknown, by: Launcher): Promise<AdminReply>
+}
+
+const json = (value: unknown, status = 200): AdminReply => ({
+  status,
+  type: 'application/json',
+  body: JSON.stringify(value),
+})
+
+/** All that the admin socket answers. */
+export const ADMIN_ROUTES: Readonly<Record<string, AdminRoute>> = {
+  'GET /status': {
+    launchers: true,
+    answer: async ({ status, launches }) => json({ ...status(), launches: launches.running().map(shownLaunch) }),
+  },
+  'GET /metrics': {
+    launchers: false,
+    answer: async ({ metrics }) => ({
+      status: 200,
+      type: 'text/plain; version=0.0.4; charset=utf-8',
+      body: await metrics(),
+    }),
+  },
+  'POST /explain': { launchers: false, answer: async (parts, body) => json(await explain(parts, pidIn(body))) },
+  'POST /launches': {
+    launchers: true,
+    answer: async ({ launches }, body, by) => {
+      const { entry, process } = launches.launch({ entry: entryIn(body), pid: pidIn(body) }, by)
+      return json({ entry: entry.id, spiffe_id: entry.spiffe_id, pid: process.pid }, 201)
+    },
+  },
+}
+
+const shownLaunch = ({ entry, pid, at }: { entry: string; pid: number; at: number }) => ({
+  entry,
+  pid,
+  at: new Date(at).toISOString(),
+})
+
+/** Which identity a process would get, and for each entry that gives it none, why. */
+async function explain({ attestation, entries, hold }: AdminParts, pid: number): Promise<object> {
+  const process = hold(pid)
+  try {
+    const workload = await attestation.examine(process)
+    const verdicts = attestation.match(workload, entries()).map(verdict => ({
+      entry: verdict.entry.id,
+      spiffe_id: verdict.entry.spiffe_id,
+      given: verdict.given,
+      code: verdict.given ? null : verdict.code,
+      missing: verdict.given ? [] : verdict.missing,
+    }))
+    return {
+      pid,
+      uid: process.uid,
+      gid: process.gid,
+      selectors: [...workload.selectors],
+      main_of: workload.mainOf,
+      launched_for: workload.launchedFor,
+      verdicts,
+    }
+  } finally {
+    process.release()
+  }
+}
+
+function pidIn(body: unknown): number {
+  const pid = memberOf(body, 'pid')
+  if (typeof pid === 'number' && Number.isInteger(pid) && pid > 0) return pid
+  throw new LanyardError('body_invalid', 'expected `pid`, the number of a process')
+}
+
+function entryIn(body: unknown): string {
+  const entry = memberOf(body, 'entry')
+  if (typeof entry === 'string' && entry !== '' && entry.length <= 2048) return entry
+  throw new LanyardError('body_invalid', 'expected `entry`, an id or a SPIFFE ID')
+}
+
+const memberOf = (body: unknown, name: string): unknown =>
+  typeof body === 'object' && body !== null && Object.hasOwn(body, name) ? Reflect.get(body, name) : undefined
