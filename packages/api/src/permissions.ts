@@ -28,6 +28,7 @@ export const PERMISSIONS = {
   'tenant.read': 'see tenants',
   'tenant.manage': 'create and change tenants',
   'event.read': 'read the audit events',
+  'metrics.read': 'read the metrics of an instance (keys of all tenants)',
   'apikey.manage': 'create, see and delete API keys',
 } as const
 
@@ -61,6 +62,7 @@ export const ROLES = {
     'tenant.read',
     'tenant.manage',
     'event.read',
+    'metrics.read',
     'apikey.manage',
   ],
   operator: [
@@ -83,6 +85,7 @@ export const ROLES = {
     'cert.revoke',
     'tenant.read',
     'event.read',
+    'metrics.read',
   ],
   auditor: [
     'agent.read',
@@ -96,6 +99,7 @@ export const ROLES = {
     'cert.read',
     'tenant.read',
     'event.read',
+    'metrics.read',
   ],
   issuer: ['agent.bootstrap'],
   agent: ['cert.issue', 'cert.revoke', 'feed.read', 'feed.enrol', 'service.announce', 'service.read'],

@@ -15,6 +15,10 @@ import { fingerprintOf, writeRootFile } from './instance/root-file.ts'
 import { readSetup } from './instance/setup.ts'
 import { systemTimers, type Timers } from './instance/timers.ts'
 import { warningsOf } from './instance/warnings.ts'
+import { countReceipts } from './observe/answers.ts'
+import { watchInstance } from './observe/gauges.ts'
+import { measuredData } from './observe/measured-store.ts'
+import { serverMeters } from './observe/server-meters.ts'
 
 /** What the server takes from outside. What is left out is the real thing. */
 export interface ServerIo {
@@ -58,7 +62,8 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   // Undone in reverse, also when a later step fails.
   await using undo = new AsyncDisposableStack()
   const setup = readSetup(config, io.env)
-  const data = await openData(setup, clock)
+  const meters = serverMeters()
+  const data = measuredData(await openData(setup, clock), meters)
   undo.defer(() => data.close())
   let serving = false
   undo.defer(async () => (serving ? await tell('server.stopped', data, clock) : undefined))
@@ -68,15 +73,20 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   await data.started()
   const { feed, presence } = await openFeed(data, authorities, config, parts)
   undo.defer(() => feed.stop())
-  const incidents = openIncidents(data, authorities, feed, config.retention, parts)
+  const incidents = openIncidents(data, authorities, feed, config.retention, {
+    ...parts,
+    closed: countReceipts(meters),
+  })
   undo.defer(() => incidents.stop())
   presence.onEvicted(() => void incidents.stop())
   const http = createHttp({
     ...httpParts(config, data, authorities, parts),
     feed,
     incidents,
+    meters,
     evicted: () => presence.evicted,
   })
+  watchInstance(meters, { feed, incidents, clock })
   authorities.onServerTls(tls => http.setTls(tls))
   undo.defer(() => http.close(config.limits.shutdown_ms))
   const { port } = await http.listen(config.listen.host, config.listen.port)

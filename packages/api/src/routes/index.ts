@@ -14,6 +14,7 @@ import {
   listIncidents,
   reinstateTenant,
 } from './kill.ts'
+import { getMetrics } from './metrics.ts'
 import {
   attestNode,
   banNode,
@@ -101,6 +102,7 @@ export const routes = {
   getJwks,
   getRootPem,
   getOpenApi,
+  getMetrics,
   healthz,
   readyz,
 } as const

@@ -9,6 +9,7 @@ import { followFeedHandlers } from './follow-feed.ts'
 import { incidentHandlers } from './incidents.ts'
 import { instanceHandlers } from './instances.ts'
 import { killHandlers } from './kill.ts'
+import { metricsHandlers } from './metrics.ts'
 import { pointHandlers } from './points.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
@@ -30,6 +31,7 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...serviceHandlers(ports, cursors),
     ...instanceHandlers(ports),
     ...followFeedHandlers(ports),
+    ...metricsHandlers(ports),
     ...publicHandlers(ports, ready),
   }
 }

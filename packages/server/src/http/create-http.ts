@@ -1,6 +1,8 @@
 import { routes } from '@lanyard/api'
 import { concernOf, identityOf } from '@lanyard/authority'
 import { createHandlers } from '../handlers/index.ts'
+import { countAnswer } from '../observe/answers.ts'
+import { serverMeters } from '../observe/server-meters.ts'
 import { AgentSessions } from './agent-sessions.ts'
 import { createAuthenticate } from './authenticate/index.ts'
 import { Deadlines } from './deadlines.ts'
@@ -11,13 +13,13 @@ import { RateLimit } from './rate-limit.ts'
 
 /** The HTTP side of a server: the declared API behind one listener. `inspect` is for tests. */
 export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): HttpServer {
-  const { limits, log, clock } = parts
+  const { limits, log, clock, meters = serverMeters() } = parts
   const deadlines = new Deadlines(limits.body_timeout_ms, () => performance.now())
   const sessions = new AgentSessions(parts.feed, connection => mount.cut(connection))
   const ready = () => !listener.closing && (parts.ready?.() ?? true) && !parts.evicted?.()
   const mount = new Mount({
     routes,
-    handlers: createHandlers(parts, ready),
+    handlers: createHandlers({ ...parts, meters }, ready),
     authenticate: createAuthenticate(parts),
     rateLimit: new RateLimit(limits.rate_per_minute, clock),
     bodyBytes: limits.body_bytes,
@@ -34,6 +36,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       if (caller.kind === 'agent-certificate') sessions.begin(connection, caller)
     },
     evicted: () => parts.evicted?.() ?? false,
+    answered: answer => countAnswer(meters, answer),
     keep: (response, connection) => listener.keep(response, connection),
     ...(inspect === undefined ? {} : { inspect }),
   })

@@ -88,7 +88,7 @@ test('every declared path is mounted, and nothing beside', async () => {
     '/v1/agents/',
     '/v1/agents/acme',
     '/v1/agents/acme/',
-    '/metrics',
+    '/metrics/',
     '//healthz',
   ]) {
     assert.equal((await server.call(`GET ${path}`)).body.code, 'route_unknown', path)

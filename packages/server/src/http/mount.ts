@@ -10,6 +10,7 @@ import {
   type Streaming,
 } from '@lanyard/api'
 import { type Caller, requirePermission } from '@lanyard/authority'
+import type { Answered } from '../observe/answers.ts'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -49,6 +50,8 @@ export interface MountParts {
   readonly prove: (connection: Connection, caller: Caller) => void
   /** Whether this instance was put out of service. */
   readonly evicted: () => boolean
+  /** Counts what was answered. */
+  readonly answered: (answer: Answered) => void
   /** Takes the limits of time away from a reply that has no end. */
   readonly keep: StreamsParts['keep']
   /** Holds replies against their declaration: for tests. */
@@ -136,16 +139,24 @@ export class Mount {
   }
 
   async #answer(arrival: Arrival, requestId: string): Promise<Reply> {
+    const began = performance.now()
+    let id: RouteId | null = null
+    const answered = (reply: Reply, code: string | null) => {
+      this.#parts.answered({ id, status: reply.status, code, seconds: (performance.now() - began) / 1000 })
+      return reply
+    }
     try {
-      return await this.#reply(arrival, requestId)
+      const call = this.#find(arrival.request)
+      id = call.id
+      return answered(await this.#reply(call, arrival, requestId), null)
     } catch (error) {
-      return this.#refuse(error, arrival, requestId)
+      const { reply, code } = this.#refuse(error, arrival, requestId)
+      return answered(reply, code)
     }
   }
 
-  async #reply(arrival: Arrival, requestId: string): Promise<Reply> {
-    const { request, connection } = arrival
-    const call = this.#find(request)
+  async #reply(call: Call, arrival: Arrival, requestId: string): Promise<Reply> {
+    const { connection } = arrival
     const caller = await this.#admit(call, connection, requestId)
     if (call.route.stream) this.#streams.requireRoom(connection)
     const query = queryOf(call)
@@ -218,13 +229,13 @@ export class Mount {
     }
   }
 
-  #refuse(error: unknown, { request, connection }: Arrival, requestId: string): Reply {
+  #refuse(error: unknown, { request, connection }: Arrival, requestId: string): { reply: Reply; code: string } {
     const { code, status, text, headers } = problemOf(error, requestId)
     const fields = { request_id: requestId, code, source: connection.source, method: request.method }
     if (!isRefusal(error)) this.#parts.log.error({ ...fields, error: explain(error) }, 'a request failed')
     else if (status >= 500) this.#parts.log.warn({ ...fields, error: explain(error) }, 'a request could not be served')
     else this.#parts.log.debug(fields, 'a request was refused')
-    return { status, text, headers, media: PROBLEM_MEDIA }
+    return { reply: { status, text, headers, media: PROBLEM_MEDIA }, code }
   }
 }
 

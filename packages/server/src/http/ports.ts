@@ -12,6 +12,7 @@ import type {
 } from '@lanyard/authority'
 import type { Bundle, Crypto, Deaths, Signer, Subject, VerifyKey } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
+import type { ServerMeters } from '../observe/server-meters.ts'
 
 /** The ceilings on what strangers can cost, as they stand in the configuration. */
 export type HttpLimits = ServerConfig['limits']
@@ -102,10 +103,14 @@ export interface HandlerPorts {
   readonly cursorSecret: Uint8Array
   readonly feed: Feed
   readonly incidents: Incidents
+  /** What is measured, to be read by `GET /metrics`. */
+  readonly meters: ServerMeters
 }
 
 /** All that {@link createHttp} is made of. */
-export interface HttpParts extends HandlerPorts {
+export interface HttpParts extends Omit<HandlerPorts, 'meters'> {
+  /** Its own where none are given. */
+  readonly meters?: ServerMeters
   readonly limits: HttpLimits
   readonly tls: ServerTls
   readonly log: Log

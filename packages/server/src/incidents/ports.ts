@@ -19,6 +19,8 @@ export interface IncidentPorts {
   readonly receiptSigner: () => ReceiptSigning
   /** Milliseconds that a snapshot is kept. */
   readonly snapshotMs: number
+  /** An incident has its receipt, so many seconds after its kill; null: another instance took the kill. */
+  readonly closed?: (seconds: number | null) => void
 }
 
 export type ServerAct = Act & { readonly caller: 'server' }

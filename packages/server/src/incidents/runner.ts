@@ -24,6 +24,8 @@ interface Open {
   /** Whoever opens thousands waits for itself alone. */
   readonly owner: string | null
   readonly committedAt: number
+  /** Taken by this instance just now, not left behind by another. */
+  readonly own: boolean
   waitMs: number
 }
 
@@ -45,8 +47,13 @@ export class IncidentRunner implements Incidents {
     this.#steps = new IncidentSteps(ports)
   }
 
+  /** Incidents that wait for something or are worked at. */
+  get open(): number {
+    return this.#open.size
+  }
+
   opened(id: string, committedAt: number, owner: string | null): void {
-    this.#take({ id, owner, committedAt, waitMs: FIRST_WAIT_MS })
+    this.#take({ id, owner, committedAt, own: true, waitMs: FIRST_WAIT_MS })
   }
 
   sealEvidence(incident: string, evidence: unknown): Readonly<Record<string, unknown>> {
@@ -62,7 +69,8 @@ export class IncidentRunner implements Incidents {
     const { store, rows, clock } = this.#ports
     const now = clock.now()
     const unfinished = await store.read(() => rows.incidents.unfinished(now, TURN_MAX))
-    for (const { id, tenant: owner } of unfinished) this.#take({ id, owner, committedAt: now, waitMs: LAST_WAIT_MS })
+    for (const { id, tenant: owner } of unfinished)
+      this.#take({ id, owner, committedAt: now, own: false, waitMs: LAST_WAIT_MS })
     for (const incident of await store.read(() => rows.incidents.lapsed(now, TURN_MAX))) await this.#lapse(incident)
   }
 
@@ -98,8 +106,10 @@ export class IncidentRunner implements Incidents {
 
   async #work(open: Open): Promise<void> {
     try {
+      const { clock, closed } = this.#ports
       if ((await this.#steps.pass(open.id, open.committedAt)) === 'waiting') return this.#again(open)
       this.#open.delete(open.id)
+      closed?.(open.own ? (clock.now() - open.committedAt) / 1000 : null)
     } catch (error) {
       // The turn of a second takes it up again.
       this.#open.delete(open.id)

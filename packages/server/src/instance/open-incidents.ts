@@ -1,6 +1,7 @@
 import type { Clock, Rows, Store } from '@lanyard/authority'
 import type { ServerConfig } from '../config.ts'
 import type { Feed, Log } from '../http/ports.ts'
+import type { IncidentPorts } from '../incidents/ports.ts'
 import { IncidentRunner } from '../incidents/runner.ts'
 import { Sealing } from '../incidents/sealing.ts'
 import type { Authorities } from './authorities.ts'
@@ -13,7 +14,7 @@ export function openIncidents(
   authorities: Authorities,
   feed: Feed,
   retention: Pick<ServerConfig['retention'], 'events_days'>,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, closed }: { readonly clock: Clock; readonly log: Log } & Pick<IncidentPorts, 'closed'>,
 ): IncidentRunner {
   const { trustDomain } = authorities
   return new IncidentRunner({
@@ -24,5 +25,6 @@ export function openIncidents(
       return { kid, signer, chain: [certificate] }
     },
     snapshotMs: retention.events_days * DAY_MS,
+    ...(closed === undefined ? {} : { closed }),
   })
 }
