@@ -1,0 +1,1 @@
+export { type AttestationOptions, attestationOf } from './attestation.ts'

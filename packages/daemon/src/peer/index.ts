@@ -1,0 +1,2 @@
+export { processOfPid, processOfSocket } from './hold.ts'
+export { parentOf } from './parent.ts'
