@@ -3,7 +3,7 @@ import { type Act, type Caller, requireTenant } from './caller.ts'
 import { eventOf } from './event.ts'
 import { takeLineages } from './kill/take.ts'
 import { settle, Toll } from './kill/toll.ts'
-import type { AgentKey, CertificateState, Rows, Step } from './ports.ts'
+import type { AgentKey, Rows, Step } from './ports.ts'
 import { requireAgent } from './registry/agents.ts'
 
 /** What is revoked: the certificate's whole lineage, or all that the agent holds. */
@@ -84,9 +84,7 @@ type OwnAct = Revocation['act']
 
 function* revokeAgent(rows: Rows, toll: Toll, key: AgentKey, reason: string, act: OwnAct): Step<Taken> {
   requireTenant(act.caller, key.tenant)
-  if (act.caller.kind !== 'api-key' && act.caller.agent !== key.agent) {
-    throw new LanyardError('agent_unknown', 'an agent may revoke only its own certificates')
-  }
+  if (!mayEnd(act.caller, key)) throw new LanyardError('agent_unknown', 'an agent may revoke only its own certificates')
   const owner = yield* requireAgent(rows, key, act)
   const held = yield* rows.lineages.ofAgent(key)
   return { owner, revoked: yield* takeLineages(rows, toll, held, reason, act) }
@@ -94,10 +92,22 @@ function* revokeAgent(rows: Rows, toll: Toll, key: AgentKey, reason: string, act
 
 function* revokeLineage(rows: Rows, toll: Toll, serial: string, reason: string, act: OwnAct): Step<Taken> {
   const owner = yield* rows.certificates.findBySerial(serial, act.caller.tenant)
-  if (!owner || !maySee(act.caller, owner)) throw new LanyardError('not_found', `there is no certificate ${serial}`)
+  if (!owner || !mayEnd(act.caller, owner)) throw new LanyardError('not_found', `there is no certificate ${serial}`)
   const subject = yield* rows.lineages.subject(owner.lineage)
   return { owner, revoked: subject ? yield* takeLineages(rows, toll, [subject.lineage], reason, act) : [] }
 }
 
-const maySee = (caller: Caller, certificate: CertificateState) =>
-  caller.kind === 'api-key' || (caller.agent === certificate.agent && caller.tenant === certificate.tenant)
+function mayEnd(caller: Caller, { tenant, agent }: AgentKey): boolean {
+  switch (caller.kind) {
+    case 'api-key':
+      return true
+    case 'agent-token':
+    case 'agent-certificate':
+      return caller.tenant === tenant && caller.agent === agent
+    // A node withdraws what it serves by asking no more; what it got ends by a ban.
+    case 'node-certificate':
+      return false
+    default:
+      throw new TypeError(`unknown caller ${caller satisfies never}`)
+  }
+}

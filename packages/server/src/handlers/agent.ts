@@ -48,7 +48,7 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
       const { reason: said, ...target } = call.body
       const reason = redactText(said)
       if (call.caller.kind !== 'api-key') {
-        const { caller, source, requestId: correlation } = call
+        const { caller, source, requestId: correlation } = byAgent(call)
         if ('tenant' in target) requireTenant(caller, target.tenant)
         const own = { target, reason, act: { caller, at: clock.now(), source, correlation } }
         return { revoked: [...(await selfRevocations.revoke(own))] }
@@ -96,6 +96,7 @@ function showCaller(caller: Caller) {
     const { id, name, role, tenant } = caller
     return { kind, id, name, role, permissions, tenant, agent: null, spiffe_id: null, expires_at }
   }
+  if (kind === 'node-certificate') throw new LanyardError('unauthenticated', 'expected no certificate of a node here')
   const { tenant, agent, spiffeId } = caller
   const id = kind === 'agent-token' ? caller.jti : caller.serial
   return { kind, id, name: null, role: 'agent', permissions, tenant, agent, spiffe_id: spiffeId, expires_at }

@@ -7,6 +7,7 @@ import {
   exclusive,
   exclusiveAll,
   type Locks,
+  type NodeCaller,
   requireName,
   requireStanding,
   requireTenant,
@@ -92,8 +93,16 @@ export function byApiKey<T extends AnyCall>(call: T): T & { readonly caller: Api
 
 /** The same call by an agent's own credential. */
 export function byAgent<T extends AnyCall>(call: T): T & { readonly caller: TokenCaller | CertificateCaller } {
-  if (call.caller.kind !== 'api-key') return call as T & { readonly caller: TokenCaller | CertificateCaller }
-  throw new LanyardError('unauthenticated', 'expected a credential of an agent, got an API key')
+  const { kind } = call.caller
+  if (kind === 'agent-token' || kind === 'agent-certificate')
+    return call as T & { readonly caller: TokenCaller | CertificateCaller }
+  throw new LanyardError('unauthenticated', `expected a credential of an agent, got ${kind}`)
+}
+
+/** The same call by a node. */
+export function byNode<T extends AnyCall>(call: T): T & { readonly caller: NodeCaller } {
+  if (call.caller.kind === 'node-certificate') return call as T & { readonly caller: NodeCaller }
+  throw new LanyardError('unauthenticated', `expected the certificate of a node, got ${call.caller.kind}`)
 }
 
 /** The same call by an agent with its certificate. */

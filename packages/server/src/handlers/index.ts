@@ -4,16 +4,22 @@ import type { HandlerPorts } from '../http/ports.ts'
 import { agentHandlers } from './agent.ts'
 import { agentsHandlers } from './agents.ts'
 import { apiKeyHandlers } from './api-keys.ts'
+import { bundleHandlers } from './bundles.ts'
 import { Cursors } from './cursor.ts'
+import { entryHandlers } from './entries.ts'
 import { followFeedHandlers } from './follow-feed.ts'
 import { incidentHandlers } from './incidents.ts'
 import { instanceHandlers } from './instances.ts'
 import { killHandlers } from './kill.ts'
 import { metricsHandlers } from './metrics.ts'
+import { nodeChangeHandlers } from './node-changes.ts'
+import { nodeSvidHandlers } from './node-svids.ts'
+import { nodeHandlers } from './nodes.ts'
 import { pointHandlers } from './points.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
 import { serviceHandlers } from './services.ts'
+import { signalHandlers } from './signals.ts'
 import { tenantHandlers } from './tenants.ts'
 
 /** One handler for each declared route. `ready` is false while the instance starts or stops. */
@@ -31,6 +37,12 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...serviceHandlers(ports, cursors),
     ...instanceHandlers(ports),
     ...followFeedHandlers(ports),
+    ...entryHandlers(ports),
+    ...nodeHandlers(ports),
+    ...nodeSvidHandlers(ports),
+    ...nodeChangeHandlers(ports),
+    ...signalHandlers(ports),
+    ...bundleHandlers(ports),
     ...metricsHandlers(ports),
     ...publicHandlers(ports, ready),
   }

@@ -74,6 +74,12 @@ export interface Feed {
   onDeaths(listener: (died: readonly Subject[]) => void): void
 }
 
+/** What nodes follow. */
+export interface NodeNews {
+  /** Entries, bundles of other trust domains or nodes were changed, and that is durable: all instances look at once. */
+  tell(): void
+}
+
 /** What follows kills: the steps of their incidents, and what is kept of them under seal. */
 export interface Incidents {
   /**

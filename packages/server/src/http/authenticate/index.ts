@@ -65,7 +65,7 @@ async function callerOfKey(
 function requireSame(bearer: ApiKeyCaller | TokenCaller, certificate: Caller): void {
   const same =
     bearer.kind === 'agent-token' &&
-    certificate.kind !== 'api-key' &&
+    certificate.kind === 'agent-certificate' &&
     bearer.tenant === certificate.tenant &&
     bearer.agent === certificate.agent
   if (!same) throw new LanyardError('credential_conflict', 'expected both credentials to name the same agent')

@@ -1,0 +1,17 @@
+import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import type { Caller } from '@lanyard/authority'
+import type { HandlerPorts } from '../http/ports.ts'
+
+type Mine = 'setBundle' | 'listBundles' | 'removeBundle'
+
+/** Bundles of other trust domains. */
+export function bundleHandlers(_ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
+  const starting = (): never => {
+    throw new LanyardError('not_ready', 'this part of the authority does not serve')
+  }
+  return {
+    setBundle: starting,
+    listBundles: starting,
+    removeBundle: starting,
+  }
+}

@@ -1,0 +1,15 @@
+import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import type { Caller } from '@lanyard/authority'
+import type { HandlerPorts } from '../http/ports.ts'
+
+type Mine = 'reportSignals'
+
+/** What nodes report of processes that were refused an identity. */
+export function signalHandlers(_ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
+  const starting = (): never => {
+    throw new LanyardError('not_ready', 'this part of the authority does not serve')
+  }
+  return {
+    reportSignals: starting,
+  }
+}
