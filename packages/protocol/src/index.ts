@@ -95,6 +95,14 @@ export {
 export { anyId, exactId, memberOf, oneOfIds, pathPrefix, type SpiffeIdMatcher } from './spiffe/matcher.ts'
 export { SVID_TOKEN_ALGORITHMS, type TokenAuthority, tokenAuthority } from './spiffe/token-authority.ts'
 export {
+  signWitSvid,
+  type VerifiedWitSvid,
+  verifyWitSvid,
+  WIT_SVID_TYP,
+  type WitSvidInput,
+  type WitSvidRequest,
+} from './spiffe/wit-svid.ts'
+export {
   checkSigningCertificate,
   checkSvidLeaf,
   type VerifiedX509Svid,

@@ -127,8 +127,13 @@ function audiences({ aud }: JwtClaims): readonly string[] {
   return list as readonly string[]
 }
 
-/** Each comparison is written so that a time or leeway that is not a number refuses. */
-function checkTimes(claims: JwtClaims, { at, leeway }: ClaimsExpectation): void {
+/**
+ * Compares `exp`, `nbf` and `iat` with the present. Each comparison is written so that a time or leeway that is not a
+ * number refuses.
+ *
+ * @throws TokenTimeError `token_expired`, `token_not_yet_valid`
+ */
+export function checkTimes(claims: JwtClaims, { at, leeway }: Pick<ClaimsExpectation, 'at' | 'leeway'>): void {
   // RFC 7519, 4.1.4: on or after exp the token must not be accepted.
   if (!(at < claims.exp + leeway)) throw new TokenTimeError('exp', claims.exp, at)
   for (const name of TIME_CLAIMS) {

@@ -1,11 +1,11 @@
 import { ProtocolError } from '../errors.ts'
 import type { JsonValue } from '../jose/json.ts'
-import { type JwsHeader, MAX_TOKEN_BYTES, readCompact, type VerifyKey, verifyRead } from '../jose/jws.ts'
+import { type JwsHeader, MAX_TOKEN_BYTES, readCompact, verifyRead } from '../jose/jws.ts'
 import { checkClaims, type JwtClaims, parseClaims, signJwt } from '../jose/jwt.ts'
 import type { Crypto, Signer } from '../ports.ts'
 import { type BundleSource, bundleFor } from './bundle.ts'
 import { SpiffeId } from './id.ts'
-import { SVID_TOKEN_ALGORITHMS, type TokenAuthority } from './token-authority.ts'
+import { keyForHeader, SVID_TOKEN_ALGORITHMS } from './token-authority.ts'
 
 /** Seconds by which clocks may differ unless the caller says otherwise. */
 export const JWT_SVID_LEEWAY = 10
@@ -73,7 +73,7 @@ export function verifyJwtSvid(request: JwtSvidRequest, crypto: Crypto): Verified
   const authority = bundleFor(bundles, id.trustDomain).jwtAuthorities.get(jws.header.kid)
   if (authority === undefined)
     throw new ProtocolError('jws_key_unknown', `expected a JWT authority of ${id.trustDomain}, got another kid`)
-  verifyRead(jws, keyFor(authority, jws.header), crypto)
+  verifyRead(jws, keyForHeader(authority, jws.header), crypto)
   checkClaims(claims, { audience, at, leeway })
   return { id, claims }
 }
@@ -95,12 +95,4 @@ function readSubject({ sub }: JwtClaims): SpiffeId {
 function requirePath(id: SpiffeId): SpiffeId {
   if (id.path === '') throw new ProtocolError('svid_path_missing', `expected an ID with a path, got ${id}`)
   return id
-}
-
-/** The authority's own list decides; the header only picks within it. */
-function keyFor({ spki, algorithms }: TokenAuthority, { alg }: JwsHeader): VerifyKey {
-  const algorithm = algorithms.find(row => row.jose === alg)
-  if (algorithm === undefined)
-    throw new ProtocolError('jws_algorithm_mismatch', 'expected the algorithm that the authority was published for')
-  return { algorithm, spki }
 }

@@ -3,6 +3,7 @@ import { ProtocolError } from '../errors.ts'
 import { JOSE_ALGORITHMS, joseAlgorithmsFor } from '../jose/algorithms.ts'
 import type { JsonObject } from '../jose/json.ts'
 import { jwkFromSpki, spkiFromJwk } from '../jose/jwk.ts'
+import type { JwsHeader, VerifyKey } from '../jose/jws.ts'
 import { requireKeyLimits } from '../x509/key-limits.ts'
 import { parsePublicKey } from '../x509/public-key.ts'
 
@@ -55,4 +56,16 @@ export function tokenAuthorityJwk({ spki, algorithms }: TokenAuthority): JsonObj
   const [only, ...more] = algorithms
   const jwk = jwkFromSpki(spki)
   return more.length === 0 ? { ...jwk, alg: only!.jose } : { ...jwk }
+}
+
+/**
+ * The key for a token with this header. The authority's own list decides; the header only picks within it.
+ *
+ * @throws ProtocolError `jws_algorithm_mismatch`
+ */
+export function keyForHeader({ spki, algorithms }: TokenAuthority, { alg }: JwsHeader): VerifyKey {
+  const algorithm = algorithms.find(row => row.jose === alg)
+  if (algorithm === undefined)
+    throw new ProtocolError('jws_algorithm_mismatch', 'expected the algorithm that the authority was published for')
+  return { algorithm, spki }
 }
