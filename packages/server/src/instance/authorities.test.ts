@@ -21,6 +21,7 @@ describe('the first start', () => {
       'feed',
       'jwt-svid',
       'receipt',
+      'wit-svid',
       'x509-agents',
       'x509-root',
       'x509-service',
@@ -69,7 +70,7 @@ describe('the first start', () => {
     )
     assert.equal(bundle.x509Authorities.length, 1)
     assert.equal(authorities.rootsPem(), authorities.agentsIssuer().bundlePem)
-    assert.equal(bundle.sequence, 2n)
+    assert.equal(bundle.sequence, 3n)
   })
 
   test('makes certificates with the key that is configured, and tokens with ES256', async () => {
@@ -196,7 +197,7 @@ describe('another start', () => {
   })
 })
 
-test('a store from before the feed gets the keys that it lacks, and keeps the others', async () => {
+test('a store from before the feed and WIT-SVIDs gets the keys that it lacks, and keeps the others', async () => {
   const world = await World.make()
   const { authorities } = world.data.rows
   const asBefore: typeof authorities = {
@@ -205,7 +206,7 @@ test('a store from before the feed gets the keys that it lacks, and keeps the ot
     find: keyId => authorities.find(keyId),
     change: (keyId, change) => authorities.change(keyId, change),
     *insert(row) {
-      if (row.purpose !== 'feed' && row.purpose !== 'receipt') yield* authorities.insert(row)
+      if (!['feed', 'receipt', 'wit-svid'].includes(row.purpose)) yield* authorities.insert(row)
     },
   }
   await world.open({}, { rows: { ...world.data.rows, authorities: asBefore } })
@@ -219,7 +220,7 @@ test('a store from before the feed gets the keys that it lacks, and keeps the ot
     before,
   )
   const added = rows.filter(({ keyId }) => !known.has(keyId))
-  assert.deepEqual(added.map(({ purpose }) => purpose).toSorted(), ['feed', 'receipt'])
+  assert.deepEqual(added.map(({ purpose }) => purpose).toSorted(), ['feed', 'receipt', 'wit-svid'])
   assert.equal(
     opened.feedSigner().certificate.subjectAltName!.uri[0],
     `spiffe://example.org/lanyard/feed/${world.wanted.instance}`,
@@ -245,6 +246,6 @@ test('a second instance would share the root and the token keys, and sign with k
     toHold(kept, second.instance)
       .map(({ purpose }) => purpose)
       .toSorted(),
-    ['agent-token', 'jwt-svid'],
+    ['agent-token', 'jwt-svid', 'wit-svid'],
   )
 })

@@ -103,6 +103,11 @@ export class Authorities implements HttpAuthorities {
     return named(this.#ring.svid)
   }
 
+  /** Signs WIT-SVIDs; its public key stands in the bundle. */
+  witSigner(): NamedSigner {
+    return named(this.#ring.wit)
+  }
+
   /** Signs the heads of this instance's event chains, and proves itself by a certificate under the root. */
   eventsSigner(): CertifiedSigner {
     return certified(this.#ring.events)

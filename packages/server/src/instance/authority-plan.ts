@@ -19,7 +19,7 @@ export interface Wanted {
 export const CERTIFIED_PURPOSES = ['x509-agents', 'x509-service', ...SIGNING_PURPOSES] as const
 export type CertifiedPurpose = (typeof CERTIFIED_PURPOSES)[number]
 /** Keys of the whole trust domain that sign tokens. */
-export const TOKEN_PURPOSES = ['jwt-svid', 'agent-token'] as const
+export const TOKEN_PURPOSES = ['jwt-svid', 'wit-svid', 'agent-token'] as const
 export type TokenPurpose = (typeof TOKEN_PURPOSES)[number]
 
 /** What is to be made at this moment, and what ends with it. */
@@ -73,6 +73,7 @@ export function algorithmFor(purpose: KeyPurpose, { algorithm }: Wanted): KeyAlg
     case 'x509-service':
       return algorithm
     case 'jwt-svid':
+    case 'wit-svid':
     case 'agent-token':
     case 'events':
     case 'feed':

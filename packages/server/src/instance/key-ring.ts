@@ -4,6 +4,7 @@ import {
   type Certificate,
   encodePem,
   jwkFromSpki,
+  type TokenAuthority,
   type TrustDomain,
   tokenAuthority,
   type VerifyKey,
@@ -34,6 +35,8 @@ export interface KeyRing extends Keys {
   readonly token: HeldKey
   /** Signs JWT-SVIDs. */
   readonly svid: HeldKey
+  /** Signs WIT-SVIDs. */
+  readonly wit: HeldKey
   readonly issuer: X509Issuer
   readonly bundle: Bundle
   readonly rootsPem: string
@@ -58,6 +61,7 @@ export function ringOf({ trustDomain, instance }: Wanted, { kept, held }: Keys):
     receipt: certified('receipt'),
     token: newest(held, 'agent-token', null)!,
     svid: newest(held, 'jwt-svid', null)!,
+    wit: newest(held, 'wit-svid', null)!,
     issuer: issuerOf(agents, rootsPem),
     bundle: bundleOf(trustDomain, kept, held),
     rootsPem,
@@ -85,16 +89,20 @@ function bundleOf(trustDomain: TrustDomain, kept: readonly KeptKey[], held: read
   return Bundle.of({
     trustDomain,
     x509Authorities: certificatesOf(kept, 'x509-root'),
-    jwtAuthorities: new Map(keysFor(held, 'jwt-svid').map(({ keyId, signer }) => [keyId, tokenAuthority(signer.spki)])),
+    jwtAuthorities: tokenAuthorities(held, 'jwt-svid'),
+    witAuthorities: tokenAuthorities(held, 'wit-svid'),
     sequence: sequenceOf(kept),
     refreshHint: REFRESH_HINT,
   })
 }
 
+/** What stands in the bundle. */
+const PUBLISHED: ReadonlySet<KeptKey['purpose']> = new Set(['x509-root', 'jwt-svid', 'wit-svid'])
+
 // Each key in the bundle counts once when it comes and once when it goes: rows never leave, so the sum only grows, and
 // it is the same on every instance.
 function sequenceOf(kept: readonly KeptKey[]): bigint {
-  const published = kept.filter(({ purpose }) => purpose === 'x509-root' || purpose === 'jwt-svid')
+  const published = kept.filter(({ purpose }) => PUBLISHED.has(purpose))
   return BigInt(published.length + published.filter(({ retired }) => retired).length)
 }
 
@@ -103,6 +111,9 @@ const certificatesOf = (kept: readonly KeptKey[], purpose: 'x509-root'): Certifi
 
 const verifyKeys = (held: readonly HeldKey[], purpose: TokenPurpose): Map<string, VerifyKey> =>
   new Map(keysFor(held, purpose).map(({ keyId, signer: { algorithm, spki } }) => [keyId, { algorithm, spki }]))
+
+const tokenAuthorities = (held: readonly HeldKey[], purpose: TokenPurpose): Map<string, TokenAuthority> =>
+  new Map(keysFor(held, purpose).map(({ keyId, signer }) => [keyId, tokenAuthority(signer.spki)]))
 
 const keysFor = (held: readonly HeldKey[], purpose: TokenPurpose) => held.filter(key => key.purpose === purpose)
 

@@ -45,7 +45,7 @@ test('instances that start at the same time have one root, one template and one 
   const [a, b, c] = await Promise.all([1, 2, 3].map(() => start(newFolder(), { store })))
   const kept = await a!.store.read(() => a!.rows.authorities.list({}))
   const shared = kept.filter(({ instance }) => instance === null).map(({ purpose }) => purpose)
-  assert.deepEqual(shared.toSorted(), ['agent-token', 'jwt-svid', 'x509-root'])
+  assert.deepEqual(shared.toSorted(), ['agent-token', 'jwt-svid', 'wit-svid', 'x509-root'])
   assert.equal(new Set([a!.instance, b!.instance, c!.instance]).size, 3)
   assert.deepEqual(a!.keys.deriveSecret('cursor'), b!.keys.deriveSecret('cursor'))
   await Promise.all([a!.close(), b!.close(), c!.close()])

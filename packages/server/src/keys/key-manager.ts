@@ -10,6 +10,7 @@ export const KEY_PURPOSES = [
   'x509-agents',
   'x509-service',
   'jwt-svid',
+  'wit-svid',
   'agent-token',
   'events',
   'feed',
