@@ -61,6 +61,8 @@ export interface Operand {
   readonly name: string
   readonly about: string
   readonly optional?: true
+  /** It takes all that follows, options of another program among it: these stand after `--`. */
+  readonly rest?: true
 }
 
 export interface Example {
@@ -76,8 +78,10 @@ export interface Outcome {
   readonly json: unknown
   /** Without. Empty: nothing is said. */
   readonly text: string | ((paint: Paint) => string)
-  /** `ok` where none is given. */
-  readonly exit?: Exit
+  /** `ok` where none is given; a number: that of a program which the command ran. */
+  readonly exit?: Exit | number
+  /** Nothing is said, with `--json` neither: what was run has spoken for itself. */
+  readonly silent?: true
 }
 
 export interface Invocation<O extends Options = Options> {

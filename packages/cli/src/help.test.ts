@@ -8,27 +8,33 @@ Usage
   lanyard COMMAND [arguments] [options]
 
 Commands
-  demo       See it work: agents meet over mutual TLS, strangers are refused, one is killed.
-  init       Ask what an authority needs, write lanyard.yaml, make root and first admin key.
-  up         Start an authority; an empty folder is initialised first.
-  bootstrap  Trust an authority from the fingerprint of its root alone.
-  tenant     Create, list, show and change tenants.
-  agent      Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
-  cert       Request a certificate and keep it fresh; list and revoke certificates.
-  apikey     Create, list and delete API keys.
-  kill       Take an identity away everywhere, and see who has confirmed it.
-  reinstate  Let a killed agent, or the agents of a killed tenant, bootstrap again. Nothing old revives.
-  incident   List and show incidents: steps, acknowledgements, forensic snapshots.
-  receipt    Get the receipt of a kill, and verify one without the authority.
-  points     List the enforcement points: who guards, how fresh they are, whose lease has lapsed.
-  feed       Follow the feed of deaths: a signed line for each tick and each kill.
-  service    List where agents serve. A kill takes an agent out.
-  instance   List the instances of the authority, and put one out of service.
-  events     Read the audit events, or follow them.
-  whoami     Say who you are to the authority, until when, and what you may do.
-  verify     Judge a certificate chain, and say by code why it is not valid.
-  inspect    Show a certificate, from a file or a server, on a card of four lines.
-  doctor     Go through the security checklist.
+  demo        See it work: agents meet over mutual TLS, strangers are refused, one is killed.
+  init        Ask what an authority needs, write lanyard.yaml, make root and first admin key.
+  up          Start an authority; an empty folder is initialised first.
+  bootstrap   Trust an authority from the fingerprint of its root alone.
+  tenant      Create, list, show and change tenants.
+  agent       Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
+  cert        Request a certificate and keep it fresh; list and revoke certificates.
+  entry       Register which processes on which nodes are an agent; explain what a process would get.
+  run         Launch a program as the main process of an entry: it gets the identity, what it spawns does not.
+  join-token  Make a token with which one machine becomes a node, once. It is shown this once.
+  node        List and show nodes, put them in groups, ban and remove them.
+  daemon      Show how the daemon of this machine is: its node, the authority, what it holds and for whom.
+  bundle      Set, list and remove the bundles of other trust domains.
+  apikey      Create, list and delete API keys.
+  kill        Take an identity away everywhere, and see who has confirmed it.
+  reinstate   Let a killed agent, or the agents of a killed tenant, bootstrap again. Nothing old revives.
+  incident    List and show incidents: steps, acknowledgements, forensic snapshots.
+  receipt     Get the receipt of a kill, and verify one without the authority.
+  points      List the enforcement points: who guards, how fresh they are, whose lease has lapsed.
+  feed        Follow the feed of deaths: a signed line for each tick and each kill.
+  service     List where agents serve. A kill takes an agent out.
+  instance    List the instances of the authority, and put one out of service.
+  events      Read the audit events, or follow them.
+  whoami      Say who you are to the authority, until when, and what you may do.
+  verify      Judge a certificate chain, and say by code why it is not valid.
+  inspect     Show a certificate, from a file or a server, on a card of four lines.
+  doctor      Go through the security checklist.
 
 Everywhere
   --json      Write JSON and nothing else to standard output

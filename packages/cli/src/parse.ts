@@ -88,7 +88,7 @@ const shown = (text: string): string => JSON.stringify(text.replace(/:\/\/[^@]*@
 function requireAll(command: Command, { operands, options }: Parsed): void {
   const missing = command.operands.slice(operands.length).find(operand => !operand.optional)
   if (missing) throw new Misuse(`${missing.name} is missing: ${usageOf(command)}`)
-  if (operands.length > command.operands.length)
+  if (operands.length > command.operands.length && !command.operands.at(-1)?.rest)
     throw new Misuse(`${shown(operands[command.operands.length]!)} is one argument too many: ${usageOf(command)}`)
   const [name] = Object.entries(command.options).find(([name, { required }]) => required && !(name in options)) ?? []
   if (name) throw new Misuse(`--${name} is missing: ${usageOf(command)}`)
@@ -96,9 +96,12 @@ function requireAll(command: Command, { operands, options }: Parsed): void {
 
 /** `lanyard cert request --tenant TENANT --agent AGENT [options]`. */
 export function usageOf(command: Command): string {
-  const operands = command.operands.map(({ name, optional }) => (optional ? `[${name}]` : name))
+  const operands = command.operands
+    .filter(({ rest }) => !rest)
+    .map(({ name, optional }) => (optional ? `[${name}]` : name))
+  const rest = command.operands.filter(({ rest }) => rest).map(({ name }) => `-- ${name} [ARG…]`)
   const needed = Object.entries(command.options).flatMap(([name, option]) =>
     option.required && option.kind !== 'flag' ? [`--${name} ${option.value}`] : [],
   )
-  return ['lanyard', command.name, ...operands, ...needed, '[options]'].join(' ')
+  return ['lanyard', command.name, ...operands, ...needed, '[options]', ...rest].join(' ')
 }

@@ -55,6 +55,8 @@ const PASSING = [
   'rate_limited',
   'instance_evicted',
   'receipt_pending',
+  'daemon_unreachable',
+  'attestation_failed',
 ]
 const MISUSE = ['usage_invalid', 'config_invalid']
 

@@ -8,7 +8,8 @@ import { type Paint, paintFor } from './paint.ts'
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const session = sessionOf(args, io)
   try {
-    return EXIT[await dispatch(args, session)].code
+    const exit = await dispatch(args, session)
+    return typeof exit === 'number' ? exit : EXIT[exit].code
   } catch (error) {
     return EXIT[await fail(error, session)].code
   }
@@ -37,7 +38,7 @@ function emit({ json: value, text }: Outcome, { io, json, paint }: Pick<Session,
 /** May stand before the command as well as after it. */
 const LEADING = ['--json', '--no-color']
 
-async function dispatch(args: readonly string[], session: Session): Promise<Exit> {
+async function dispatch(args: readonly string[], session: Session): Promise<Exit | number> {
   const from = args.findIndex(arg => !LEADING.includes(arg))
   const [word, ...rest] = from < 0 ? [] : args.slice(from)
   switch (word) {
@@ -62,16 +63,17 @@ async function dispatch(args: readonly string[], session: Session): Promise<Exit
 async function find(
   words: readonly string[],
   session: Session,
-  go: (command: Command, rest: readonly string[]) => Promise<Exit> | Exit,
-): Promise<Exit> {
+  go: (command: Command, rest: readonly string[]) => Promise<Exit | number> | Exit,
+): Promise<Exit | number> {
   const [first = '', second, ...rest] = words
   const entry = await entryOf(first)
   const commands = await entry.load()
+  // Of `daemon` and `daemon status` the longer name is meant where both fit.
+  const command = commands.find(({ name }) => name === `${first} ${second}`)
+  if (command) return go(command, rest)
   const single = commands.find(command => command.name === first)
   if (single) return go(single, words.slice(1))
   if (second === undefined || second === '--help' || second === '-h') return groupHelp(first, commands, session)
-  const command = commands.find(({ name }) => name === `${first} ${second}`)
-  if (command) return go(command, rest)
   const { Misuse } = await import('./problem.ts')
   const known = commands.map(({ name }) => name.slice(first.length + 1))
   const detail = `\`lanyard ${first}\` has ${known.join(', ')}, but no ${JSON.stringify(second)}`
@@ -89,7 +91,7 @@ async function entryOf(word: string): Promise<Entry> {
   )
 }
 
-async function runCommand(command: Command, args: readonly string[], session: Session): Promise<Exit> {
+async function runCommand(command: Command, args: readonly string[], session: Session): Promise<Exit | number> {
   try {
     return await runParsed(command, args, session)
   } catch (error) {
@@ -98,17 +100,17 @@ async function runCommand(command: Command, args: readonly string[], session: Se
   }
 }
 
-async function runParsed(command: Command, args: readonly string[], session: Session): Promise<Exit> {
+async function runParsed(command: Command, args: readonly string[], session: Session): Promise<Exit | number> {
   const { parseArguments } = await import('./parse.ts')
   const { operands, options } = parseArguments(command, args)
   if (options.help) return help(command.name.split(' '), session)
   const invocation = { ...session, operands, options, note: (text: string) => session.io.err.write(`${text}\n`) }
   const outcome = await command.run(invocation as Invocation)
-  if (outcome) session.emit(outcome)
+  if (outcome && !outcome.silent) session.emit(outcome)
   return outcome?.exit ?? 'ok'
 }
 
-async function help(words: readonly string[], session: Session): Promise<Exit> {
+async function help(words: readonly string[], session: Session): Promise<Exit | number> {
   const { commandHelp, describe, overview } = await import('./help.ts')
   if (words.length > 0)
     return find(words, session, command => {

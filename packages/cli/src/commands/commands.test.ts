@@ -59,7 +59,18 @@ async function checkHelp(command: Command): Promise<void> {
 }
 
 test('each group tells what belongs to it', async () => {
-  for (const group of ['tenant', 'agent', 'cert', 'incident', 'receipt', 'instance', 'apikey']) {
+  for (const group of [
+    'tenant',
+    'agent',
+    'cert',
+    'entry',
+    'node',
+    'bundle',
+    'incident',
+    'receipt',
+    'instance',
+    'apikey',
+  ]) {
     const { exit, out } = await lanyard([group])
     assert.equal(exit, 0)
     assert.match(out, new RegExp(`lanyard ${group}: expected one of these commands`))

@@ -45,6 +45,36 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./cert/index.ts')).certCommands,
   },
   {
+    name: 'entry',
+    summary: 'Register which processes on which nodes are an agent; explain what a process would get.',
+    load: async () => (await import('./entry/index.ts')).entryCommands,
+  },
+  {
+    name: 'run',
+    summary: 'Launch a program as the main process of an entry: it gets the identity, what it spawns does not.',
+    load: async () => [(await import('./run/index.ts')).run],
+  },
+  {
+    name: 'join-token',
+    summary: 'Make a token with which one machine becomes a node, once. It is shown this once.',
+    load: async () => (await import('./join-token/index.ts')).joinTokenCommands,
+  },
+  {
+    name: 'node',
+    summary: 'List and show nodes, put them in groups, ban and remove them.',
+    load: async () => (await import('./node/index.ts')).nodeCommands,
+  },
+  {
+    name: 'daemon',
+    summary: 'Show how the daemon of this machine is: its node, the authority, what it holds and for whom.',
+    load: async () => [(await import('./daemon-status/index.ts')).daemonStatus],
+  },
+  {
+    name: 'bundle',
+    summary: 'Set, list and remove the bundles of other trust domains.',
+    load: async () => (await import('./bundle/index.ts')).bundleCommands,
+  },
+  {
     name: 'apikey',
     summary: 'Create, list and delete API keys.',
     load: async () => (await import('./apikey.ts')).apikeyCommands,

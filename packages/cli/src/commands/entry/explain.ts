@@ -1,0 +1,67 @@
+import { connectDaemon, DAEMON } from '../../client/daemon.ts'
+import { command, number, type Outcome, required } from '../../command.ts'
+import { visible } from '../../layout.ts'
+import type { Paint } from '../../paint.ts'
+import { Misuse } from '../../problem.ts'
+
+interface Verdict {
+  readonly entry: string
+  readonly spiffe_id: string
+  readonly given: boolean
+  readonly code: string | null
+  readonly missing: readonly string[]
+}
+
+interface Explained {
+  readonly pid: number
+  readonly uid: number
+  readonly gid: number
+  readonly selectors: readonly string[]
+  readonly main_of: readonly string[]
+  readonly launched_for: string | null
+  readonly verdicts: readonly Verdict[]
+}
+
+export const explain = command({
+  name: 'entry explain',
+  summary: 'Say which identity a process of this machine would get, and why it gets no other.',
+  about: 'Asks the daemon of this machine; for root and for the user of the daemon.',
+  operands: [],
+  options: { pid: required(number('PID', 'The process')), ...DAEMON },
+  examples: [
+    { line: 'lanyard entry explain --pid 4711', does: 'Its selectors, and for each entry what it lacks.' },
+    { line: 'lanyard entry explain --pid 4711 --json', does: 'The same for a program.' },
+  ],
+  run: async ({ options, io }) => {
+    const { pid } = options
+    if (pid < 1) throw new Misuse(`--pid: expected the number of a process, got ${pid}`)
+    const daemon = connectDaemon(options, io)
+    try {
+      return shown(await daemon.call<Explained>('POST', '/explain', { pid }))
+    } finally {
+      daemon.close()
+    }
+  },
+})
+
+const shown = (found: Explained): Outcome => ({
+  json: found,
+  text: paint => {
+    const main = found.main_of.length > 0 ? found.main_of.join(', ') : null
+    const launched = found.launched_for === null ? main : `lanyard run, for entry ${found.launched_for}`
+    return [
+      `${paint.strong(`process ${found.pid}`)} uid ${found.uid}, gid ${found.gid}`,
+      `  ${paint.faint('launched by')} ${visible(launched ?? 'nobody: it is no main process')}`,
+      ...found.selectors.map(selector => `  ${paint.faint('selector')} ${visible(selector)}`),
+      ...(found.verdicts.length === 0 ? [paint.faint('no entry is served on this node')] : []),
+      ...found.verdicts.map(verdict => line(verdict, paint)),
+    ].join('\n')
+  },
+})
+
+function line({ entry, spiffe_id, given, code, missing }: Verdict, paint: Paint): string {
+  const who = `${visible(spiffe_id)} ${paint.faint(`entry ${visible(entry)}`)}`
+  if (given) return `${paint.good('gets')} ${who}`
+  const lacks = missing.length > 0 ? `: it lacks ${missing.map(visible).join(', ')}` : ''
+  return `${paint.bad('not')}  ${who} ${visible(code ?? '')}${lacks}`
+}

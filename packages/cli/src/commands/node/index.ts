@@ -1,0 +1,129 @@
+import type { Node } from '@lanyard/api'
+import { CONNECTION, connect } from '../../client/connection.ts'
+import { command, list as listOption, type Outcome, required, text } from '../../command.ts'
+import { card } from '../../layout.ts'
+import { listing, NO_REPLY, PAGE } from '../../listing.ts'
+
+const NODE = { name: 'NODE', about: 'Its id, as `node list` shows it' } as const
+
+const shown = (node: Node): Outcome => ({
+  json: node,
+  text: paint =>
+    card(
+      [
+        ['node', `${node.name} (${node.node})`],
+        ['id', node.spiffe_id],
+        ['serves', node.tenant ?? 'every tenant'],
+        ['groups', node.groups.join(' ') || null],
+        ['state', node.state],
+        ['proved', `${node.method}, ${node.attested_at}`],
+        ['key', node.key_thumbprint],
+        ['renewed', `${node.renewed_at}, until ${node.not_after}`],
+        ...(node.banned_at === null ? [] : [['banned', `${node.banned_at}: ${node.ban_reason}`] as const]),
+      ],
+      paint,
+    ),
+})
+
+const listAll = command({
+  name: 'node list',
+  summary: 'List nodes: the machines whose daemons fetch identities for workloads.',
+  operands: [],
+  options: {
+    tenant: text('TENANT', 'Only those that serve this tenant alone'),
+    name: text('NAME', 'Only of this name'),
+    ...PAGE,
+    ...CONNECTION,
+  },
+  examples: [{ line: 'lanyard node list', does: 'All nodes, with their groups and when they last renewed.' }],
+  wraps: 'GET /v1/nodes',
+  run: async ({ options: { tenant, name, limit, cursor, ...options }, io }) => {
+    const api = await connect(options, io)
+    const reply = await api.call('GET /v1/nodes', { query: { tenant, name, limit, cursor } })
+    return listing(reply, ['NODE', 'NAME', 'TENANT', 'GROUPS', 'STATE', 'RENEWED'], node => [
+      node.node,
+      node.name,
+      node.tenant,
+      node.groups.join(' '),
+      node.state,
+      node.renewed_at,
+    ])
+  },
+})
+
+const show = command({
+  name: 'node show',
+  summary: 'Show one node.',
+  operands: [NODE],
+  options: CONNECTION,
+  examples: [{ line: 'lanyard node show 7c1e09b2d4f85a36', does: 'How it proved itself, its groups and its key.' }],
+  wraps: 'GET /v1/nodes/{node}',
+  run: async ({ operands: [node = ''], options, io }) => {
+    const api = await connect(options, io)
+    return shown(await api.call('GET /v1/nodes/{node}', { params: { node } }))
+  },
+})
+
+const group = command({
+  name: 'node group',
+  summary: 'Put a node in other groups: the entries of those groups are served there at once.',
+  about: 'The groups that are given replace all that it is in; none takes it out of all.',
+  operands: [NODE],
+  options: { group: listOption('GROUP', 'A group that it is in'), ...CONNECTION },
+  examples: [
+    { line: 'lanyard node group 7c1e09b2d4f85a36 --group prod --group eu', does: 'It is in these two from now on.' },
+    { line: 'lanyard node group 7c1e09b2d4f85a36', does: 'It is in none.' },
+  ],
+  wraps: 'PATCH /v1/nodes/{node}',
+  run: async ({ operands: [node = ''], options: { group = [], ...options }, io }) => {
+    const api = await connect(options, io)
+    return shown(await api.call('PATCH /v1/nodes/{node}', { params: { node }, body: { groups: [...group] } }))
+  },
+})
+
+const ban = command({
+  name: 'node ban',
+  summary: 'Cut a node off at once, with all identities that it got for its workloads; it may not come back.',
+  operands: [NODE],
+  options: { reason: required(text('TEXT', 'Why, for the events')), ...CONNECTION },
+  examples: [
+    {
+      line: 'lanyard node ban 7c1e09b2d4f85a36 --reason "host taken over"',
+      does: 'Its workloads lose their identities.',
+    },
+  ],
+  wraps: 'POST /v1/nodes/{node}/ban',
+  run: async ({ operands: [node = ''], options: { reason, ...options }, io }) => {
+    const api = await connect(options, io)
+    return shown(await api.call('POST /v1/nodes/{node}/ban', { params: { node }, body: { reason } }))
+  },
+})
+
+const unban = command({
+  name: 'node unban',
+  summary: 'Lift a ban; the node must attest again.',
+  operands: [NODE],
+  options: CONNECTION,
+  examples: [{ line: 'lanyard node unban 7c1e09b2d4f85a36', does: 'It may prove itself anew; nothing old revives.' }],
+  wraps: 'POST /v1/nodes/{node}/unban',
+  run: async ({ operands: [node = ''], options, io }) => {
+    const api = await connect(options, io)
+    return shown(await api.call('POST /v1/nodes/{node}/unban', { params: { node } }))
+  },
+})
+
+const remove = command({
+  name: 'node remove',
+  summary: 'Remove a node, with all identities that it got for its workloads; it may attest again.',
+  operands: [NODE],
+  options: CONNECTION,
+  examples: [{ line: 'lanyard node remove 7c1e09b2d4f85a36', does: 'For a machine that is no more.' }],
+  wraps: 'DELETE /v1/nodes/{node}',
+  run: async ({ operands: [node = ''], options, io }) => {
+    const api = await connect(options, io)
+    await api.call('DELETE /v1/nodes/{node}', { params: { node } })
+    return { json: NO_REPLY, text: paint => `${paint.good('removed')} ${node}` }
+  },
+})
+
+export const nodeCommands = [listAll, show, group, ban, unban, remove]
