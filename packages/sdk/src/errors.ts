@@ -12,9 +12,24 @@ export const SDK_CODES = {
   identity_changed: 'Check the authority: a renewal must give the same SPIFFE ID.',
   identity_expired: 'Wait for `renewed`, or see the last `failing` or `lost` event for the reason.',
   identity_dead: 'See the incident at the authority; when it is settled, have the agent reinstated and start it anew.',
+  identity_withdrawn:
+    'See why at the authority, or in the log of the daemon; it is used again as soon as it is given again.',
   identity_closed: 'Make a new Identity; this one was closed.',
   files_invalid: 'Give certificate, key and bundle that belong together, as `lanyard cert request --out` writes them.',
   environment_missing: 'Set LANYARD_URL, LANYARD_ROOT_SHA256 and LANYARD_TOKEN, or LANYARD_SVID_DIR.',
+
+  // The Workload API
+  workload_api_address_invalid:
+    'Set SPIFFE_ENDPOINT_SOCKET to unix:///PATH of the socket, or give the option `socket`.',
+  workload_api_unreachable: 'Check that the daemon runs and that the socket is the one that it serves.',
+  workload_api_untrusted:
+    'Check who owns the socket and the folders above it; name the user of the daemon in the option `trustedUids`.',
+  workload_api_reply_invalid: 'Check that a SPIFFE Workload API answers at this socket, and see the log of the daemon.',
+  workload_api_refused: 'Report this with the message: the daemon holds the request itself to be wrong.',
+  workload_api_unavailable: 'Wait: the daemon cannot get at an identity at present. See its log if it stays so.',
+  workload_api_unsupported: 'Ask a daemon that offers this part of the Workload API.',
+  no_identity:
+    'Have this program registered, or started as its entry demands: `lanyard entry explain --pid` on its machine says why.',
 
   unexpected: 'Report this; the cause is attached to the error.',
 

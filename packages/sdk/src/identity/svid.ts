@@ -3,9 +3,11 @@ import {
   type AckSigning,
   Bundle,
   type BundleSource,
+  bundleSource,
   type Certificate,
   type Credential,
   credentialOf,
+  encodePem,
   equalBytes,
   type SpiffeId,
   type TrustDomain,
@@ -23,6 +25,8 @@ export interface SvidParts {
   readonly bundle: string
   readonly privateKey: KeyObject
   readonly tier?: ReputationTier
+  /** Bundles of other trust domains, whose members are believed too. */
+  readonly federated?: readonly Bundle[]
 }
 
 /** A certificate with its private key: checked when it is made, so that it cannot be one that does not fit. */
@@ -42,6 +46,10 @@ export class Svid {
   readonly bundle: string
   /** The same roots, parsed. */
   readonly roots: Bundle
+  /** Bundles of other trust domains whose members are believed too; never that of the own one. */
+  readonly federated: readonly Bundle[]
+  /** Whom to believe about which trust domain. */
+  readonly bundles: BundleSource
   /** Reputation tier; null where it is not known. */
   readonly tier: ReputationTier | null
   /** What of it a death can concern. */
@@ -60,6 +68,8 @@ export class Svid {
     this.chain = parts.chain
     this.bundle = parts.bundle
     this.roots = roots
+    this.federated = (parts.federated ?? []).filter(({ trustDomain }) => !trustDomain.equals(id.trustDomain))
+    this.bundles = bundleSource(roots, ...this.federated)
     this.tier = parts.tier ?? null
     this.credential = credentialOf({ id, path }, null, nodeCrypto)
     this.#leaf = leaf
@@ -88,6 +98,12 @@ export class Svid {
   /** That of the ID. */
   get trustDomain(): TrustDomain {
     return this.id.trustDomain
+  }
+
+  /** PEM of all roots, the own ones and those of others: what TLS lets through, before each chain is judged by its own bundle. */
+  get everyRoot(): string {
+    const others = this.federated.flatMap(({ x509Authorities }) => x509Authorities)
+    return this.bundle + others.map(({ der }) => encodePem('CERTIFICATE', der)).join('')
   }
 
   /** Whether it has ended, at a moment in Unix milliseconds. */

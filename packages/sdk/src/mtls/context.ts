@@ -13,13 +13,15 @@ export interface LinkCredential {
   readonly certificate: string
   readonly chain: string
   readonly bundle: string
+  /** The roots of others as well; those of the bundle alone when absent. */
+  readonly everyRoot?: string
   privateKeyPem(): string
 }
 
 /** Key, certificate with its intermediates, and the roots that peers are judged by. */
 export function contextOptions(own: LinkCredential): SecureContextOptions {
   const proof = own.certificate === '' ? {} : { key: own.privateKeyPem(), cert: own.certificate + own.chain }
-  return { ...TLS_RULES, ...proof, ca: own.bundle }
+  return { ...TLS_RULES, ...proof, ca: own.everyRoot ?? own.bundle }
 }
 
 const contexts = new WeakMap<LinkCredential, SecureContext>()
