@@ -65,9 +65,10 @@ export interface EntryRows {
   /** One that the node serves, with what it learns of it; undefined for any other. */
   served(id: string, scope: NodeScope): Step<ServedEntry | undefined>
   /**
-   * What changed in (`after`, `through`] for a node, by revision, at most `limit`: entries that it serves, and the ids of
-   * others of its tenant and of deleted ones, which it serves no more. An `after` older than the oldest mark is for the
-   * caller to see by {@link horizon}.
+   * What changed in (`after`, `through`] for a node, by revision, at most `limit`, but a revision never in part: its last
+   * may bring more. Entries that it serves, and the ids of others of its tenant and of deleted ones, which it serves no
+   * more; none of these from the beginning (`after` 0), where there is nothing to take back. `through`: up to where this
+   * is all. An `after` older than the oldest mark is for the caller to see by {@link horizon}.
    */
   changed(
     scope: NodeScope,

@@ -40,6 +40,7 @@ export interface JoinTokenState extends NodeScope {
 
 export interface JoinTokenRows {
   insert(token: JoinTokenState): Step<void>
+  find(hash: Uint8Array): Step<JoinTokenState | undefined>
   /** Takes the token out and gives it: of many that come at once exactly one gets it. */
   take(hash: Uint8Array): Step<JoinTokenState | undefined>
 }

@@ -71,6 +71,7 @@ export interface AgentFilter {
 
 export interface AgentRows {
   find(key: AgentKey): Step<AgentState | undefined>
+  findById(spiffeId: string): Step<AgentState | undefined>
   /** Also takes the agent's SPIFFE ID, which is unique for ever. */
   insert(agent: AgentState): Step<void>
   /** Writes what may change: all but names, SPIFFE ID, provenance and creation. */

@@ -109,6 +109,8 @@ export interface HandlerPorts {
   readonly cursorSecret: Uint8Array
   readonly feed: Feed
   readonly incidents: Incidents
+  /** Who tells nodes; without it they hear of changes when it looks next. */
+  readonly nodeNews?: NodeNews
   /** What is measured, to be read by `GET /metrics`. */
   readonly meters: ServerMeters
 }

@@ -29,6 +29,13 @@ export interface Schema {
   points: PointTable
   acks: AckTable
   services: ServiceTable
+  /** One row a trust domain; taken last in a transaction. */
+  entry_revisions: { trust_domain: number; revision: number; horizon: number }
+  entries: EntryTable
+  entry_marks: { id: Uint8Array; tenant_id: number; revision: number; at: number }
+  federated_bundles: { trust_domain: string; bundle: string; updated_at: number }
+  nodes: NodeTable
+  join_tokens: JoinTokenTable
 }
 
 export interface InstanceTable {
@@ -237,4 +244,57 @@ export interface ServiceTable {
   spiffe_id: string
   since: number
   leased_until: number
+}
+
+export interface EntryTable {
+  no: Generated<number>
+  id: Uint8Array
+  tenant_id: number
+  agent_id: number
+  /** Null: every node of the tenant. */
+  parent: string | null
+  /** JSON arrays, as `dns_names` and `federates_with`. */
+  selectors: string
+  /** SHA-256 of parent and selectors. */
+  shape: Uint8Array
+  x509_ttl_sec: number | null
+  jwt_ttl_sec: number | null
+  dns_names: string
+  hint: string | null
+  federates_with: string
+  expires_at: number | null
+  /** 0 or 1. */
+  children: number
+  replicas: number
+  revision: number
+  created_at: number
+  updated_at: number
+}
+
+export interface NodeTable {
+  node: Uint8Array
+  tenant_id: number | null
+  name: string
+  spiffe_id: string
+  /** JSON array. */
+  groups: string
+  method: string
+  key_thumbprint: Uint8Array
+  serial: Uint8Array
+  not_after: number
+  attested_at: number
+  renewed_at: number
+  banned_at: number | null
+  ban_reason: string | null
+}
+
+export interface JoinTokenTable {
+  hash: Uint8Array
+  tenant_id: number | null
+  name: string
+  /** JSON array. */
+  groups: string
+  created_by: string
+  created_at: number
+  expires_at: number
 }

@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { postgresDialect } from '../dialect.ts'
+import { FIRST_REVISION } from '../migrations/0003-workloads.ts'
 import { migrations } from '../migrations/index.ts'
 import { lockKey } from './locks.ts'
 import { SCHEMA, type Session } from './session.ts'
@@ -75,6 +76,7 @@ async function trustDomainId(session: Session, name: string): Promise<number> {
     ),
   )
   await session.run('insert into epoch (trust_domain, epoch) select id, 0 from trust_domains on conflict do nothing')
+  await session.run(FIRST_REVISION)
   const rows = await session.answer(parameterized('select id from trust_domains where name = $1', [name], 'rows'))
   return (rows as { id: number }[])[0]!.id
 }

@@ -58,13 +58,16 @@ type Written = Omit<AgentState, 'labels'> & { readonly labels: string }
 const writtenOf = (agent: AgentState): Written => ({ ...agent, labels: JSON.stringify(agent.labels) })
 
 /** Agents one by one, and lists of them. */
-export function agentRows({ statements }: RowContext): Pick<AgentRows, 'find' | 'insert' | 'update' | 'list'> {
+export function agentRows({ statements }: RowContext): Omit<AgentRows, 'quarantineAll' | 'reinstateAll' | 'holding'> {
   const db = statements.kysely
   const from = db.selectFrom('agents as a').innerJoin('tenants as t', 't.id', 'a.tenant_id')
   const tenantId = (tenant: string) => db.selectFrom('tenants').select('id').where('tenant', '=', tenant)
 
   const find = statements.prepareRows((a: AgentKey) =>
     from.select(AGENT_COLUMNS).where('t.tenant', '=', a.tenant).where('a.agent', '=', a.agent),
+  )
+  const findById = statements.prepareRows((a: { spiffeId: string }) =>
+    from.select(AGENT_COLUMNS).where('a.spiffe_id', '=', a.spiffeId),
   )
   const insert = statements.prepareChange((a: Written) =>
     db.insertInto('agents').values({
@@ -103,6 +106,10 @@ export function agentRows({ statements }: RowContext): Pick<AgentRows, 'find' | 
   return {
     *find({ tenant, agent }) {
       const [row] = yield* find({ tenant, agent })
+      return row && agentOf(row)
+    },
+    *findById(spiffeId) {
+      const [row] = yield* findById({ spiffeId })
       return row && agentOf(row)
     },
     *insert(agent) {

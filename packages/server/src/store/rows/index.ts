@@ -7,15 +7,21 @@ import { authorityRows } from './authorities.ts'
 import { certificateRows } from './certificates.ts'
 import type { RowContext } from './context.ts'
 import { deathRows } from './deaths.ts'
+import { entryRows } from './entries.ts'
+import { entriesOfNode } from './entries-of-node.ts'
+import { entryList } from './entry-list.ts'
 import { epochRows } from './epoch.ts'
 import { eventRows } from './events.ts'
+import { federatedBundleRows } from './federated-bundles.ts'
 import { headRows } from './heads.ts'
 import { incidentSteps } from './incident-steps.ts'
 import { incidentRows } from './incidents.ts'
 import { instanceRows } from './instances.ts'
+import { joinTokenRows } from './join-tokens.ts'
 import { lineageLinks } from './lineage-links.ts'
 import { lineageRows } from './lineages.ts'
 import { metaRows } from './meta.ts'
+import { nodeRows } from './nodes.ts'
 import { pointRows } from './points.ts'
 import { serviceRows } from './services.ts'
 import { sightRows } from './sight.ts'
@@ -37,6 +43,10 @@ export const storeRows = (context: RowContext): StoreRows => ({
   acks: ackRows(context),
   snapshots: snapshotRows(context),
   services: serviceRows(context),
+  entries: { ...entryRows(context), ...entriesOfNode(context), ...entryList(context) },
+  federatedBundles: federatedBundleRows(context),
+  nodes: nodeRows(context),
+  joinTokens: joinTokenRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
   authorities: authorityRows(context),

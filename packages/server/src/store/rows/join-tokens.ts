@@ -1,0 +1,57 @@
+import type { JoinTokenRows, JoinTokenState } from '@lanyard/authority'
+import type { JoinTokenTable } from '../schema.ts'
+import type { RowContext } from './context.ts'
+import { requireOne } from './page.ts'
+
+type JoinTokenRow = JoinTokenTable & { tenant: string | null }
+
+const tokenOf = (row: JoinTokenRow): JoinTokenState => ({
+  hash: row.hash,
+  name: row.name,
+  tenant: row.tenant,
+  groups: JSON.parse(row.groups) as string[],
+  createdBy: row.created_by,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+})
+
+export function joinTokenRows({ statements }: RowContext): JoinTokenRows {
+  const db = statements.kysely
+  const find = statements.prepareRows((a: { hash: Uint8Array }) =>
+    db
+      .selectFrom('join_tokens as j')
+      .leftJoin('tenants as t', 't.id', 'j.tenant_id')
+      .selectAll('j')
+      .select('t.tenant')
+      .where('j.hash', '=', a.hash),
+  )
+  // Whoever deletes the row has the token: a second one waits for the commit of the first, and finds nothing.
+  const take = statements.prepareChange((a: { hash: Uint8Array }) =>
+    db.deleteFrom('join_tokens').where('hash', '=', a.hash),
+  )
+  const insert = statements.prepareChange((a: Omit<JoinTokenState, 'groups'> & { groups: string }) =>
+    db.insertInto('join_tokens').values({
+      hash: a.hash,
+      tenant_id: db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant!),
+      name: a.name,
+      groups: a.groups,
+      created_by: a.createdBy,
+      created_at: a.createdAt,
+      expires_at: a.expiresAt,
+    }),
+  )
+  return {
+    *insert(token) {
+      requireOne(yield* insert({ ...token, groups: JSON.stringify(token.groups) }), 'join token')
+    },
+    *find(hash) {
+      const [row] = yield* find({ hash })
+      return row && tokenOf(row)
+    },
+    *take(hash) {
+      const [row] = yield* find({ hash })
+      if (row === undefined) return undefined
+      return (yield* take({ hash })) === 1 ? tokenOf(row) : undefined
+    },
+  }
+}
