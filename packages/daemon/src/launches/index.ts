@@ -1,9 +1,10 @@
 import { LanyardError, type NodeEntry } from '@lanyard/api'
+import { statOf } from '../peer/proc.ts'
 import type { HeldProcess, Launches, Log } from '../ports.ts'
+import { countedIn } from './counting.ts'
 import { type KeptLaunch, readKept, writeKept } from './kept.ts'
-import { countedIn, kinOf } from './kin.ts'
 
-export { ticksNow } from './kin.ts'
+export { ticksNow } from './counting.ts'
 
 /** What a supervisor asks for: that a process which it has just started is the workload of an entry. */
 export interface LaunchRequest {
@@ -179,7 +180,7 @@ class Registry implements LaunchRegistry {
 /** A launcher answers for what it has started itself just now, and for nothing that ran before. */
 function judgeKin(process: HeldProcess, { process: launcher, since }: Launcher): void {
   const { pid } = process
-  const kin = kinOf(pid)
+  const kin = statOf(pid)
   // Asked after /proc was read: what was read is of the process that is held.
   if (!kin || !process.isAlive() || kin.startTime !== process.startTime)
     throw new LanyardError('workload_gone', `process ${pid} has ended`)
