@@ -25,12 +25,29 @@ async function ask(attestor: Attestor, process: HeldProcess, { log, meter, time 
     return await attestor.examine(process)
   } catch (error) {
     if (!process.isAlive()) throw gone(process)
-    meter.count('attest_failures_total', { attestor: attestor.name })
     log.warn({ attestor: attestor.name, pid: process.pid, error }, 'an attestor could not examine a process')
     if (error instanceof LanyardError) throw error
     throw new LanyardError('attestation_failed', `${attestor.name} could not examine the process`, {}, { cause: error })
   } finally {
-    meter.time('attest_seconds', (time.monotonic() - begun) / 1000, { attestor: attestor.name })
+    meter.time('attestor', (time.monotonic() - begun) / 1000, { attestor: attestor.name })
+  }
+}
+
+async function examine(
+  process: HeldProcess,
+  attestors: readonly Attestor[],
+  { launches, ...ports }: Ports & Pick<AttestationOptions, 'launches'>,
+): Promise<Workload> {
+  if (!process.isAlive()) throw gone(process)
+  const findings = await Promise.all(attestors.map(attestor => ask(attestor, process, ports)))
+  const launchedFor = launches.entryOf(process)
+  // Last: what was found by its number is about this process only if it had that number all the while.
+  if (!process.isAlive()) throw gone(process)
+  return {
+    process,
+    selectors: new Set(findings.flatMap(finding => finding.selectors)),
+    mainOf: findings.flatMap(finding => finding.mainOf ?? []),
+    launchedFor,
   }
 }
 
@@ -39,21 +56,23 @@ async function ask(attestor: Attestor, process: HeldProcess, { log, meter, time 
  * identity that was withdrawn, and a workload would drop what it may keep.
  */
 export function attestationOf(options: AttestationOptions): Attestation {
-  const attestors = attestorsOf(options.attestors ?? {})
+  const attestors = attestorsOf(options.attestors ?? {}, options.log)
+  const { meter, time } = options
   return {
-    async examine(process): Promise<Workload> {
-      if (!process.isAlive()) throw gone(process)
-      const findings = await Promise.all(attestors.map(attestor => ask(attestor, process, options)))
-      const launchedFor = options.launches.entryOf(process)
-      // Last: what was found by its number is about this process only if it had that number all the while.
-      if (!process.isAlive()) throw gone(process)
-      return {
-        process,
-        selectors: new Set(findings.flatMap(finding => finding.selectors)),
-        mainOf: findings.flatMap(finding => finding.mainOf ?? []),
-        launchedFor,
+    async examine(process) {
+      const begun = time.monotonic()
+      let result: string = 'attestation_failed'
+      try {
+        const workload = await examine(process, attestors, options)
+        result = 'ok'
+        return workload
+      } catch (error) {
+        if (error instanceof LanyardError) result = error.code
+        throw error
+      } finally {
+        meter.time('attest', (time.monotonic() - begun) / 1000, { result })
       }
     },
-    match: (workload, entries) => match(workload, entries, options.time.now()),
+    match: (workload, entries) => match(workload, entries, time.now()),
   }
 }

@@ -67,6 +67,12 @@ export function processOfSocket(socket: Socket): HeldProcess {
   return held(pid, own ?? pidfdFrom(openPidfd(pid)), { uid, gid })
 }
 
+/** The number of the process at the other end of a Unix socket; null: it has none here, or cannot be told. */
+export function peerPid(socket: Socket): number | null {
+  const peer = peerCredentials(descriptorOf(socket))
+  return peer.ok && peer.value.pid > 0 ? peer.value.pid : null
+}
+
 /**
  * Holds the process that has this number now: for numbers that cannot have been used again meanwhile, as those of children
  * that nobody has waited for. Uid and gid are its effective ones. Throws as {@link processOfSocket}.

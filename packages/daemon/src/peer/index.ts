@@ -1,2 +1,1 @@
-export { processOfPid, processOfSocket } from './hold.ts'
-export { parentOf } from './parent.ts'
+export { peerPid, processOfPid, processOfSocket } from './hold.ts'

@@ -1,0 +1,44 @@
+import type { Attestor, Finding, Log } from '../../ports.ts'
+import { Answers } from '../answers.ts'
+import { type Cgroup, cgroupsOf } from '../cgroup.ts'
+import { selectors } from '../selector.ts'
+import { containerOf, isOfContainer } from './container.ts'
+import { type Container, inspect } from './inspect.ts'
+
+export interface DockerSettings {
+  /** Unix socket of the engine; `/var/run/docker.sock` by default. */
+  readonly socket?: string | undefined
+}
+
+const SOCKET = '/var/run/docker.sock'
+const NOTHING: Finding = { selectors: [], mainOf: null }
+
+/** Which container of Docker a process belongs to, and whether it is its first process. */
+export function dockerAttestor(
+  { socket = SOCKET }: DockerSettings = {},
+  _log?: Log,
+  cgroups: (pid: number) => readonly Cgroup[] = cgroupsOf,
+): Attestor {
+  const answers = new Answers(id => inspect(socket, id))
+  return {
+    name: 'docker',
+    async examine(process) {
+      const own = containerOf(cgroups(process.pid))
+      if (!own) return NOTHING
+      const container = await answers.about(own.id, process)
+      if (!container || !isOfContainer(own, cgroups(container.pid))) return NOTHING
+      return { selectors: selectorsOf(container), mainOf: container.pid === process.pid ? `docker ${own.id}` : null }
+    },
+  }
+}
+
+function selectorsOf({ labels, env, imageId, imageDigests }: Container): readonly string[] {
+  // A colon in the name of a label would let `a:b`=`c` pass for `a`=`b:c`.
+  const named = Object.entries(labels).filter(([name]) => !name.includes(':'))
+  return selectors('docker', {
+    label: named.map(([name, value]) => `${name}:${value}`),
+    env,
+    image_id: [imageId],
+    image_digest: imageDigests,
+  })
+}
