@@ -1,0 +1,182 @@
+import { LanyardError } from '@lanyard/api'
+import { Alarm, backoff } from '@lanyard/sdk/authority'
+import { asLanyardError, isNodeEnd } from '../authority/codes.ts'
+import type { PrivateFolder } from '../disk/private-folder.ts'
+import type { Log, Time } from '../ports.ts'
+import { NodeCredential } from './credential.ts'
+
+const FILE = 'node.json'
+
+export interface NodeKeeperPorts {
+  readonly time: Time
+  readonly log: Log
+  /** At least 0, below 1. */
+  readonly random: () => number
+  readonly folder: PrivateFolder
+  /** Attests anew; null: there is nothing to attest with. */
+  readonly attest: (() => Promise<NodeCredential>) | null
+  /** Asks with a certificate, which may have ended, for the next one. */
+  readonly renew: (credential: NodeCredential) => Promise<NodeCredential>
+  /** There is a new certificate. */
+  readonly renewed: (credential: NodeCredential) => void
+  /** The authority knows this node no longer, or lets it do nothing: what it got for its workloads is void. */
+  readonly ended: (error: LanyardError) => void
+}
+
+/** Keeps the identity of the node: attests once, renews for ever. */
+export class NodeKeeper {
+  readonly #ports: NodeKeeperPorts
+  readonly #alarm: Alarm
+  #credential: NodeCredential | null = null
+  #failures = 0
+  #busy: Promise<void> | null = null
+  #stopped = false
+  /** Why this machine is no node at present; null: it is one, or knows of nothing else. */
+  failure: LanyardError | null = null
+
+  constructor(ports: NodeKeeperPorts) {
+    this.#ports = ports
+    this.#alarm = new Alarm(ports.time)
+  }
+
+  /** Throws `node_unknown` before the node has attested. */
+  get credential(): NodeCredential {
+    if (this.#credential === null)
+      throw this.failure ?? new LanyardError('node_unknown', 'this machine has not attested')
+    return this.#credential
+  }
+
+  get known(): NodeCredential | null {
+    return this.#credential
+  }
+
+  /**
+   * Takes the node from the disk, or attests.
+   *
+   * @throws the codes of `POST /v1/nodes/attest`; `config_invalid` with nothing to attest with
+   */
+  async start(): Promise<void> {
+    this.#credential = this.#read()
+    if (this.#credential !== null) return this.#plan()
+    const { attest, time } = this.#ports
+    if (attest === null)
+      throw new LanyardError('config_invalid', 'expected a join token or a machine certificate to attest with')
+    for (;;) {
+      try {
+        return this.#take(await attest())
+      } catch (error) {
+        const failure = asLanyardError(error)
+        if (!isPassing(failure) || this.#stopped) throw failure
+        this.failure = failure
+        const wait = this.#wait()
+        this.#ports.log.warn({ code: failure.code, wait_ms: wait }, `cannot attest: ${failure.message}`)
+        await new Promise<void>(resolve => time.after(wait, resolve))
+        if (this.#stopped) throw failure
+      }
+    }
+  }
+
+  /** Believes these roots (PEM) from now on; they came from the authority. */
+  believe(bundle: string): void {
+    if (this.#credential === null || this.#credential.bundle === bundle) return
+    this.#credential = this.#credential.believing(bundle)
+    this.#write(this.#credential)
+  }
+
+  /** Renews now: the authority did not accept the certificate. Joins a renewal under way. */
+  renew(): Promise<void> {
+    this.#busy ??= this.#renew().finally(() => {
+      this.#busy = null
+      this.#plan()
+    })
+    return this.#busy
+  }
+
+  /** The authority said that this node is none: attests anew where that can be done, after a while. */
+  refused(error: LanyardError): void {
+    if (!isNodeEnd(error.code) || this.#stopped) return
+    const again = this.failure?.code === error.code
+    this.failure = error
+    if (!again) {
+      this.#ports.log.error({ code: error.code }, `the authority let this node go: ${error.message}`)
+      this.#ports.ended(error)
+    }
+    if (this.#ports.attest !== null) this.#alarm.set(this.#ports.time.now() + this.#wait(), () => void this.#reattest())
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#alarm.clear()
+  }
+
+  async #reattest(): Promise<void> {
+    try {
+      this.#take(await this.#ports.attest!())
+      this.#ports.renewed(this.credential)
+    } catch (error) {
+      const failure = asLanyardError(error)
+      this.#ports.log.warn({ code: failure.code }, `cannot attest again: ${failure.message}`)
+      if (!this.#stopped) this.#alarm.set(this.#ports.time.now() + this.#wait(), () => void this.#reattest())
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { renew, renewed, log } = this.#ports
+    try {
+      this.#take(await renew(this.credential))
+      renewed(this.credential)
+    } catch (error) {
+      const failure = asLanyardError(error)
+      this.#failures++
+      log.warn({ code: failure.code }, `cannot renew the certificate of the node: ${failure.message}`)
+      this.refused(failure)
+    }
+  }
+
+  #take(credential: NodeCredential): void {
+    this.#credential = credential
+    this.failure = null
+    this.#failures = 0
+    this.#write(credential)
+    this.#plan()
+    const { name, not_after } = credential.reply
+    this.#ports.log.info({ node: name, not_after }, 'certificate of the node')
+  }
+
+  #plan(): void {
+    const { time } = this.#ports
+    if (this.#stopped || this.#credential === null || this.failure !== null) return
+    const due = this.#failures === 0 ? this.#credential.renewAfter : time.now() + this.#wait(0)
+    this.#alarm.set(due, () => void this.renew())
+  }
+
+  #wait(more = 1): number {
+    this.#failures += more
+    return backoff(Math.max(1, this.#failures), this.#ports.random)
+  }
+
+  #read(): NodeCredential | null {
+    const { folder, log } = this.#ports
+    const text = folder.read(FILE)
+    if (text === null) return null
+    try {
+      return NodeCredential.parse(text)
+    } catch (error) {
+      log.error({ code: asLanyardError(error).code }, `${FILE} cannot be used; this machine must attest anew`)
+      return null
+    }
+  }
+
+  #write(credential: NodeCredential): void {
+    try {
+      this.#ports.folder.write(FILE, credential.toText(), { durable: true })
+    } catch (error) {
+      // It goes on in memory; a restart would need a new proof.
+      this.#ports.log.error({ code: asLanyardError(error).code }, 'the certificate of the node is not on disk')
+    }
+  }
+}
+
+/** Nobody has judged yet: the authority is away, or not ready. */
+const isPassing = ({ code }: LanyardError): boolean =>
+  ['server_unreachable', 'store_unavailable', 'not_ready', 'rate_limited', 'internal_error'].includes(code)

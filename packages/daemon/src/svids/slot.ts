@@ -1,0 +1,358 @@
+import type { KeyObject } from 'node:crypto'
+import type { ErrorCode, LanyardError, NodeEntry } from '@lanyard/api'
+import { type Bundle, buildCsr, encodePem } from '@lanyard/protocol'
+import { nodeSigner } from '@lanyard/protocol/node'
+import { Alarm, backoff } from '@lanyard/sdk/authority'
+import type { AuthorityClock } from '../authority/clock.ts'
+import { asLanyardError, isFinal } from '../authority/codes.ts'
+import type { Judge } from '../authority/feed.ts'
+import type { HeldSvid, Log, Meter, Time } from '../ports.ts'
+import { type IssuedSvid, type Kept, keep } from './held.ts'
+
+/** How an entry stands. `pending`: its answer comes any moment. */
+export type SlotState =
+  | { readonly kind: 'svid'; readonly svid: HeldSvid }
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'refused' | 'unavailable'; readonly code: ErrorCode; readonly detail: string }
+
+/** The certificate that the next one follows. */
+export interface Renews {
+  readonly lineage: string
+  readonly serial: string
+}
+
+export interface SlotPorts {
+  readonly time: Time
+  readonly clock: AuthorityClock
+  /** At least 0, below 1. */
+  readonly random: () => number
+  readonly log: Log
+  readonly meter: Meter
+  readonly bundle: () => Bundle | null
+  readonly takeKey: (policy: NodeEntry['key_policy']) => Promise<KeyObject>
+  /** Throws the codes of `POST /v1/node/svids/x509`. */
+  readonly issue: (entry: string, csr: string, renews: Renews | null) => Promise<IssuedSvid>
+  readonly judge: Judge
+  readonly store: (kept: Kept) => void
+  readonly forget: (entry: string) => void
+  /** It stands otherwise than before. */
+  readonly changed: (entry: string) => void
+}
+
+/** Whoever asked within this time may ask again: its SVID is renewed although nobody follows. */
+const ASKED_MS = 3_600_000
+/** A lost SVID is told as lost when no other one came within so many milliseconds: of a death, and of an end. */
+const AFTER_DEATH_MS = 80
+const AFTER_END_MS = 2_000
+/** How long a refusal holds for whoever asks again. */
+const REFUSED_MS = 5_000
+/** Part of the second half of a life over which renewals are spread. */
+const JITTER = 0.1
+
+/** A lineage that goes on no longer; a new one may be opened at once. */
+const NEW_LINEAGE: ReadonlySet<string> = new Set<ErrorCode>([
+  'lineage_ended',
+  'lineage_forked',
+  'incarnation_dead',
+  'certificate_revoked',
+  'certificate_expired',
+  'key_killed',
+  'key_reused',
+])
+
+const DEATHS: Readonly<Record<Exclude<ReturnType<Judge>, 'alive'>, ErrorCode>> = {
+  agent: 'agent_quarantined',
+  tenant: 'tenant_killed',
+  lineage: 'lineage_ended',
+  key: 'key_killed',
+  issuer: 'instance_evicted',
+}
+
+/** The SVID of one entry: made when first asked for, renewed while somebody wants it, gone at once when it dies. */
+export class Slot {
+  #entry: NodeEntry
+  readonly #ports: SlotPorts
+  readonly #alarm: Alarm
+  #kept: Kept | null = null
+  /** When it is renewed, by the authority's time: half life, spread. */
+  #renewAt = 0
+  #state: SlotState = { kind: 'pending' }
+  /** Until then a refusal holds; by the steady clock. */
+  #refusedUntil = Number.NEGATIVE_INFINITY
+  /** When the next try comes, by the steady clock. */
+  #retryAt = Number.NEGATIVE_INFINITY
+  #asked = Number.NEGATIVE_INFINITY
+  #followers = 0
+  #failures = 0
+  #busy: Promise<void> | null = null
+  /** Of a request whose reply may have been lost: the same key again is no fork. */
+  #key: { readonly key: KeyObject; readonly renews: string | null } | null = null
+  #cancelGrace = () => {}
+  #dead = false
+
+  constructor(entry: NodeEntry, ports: SlotPorts) {
+    this.#entry = entry
+    this.#ports = ports
+    this.#alarm = new Alarm(ports.time)
+  }
+
+  get entry(): NodeEntry {
+    return this.#entry
+  }
+
+  get state(): SlotState {
+    // A process that stood still may be asked before its timers ring.
+    if (this.#kept !== null) this.#look()
+    return this.#state
+  }
+
+  get svid(): HeldSvid | null {
+    return this.#kept?.svid ?? null
+  }
+
+  get followers(): number {
+    return this.#followers
+  }
+
+  /** Whether anybody would miss it. */
+  get wanted(): boolean {
+    return this.#followers > 0 || this.#ports.time.monotonic() - this.#asked < ASKED_MS
+  }
+
+  /** Somebody wants it from now on; gives what ends that. */
+  follow(): () => void {
+    let follows = true
+    this.#followers++
+    this.ask()
+    return () => {
+      if (!follows) return
+      follows = false
+      this.#followers--
+      this.#asked = this.#ports.time.monotonic()
+    }
+  }
+
+  /** Somebody wants it now. */
+  ask(): void {
+    const { time } = this.#ports
+    this.#asked = time.monotonic()
+    if (this.#kept !== null && this.#look()) return
+    if (this.#state.kind === 'refused' && time.monotonic() < this.#refusedUntil) return
+    if (this.#state.kind === 'refused') this.#state = { kind: 'pending' }
+    // Another try is near, and comes by itself.
+    if (this.#state.kind === 'unavailable' && time.monotonic() < this.#retryAt) return
+    this.#request()
+  }
+
+  /** Takes one from the disk. */
+  restore(kept: Kept): void {
+    if (this.#ports.judge(kept.credential) !== 'alive') this.#ports.forget(this.#entry.id)
+    else this.#put(this.#updated(kept))
+  }
+
+  /** The entry has changed: what its SVID says may be other, too. */
+  change(entry: NodeEntry): void {
+    const before = this.#entry
+    this.#entry = entry
+    this.#refusedUntil = Number.NEGATIVE_INFINITY
+    if (before.spiffe_id !== entry.spiffe_id || before.tenant !== entry.tenant || before.agent !== entry.agent) {
+      this.#key = null
+      if (this.#kept !== null) this.#lose('entry', null)
+    } else if (this.#kept !== null) {
+      this.#kept = this.#updated(this.#kept)
+      this.#tell({ kind: 'svid', svid: this.#kept.svid })
+    }
+    if (this.wanted) this.#request()
+  }
+
+  /** The entry is no more. */
+  end(): void {
+    this.#dead = true
+    this.#alarm.clear()
+    this.#cancelGrace()
+    this.#ports.forget(this.#entry.id)
+    if (this.#kept !== null) this.#ports.meter.count('withdrawals', { cause: 'entry' })
+    this.#kept = null
+  }
+
+  /** Stops without forgetting. */
+  stop(): void {
+    this.#dead = true
+    this.#alarm.clear()
+    this.#cancelGrace()
+  }
+
+  /** Deaths were heard: it is judged anew. */
+  judge(): void {
+    if (this.#kept === null) return
+    const verdict = this.#ports.judge(this.#kept.credential)
+    if (verdict !== 'alive') this.#die(verdict)
+  }
+
+  /** Somebody was reborn, or the authority is back: what was refused may be given. */
+  again(): void {
+    this.#refusedUntil = Number.NEGATIVE_INFINITY
+    if (this.#state.kind !== 'svid' && this.wanted) this.#request()
+  }
+
+  #die(verdict: Exclude<ReturnType<Judge>, 'alive'>): void {
+    const code = DEATHS[verdict]
+    this.#ports.log.warn({ entry: this.#entry.id, code }, 'an identity was withdrawn: it died')
+    if (verdict === 'agent' || verdict === 'tenant') {
+      this.#lose('death', null)
+      this.#refuse(code, `${this.#entry.spiffe_id} was taken away`)
+      return
+    }
+    this.#lose('death', { ms: AFTER_DEATH_MS, code, detail: 'the certificate was revoked; another one is asked for' })
+    if (this.wanted) this.#request()
+  }
+
+  /** Lets go of the SVID. With `grace` nothing is told until another one is there or the time is over. */
+  #lose(
+    cause: 'death' | 'entry' | 'expiry',
+    grace: { readonly ms: number; readonly code: ErrorCode; readonly detail: string } | null,
+  ): void {
+    this.#ports.meter.count('withdrawals', { cause })
+    this.#kept = null
+    this.#key = null
+    this.#state = { kind: 'pending' }
+    this.#ports.forget(this.#entry.id)
+    this.#alarm.clear()
+    this.#cancelGrace()
+    if (grace === null) return
+    this.#cancelGrace = this.#ports.time.after(grace.ms, () => {
+      if (this.#state.kind === 'pending') this.#tell({ kind: 'unavailable', code: grace.code, detail: grace.detail })
+    })
+  }
+
+  #request(): void {
+    if (this.#dead) return
+    this.#alarm.clear()
+    this.#busy ??= this.#renew().finally(() => {
+      this.#busy = null
+      if (!this.#dead) this.#plan()
+    })
+  }
+
+  async #renew(): Promise<void> {
+    const { meter, time } = this.#ports
+    const began = time.monotonic()
+    try {
+      const kept = await this.#issue()
+      if (this.#dead) return
+      if (kept.svid.entry.spiffe_id !== this.#entry.spiffe_id) return
+      meter.count('renewals', { result: 'ok' })
+      meter.time('renewal', (time.monotonic() - began) / 1000)
+      this.#failures = 0
+      this.#key = null
+      const verdict = this.#ports.judge(kept.credential)
+      if (verdict !== 'alive') return this.#die(verdict)
+      this.#ports.store(kept)
+      this.#put(this.#updated(kept))
+    } catch (error) {
+      if (!this.#dead) this.#failed(asLanyardError(error))
+    }
+  }
+
+  async #issue(): Promise<Kept> {
+    const { takeKey, issue, bundle } = this.#ports
+    const entry = this.#entry
+    const before = this.#kept?.svid ?? null
+    const renews = before === null ? null : { lineage: before.lineage, serial: before.serial }
+    if (this.#key === null || this.#key.renews !== (renews?.serial ?? null))
+      this.#key = { key: await takeKey(entry.key_policy), renews: renews?.serial ?? null }
+    const { key } = this.#key
+    const csr = encodePem('CERTIFICATE REQUEST', await buildCsr(nodeSigner(key)))
+    const reply = await issue(entry.id, csr, renews)
+    const own = bundle()
+    if (own === null) throw new TypeError('expected a bundle before the first SVID')
+    return keep(entry, reply, key, own)
+  }
+
+  #failed(error: LanyardError): void {
+    const { log, meter } = this.#ports
+    meter.count('renewals', { result: error.code })
+    log.warn({ entry: this.#entry.id, code: error.code }, `no new SVID: ${error.message}`)
+    this.#failures++
+    if (error.code === 'key_reused') this.#key = null
+    if (this.#kept !== null && NEW_LINEAGE.has(error.code)) {
+      const { code, message } = error
+      this.#failures = 0
+      this.#lose('death', { ms: AFTER_DEATH_MS, code, detail: message })
+    } else if (isFinal(error)) {
+      if (this.#kept !== null) this.#lose('death', null)
+      this.#refuse(error.code, error.message)
+    } else if (this.#kept === null) {
+      this.#tell({ kind: 'unavailable', code: error.code, detail: error.message })
+    }
+  }
+
+  #refuse(code: ErrorCode, detail: string): void {
+    this.#refusedUntil = this.#ports.time.monotonic() + REFUSED_MS
+    this.#tell({ kind: 'refused', code, detail })
+  }
+
+  #put(kept: Kept): void {
+    this.#cancelGrace()
+    this.#kept = kept
+    const end = endOf(kept)
+    this.#renewAt = kept.renewAfter + this.#ports.random() * JITTER * (end - kept.renewAfter)
+    this.#tell({ kind: 'svid', svid: kept.svid })
+    this.#plan()
+  }
+
+  /** What the entry says now counts. */
+  #updated(kept: Kept): Kept {
+    return { ...kept, svid: { ...kept.svid, entry: this.#entry, hint: this.#entry.hint } }
+  }
+
+  #tell(state: SlotState): void {
+    this.#state = state
+    this.#ports.changed(this.#entry.id)
+  }
+
+  /** What comes next: an end, a renewal, or another try. */
+  #plan(): void {
+    const { time, clock } = this.#ports
+    const now = clock.now()
+    const retry = this.#failures === 0 ? null : backoff(this.#failures, this.#ports.random)
+    const renew = retry ?? Math.max(0, this.#renewAt - now)
+    if (this.#kept === null) {
+      // A refusal is asked about again as well: a rebirth that was missed must not last.
+      const wait = this.#state.kind === 'refused' ? Math.max(REFUSED_MS, retry ?? 0) : (retry ?? 0)
+      this.#retryAt = time.monotonic() + wait
+      if (this.wanted) this.#alarm.set(time.now() + wait, () => this.#request())
+      return
+    }
+    const due = this.wanted ? Math.min(renew, endOf(this.#kept) - now) : endOf(this.#kept) - now
+    this.#alarm.set(time.now() + Math.max(0, due), () => this.#due())
+  }
+
+  #due(): void {
+    if (!this.#look()) {
+      if (this.wanted) this.#request()
+      return
+    }
+    const due = this.#failures > 0 || this.#ports.clock.now() >= this.#renewAt
+    if (due && this.wanted) this.#request()
+    else this.#plan()
+  }
+
+  /** False: there is none, or it has just ended. */
+  #look(): boolean {
+    if (this.#kept === null) return false
+    if (this.#ports.clock.now() < endOf(this.#kept)) {
+      if (this.#ports.clock.now() >= this.#renewAt && this.#failures === 0 && this.#busy === null) this.#request()
+      return true
+    }
+    this.#lose('expiry', {
+      ms: AFTER_END_MS,
+      code: 'server_unreachable',
+      detail: 'the last certificate has ended, and no other one could be had',
+    })
+    return false
+  }
+}
+
+/** Unix milliseconds; the last second counts. */
+const endOf = ({ svid }: Kept) => (svid.notAfter + 1) * 1000
