@@ -1,0 +1,37 @@
+/** What callers may ask of a socket before anything is known of them but their uid. */
+export interface GrpcLimits {
+  /** Open connections of all users together, and of one. */
+  readonly connections: number
+  readonly connectionsPerUid: number
+  /** Open calls of one connection, and of all connections of one user. */
+  readonly callsPerConnection: number
+  readonly callsPerUid: number
+  /** Bytes of the headers of a call, counted as HPACK counts. */
+  readonly headerBytes: number
+  /** Longest request message of services that need long ones, which is discovery: Envoy lists all that it is built with. */
+  readonly messageBytes: number
+  /** Longest request message of all others. */
+  readonly requestBytes: number
+  /** From the connection to the first call. */
+  readonly firstCallMs: number
+  /** From the beginning of a call to the end of its request, for calls with one request. */
+  readonly requestMs: number
+  /** How long a connection may stay without a call. */
+  readonly idleMs: number
+  /** Calls that one connection may give up a second, and ten times as many at once. */
+  readonly resetsPerSec: number
+}
+
+export const GRPC_LIMITS: GrpcLimits = {
+  connections: 4096,
+  connectionsPerUid: 1024,
+  callsPerConnection: 100,
+  callsPerUid: 4096,
+  headerBytes: 16 * 1024,
+  messageBytes: 4 * 1024 * 1024,
+  requestBytes: 64 * 1024,
+  firstCallMs: 10_000,
+  requestMs: 10_000,
+  idleMs: 600_000,
+  resetsPerSec: 50,
+}
