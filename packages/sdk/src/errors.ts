@@ -16,7 +16,8 @@ export const SDK_CODES = {
     'See why at the authority, or in the log of the daemon; it is used again as soon as it is given again.',
   identity_closed: 'Make a new Identity; this one was closed.',
   files_invalid: 'Give certificate, key and bundle that belong together, as `lanyard cert request --out` writes them.',
-  environment_missing: 'Set LANYARD_URL, LANYARD_ROOT_SHA256 and LANYARD_TOKEN, or LANYARD_SVID_DIR.',
+  environment_missing:
+    'Set SPIFFE_ENDPOINT_SOCKET, or LANYARD_SVID_DIR, or LANYARD_URL, LANYARD_ROOT_SHA256 and LANYARD_TOKEN.',
 
   // The Workload API
   workload_api_address_invalid:

@@ -26,6 +26,14 @@ export interface Lost {
   readonly validUntil: Date | null
 }
 
+/** The own identity was taken back: connections have ended, and calls are refused until it is given again. */
+export interface Withdrawn {
+  /** Why, as far as was said: `no_identity`, or what a Lanyard daemon says in its place. */
+  readonly error: IdentityError
+  /** That of the error. */
+  readonly code: string
+}
+
 /** A peer that was refused, at the handshake or at a request. */
 export interface Refused {
   /** Why, with what the peer proved to be in its message. */
@@ -55,6 +63,7 @@ export interface IdentityEvents {
   renewed: [svid: Svid]
   failing: [failing: Failing]
   lost: [lost: Lost]
+  withdrawn: [withdrawn: Withdrawn]
   refused: [refused: Refused]
   liveness: [change: LivenessChange]
   cut: [cut: Cut]

@@ -4,24 +4,27 @@ import type { Agent, Server } from 'node:https'
 import process from 'node:process'
 import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls'
 import type { SpiffeId } from '@lanyard/protocol'
-import { type Dispatcher, FormData, type Response, fetch as undiciFetch } from 'undici'
-import { Announcement, type Ask, findServices } from '../client/services.ts'
-import { codeOf, IdentityError } from '../errors.ts'
+import { type Dispatcher, type Response, fetch as undiciFetch } from 'undici'
+import { type Ask, findServices } from '../client/services.ts'
+import { IdentityError } from '../errors.ts'
 import { requireAuthorizer } from '../guard/authorizer.ts'
 import { Door } from '../guard/door.ts'
 import { askWith, type GuardPorts, guardFor } from '../guard/for-identity.ts'
-import type { Guard, GuardReport } from '../guard/guard.ts'
+import type { GuardReport } from '../guard/guard.ts'
 import { announcedUrl, type Handler, listen, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
+import { Withdrawable } from '../guard/withdrawable.ts'
 import { contextOptions } from '../mtls/context.ts'
 import { dial } from '../mtls/dial.ts'
 import { PeerDispatcher } from '../mtls/dispatcher.ts'
+import { ownForm } from '../mtls/form.ts'
 import { PeerAgent } from '../mtls/https-agent.ts'
 import type { Local } from '../mtls/local.ts'
 import { asksNode } from '../mtls/peer.ts'
 import { Pool } from '../mtls/pool.ts'
 import { Sessions } from '../mtls/session.ts'
 import type { TimeSource } from '../time.ts'
-import type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
+import { Announcements } from './announcements.ts'
+import type { AllowChoice, AnyServer, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
 import type { IdentityEvents } from './events.ts'
 import { FileSource, readSvid } from './files.ts'
 import {
@@ -33,46 +36,44 @@ import {
   type TokenOptions,
   timeOf,
 } from './options.ts'
-import type { SvidListener, SvidSource } from './source.ts'
-import { start } from './start.ts'
+import { Own } from './own.ts'
+import type { SvidListener } from './source.ts'
+import { type Started, start } from './start.ts'
 import type { Svid } from './svid.ts'
-
-/** How long a request waits for a renewal when the own certificate has ended, as after sleep. */
-const RECOVERY_MS = 15_000
+import type { WorkloadOptions } from './workload-options.ts'
+import { startWorkload } from './workload-start.ts'
 
 /**
  * Who this program is: an X.509-SVID that keeps itself fresh, and connections over mutual TLS on which both sides are
  * proved and the other one is allowed.
  *
  * It emits `renewed` (a new certificate is in use), `failing` (a renewal failed and is tried again), `lost` (a person
- * must act, as `remedy` says), `refused` (a peer was turned away), `liveness` (it is known in another way than before who
- * is alive) and `cut` (a connection was ended, since its peer is dead).
+ * must act, as `remedy` says), `withdrawn` (it was taken back: nothing goes on until it is given again), `refused` (a peer
+ * was turned away), `liveness` (it is known in another way than before who is alive) and `cut` (a connection was ended, since its peer is dead).
  */
 export class Identity extends EventEmitter<IdentityEvents> {
-  readonly #time: TimeSource
-  readonly #source: SvidSource
-  readonly #guard: Guard
+  readonly #own: Own
+  readonly #guard: Withdrawable
   readonly #ask: Ask
   readonly #sessions: Sessions
-  readonly #announcements = new Set<Announcement>()
-  readonly #followers = new Set<() => void>()
+  readonly #announcements: Announcements
   readonly #local: Local
   readonly #pool: Pool
   readonly #authority: URL | null
-  #svid: Svid
   #toldUnguarded = false
-  #closed = false
 
-  private constructor(svid: Svid, options: TokenOptions | FileOptions, source: (listener: SvidListener) => SvidSource) {
+  private constructor({ svid, attach }: Started, options: CommonOptions, authority: URL | null) {
     super()
-    this.#svid = svid
-    this.#time = timeOf(options)
-    this.#authority = authorityOf(options)
-    this.#guard = guardFor(this.#authority, options, this.#guardPorts())
-    this.#ask = askWith(this.#guard, this.#authority, this.#guardPorts())
+    const time = timeOf(options)
+    this.#own = new Own(svid, time)
+    this.#authority = authority
+    const inner = guardFor(authority, options, this.#guardPorts(time))
+    this.#guard = new Withdrawable(inner)
+    this.#ask = askWith(inner, authority, this.#guardPorts(time))
+    this.#announcements = new Announcements(this.#ask, time, error => this.#tell('unannounced', error))
     this.#sessions = new Sessions(this.#guard)
-    this.#source = source(this.#listener())
-    this.#local = this.#makeLocal()
+    this.#own.attach(attach(this.#listener()))
+    this.#local = this.#makeLocal(time)
     this.#pool = new Pool(this.#local)
   }
 
@@ -85,8 +86,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws TypeError for an option that cannot be meant
    */
   static async fromToken(options: TokenOptions): Promise<Identity> {
-    const { svid, attach } = await start(options)
-    return new Identity(svid, options, attach)
+    return new Identity(await start(options), options, authorityOf(options))
   }
 
   /**
@@ -97,31 +97,49 @@ export class Identity extends EventEmitter<IdentityEvents> {
   static async fromFiles(options: FileOptions): Promise<Identity> {
     const files = filesOf(options)
     const svid = await readSvid(files)
-    authorityOf(options)
-    return new Identity(svid, options, listener => new FileSource(files, svid, timeOf(options), listener))
+    const authority = authorityOf(options)
+    const attach = (listener: SvidListener) => new FileSource(files, svid, timeOf(options), listener)
+    return new Identity({ svid, attach }, options, authority)
+  }
+
+  /**
+   * An identity from the SPIFFE Workload API at `SPIFFE_ENDPOINT_SOCKET`: of Lanyard's daemon, or of another one such as a
+   * SPIRE agent. It needs no secret: the daemon sees which program asks. What it takes back is acted on at once:
+   * connections end and calls are refused, until it is given again.
+   *
+   * @throws IdentityError `workload_api_address_invalid`, `workload_api_untrusted`, `workload_api_refused`; after
+   *   `startTimeoutMs` what stood in the way: `no_identity`, `workload_api_unreachable`, `workload_api_unavailable`
+   * @throws ProtocolError, TypeError for an option that cannot be meant
+   */
+  static async fromWorkloadApi(options: WorkloadOptions = {}): Promise<Identity> {
+    const { started, authority } = await startWorkload(options)
+    // Where no authority was named there is no feed: that is not forgotten, it is so.
+    return new Identity(started, authority === null ? { ...options, liveness: false } : options, authority)
   }
 
   /**
    * An identity from `LANYARD_URL`, `LANYARD_ROOT_SHA256` and `LANYARD_TOKEN` (or `LANYARD_TOKEN_FILE`, which is read
-   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR` with the authority at `LANYARD_URL`.
+   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR` with the authority at `LANYARD_URL`, or else
+   * from the Workload API at `SPIFFE_ENDPOINT_SOCKET`.
    *
-   * @throws IdentityError `environment_missing`, and as {@link fromToken} and {@link fromFiles}
+   * @throws IdentityError `environment_missing`, and as {@link fromToken}, {@link fromFiles} and {@link fromWorkloadApi}
    */
   static fromEnvironment(options: CommonOptions = {}, environment: NodeJS.ProcessEnv = process.env): Promise<Identity> {
     const found = optionsFrom(environment)
-    return 'token' in found
-      ? Identity.fromToken({ ...found, ...options })
+    if ('token' in found) return Identity.fromToken({ ...found, ...options })
+    return 'socket' in found
+      ? Identity.fromWorkloadApi({ ...found, ...options })
       : Identity.fromFiles({ ...found, ...options })
   }
 
   /** The own SPIFFE ID. It stays the same over all renewals. */
   get id(): SpiffeId {
-    return this.#svid.id
+    return this.#own.svid.id
   }
 
   /** The newest certificate, whether or not it has ended. */
   get svid(): Svid {
-    return this.#svid
+    return this.#own.svid
   }
 
   /** How well it is known at this moment who is alive. */
@@ -141,8 +159,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws IdentityError of that attempt; the identity goes on trying unless it emits `lost`
    */
   renew(): Promise<Svid> {
-    if (this.#closed) return Promise.reject(closed())
-    return this.#source.renew()
+    return this.#own.renew()
   }
 
   /**
@@ -197,13 +214,14 @@ export class Identity extends EventEmitter<IdentityEvents> {
    */
   async serve(options: ServeOptions & { readonly http2: true }, handler: Handler): Promise<Serving<Http2SecureServer>>
   async serve(options: ServeOptions & { readonly http2?: false }, handler: Handler): Promise<Serving>
-  async serve(options: ServeOptions, handler: Handler): Promise<Serving<Server | Http2SecureServer>>
-  async serve(options: ServeOptions, handler: Handler): Promise<Serving<Server | Http2SecureServer>> {
+  async serve(options: ServeOptions, handler: Handler): Promise<Serving<AnyServer>>
+  async serve(options: ServeOptions, handler: Handler): Promise<Serving<AnyServer>> {
     const { host = '127.0.0.1', port = 0, announce } = options
     const serving = await listen(this.createServer(options, handler), host, port)
     // Whoever comes at once would wait anyhow. Where no news comes, each request is told so.
     await this.#guard.ready().catch(() => {})
-    return announce === false ? serving : this.#announced(serving, announce ?? announcedUrl(serving))
+    if (announce === false || this.#authority === null) return serving
+    return this.#announcements.add(serving, announce ?? announcedUrl(serving))
   }
 
   /**
@@ -218,14 +236,14 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /** The server of {@link serve}, not listening yet. */
   createServer(options: AllowChoice & ServerChoice & { readonly http2: true }, handler: Handler): Http2SecureServer
   createServer(options: AllowChoice & ServerChoice & { readonly http2?: false }, handler: Handler): Server
-  createServer(options: AllowChoice & ServerChoice, handler: Handler): Server | Http2SecureServer
-  createServer(options: AllowChoice & ServerChoice, handler: Handler): Server | Http2SecureServer {
+  createServer(options: AllowChoice & ServerChoice, handler: Handler): AnyServer
+  createServer(options: AllowChoice & ServerChoice, handler: Handler): AnyServer {
     return this.protect(makeServer(this.serverOptions(), options, handler), options)
   }
 
   /** Options for a server of `node:https`, `node:http2` or `node:tls`, which then goes to {@link protect}. */
   serverOptions(): TlsOptions {
-    return { ...contextOptions(this.#svid), requestCert: true, rejectUnauthorized: asksNode(this.#time) }
+    return { ...contextOptions(this.#own.svid), requestCert: true, rejectUnauthorized: asksNode(this.#local.time) }
   }
 
   /**
@@ -240,69 +258,77 @@ export class Identity extends EventEmitter<IdentityEvents> {
     this.#guard.begin(bestEffort !== undefined)
     server.once(
       'close',
-      this.#local.onRenewed(() => server.setSecureContext(contextOptions(this.#svid))),
+      this.#local.onRenewed(() => server.setSecureContext(contextOptions(this.#own.svid))),
     )
     return server
   }
 
   /** Renews no more and ends its connections, open requests included. Servers are closed by whoever opened them. */
   async close(): Promise<void> {
-    this.#closed = true
-    this.#source.stop()
+    this.#own.close()
     this.#pool.destroy()
     this.#sessions.destroy()
-    await Promise.all([...this.#announcements].map(each => each.withdraw()))
+    await this.#announcements.withdraw()
     this.#guard.stop()
   }
 
-  #makeLocal(): Local {
-    const identity = this
+  #makeLocal(time: TimeSource): Local {
+    const own = this.#own
     return {
       get id() {
-        return identity.#svid.id
+        return own.svid.id
       },
       get svid() {
-        return identity.#svid
+        return own.svid
       },
-      bundles: trustDomain => (trustDomain.equals(this.#svid.trustDomain) ? this.#svid.roots : undefined),
+      bundles: trustDomain => own.svid.bundles(trustDomain),
       sessions: this.#sessions,
       guard: this.#guard,
-      time: this.#time,
-      usable: () => this.#usable(),
-      onRenewed: listener => {
-        this.#followers.add(listener)
-        return () => this.#followers.delete(listener)
-      },
+      time,
+      usable: () => own.usable(),
+      onRenewed: listener => own.onRenewed(listener),
       refused: (error, { remoteAddress }) => this.#tell('refused', { error, remoteAddress }),
     }
   }
 
-  #guardPorts(): GuardPorts {
+  #guardPorts(time: TimeSource): GuardPorts {
     return {
-      time: this.#time,
+      time,
       random: Math.random,
-      svid: () => this.#svid,
+      svid: () => this.#own.svid,
       turned: (standing, error) => this.#tell('liveness', { standing, error }),
       cut: ({ peer, side, dead }) => this.#tell('cut', { peer, side, dead: dead! }),
       // What the authority says to that is what a person must know.
-      died: () => void this.#source.renew().catch(() => {}),
+      died: () => void this.#own.renew().catch(() => {}),
       unguarded: () => this.#tellUnguarded(),
     }
   }
 
   #listener(): SvidListener {
-    const validUntil = () => new Date((this.#svid.notAfter + 1) * 1000)
+    const validUntil = () => new Date((this.#own.svid.notAfter + 1) * 1000)
     return {
-      onRenewed: svid => {
-        this.#svid = svid
-        this.#guard.renewed()
-        for (const follow of this.#followers) follow()
-        this.#tell('renewed', svid)
-      },
+      onRenewed: svid => this.#renewed(svid),
+      onWithdrawn: error => this.#withdrawn(error),
       onFailing: (error, retryAt, failures) =>
         this.#tell('failing', { error, failures, retryAt: new Date(retryAt), validUntil: validUntil() }),
       onLost: error => this.#tell('lost', { error, code: error.code, remedy: error.remedy, validUntil: validUntil() }),
     }
+  }
+
+  #renewed(svid: Svid): void {
+    const isNew = svid.serial !== this.#own.svid.serial || this.#guard.withdrawn
+    this.#guard.restore()
+    this.#own.take(svid)
+    this.#guard.renewed()
+    this.#sessions.endUntrusted(svid.bundles)
+    if (isNew) this.#tell('renewed', svid)
+  }
+
+  #withdrawn(cause: IdentityError): void {
+    const why = new IdentityError('identity_withdrawn', `${this.id} was taken back: ${cause.code}`, { cause })
+    this.#guard.withdraw(why)
+    for (const session of [...this.#sessions]) session.end(why)
+    this.#tell('withdrawn', { error: cause, code: cause.code })
   }
 
   /** In a turn of its own: what a listener throws must not end a renewal or open a door. */
@@ -319,48 +345,4 @@ export class Identity extends EventEmitter<IdentityEvents> {
       process.emitWarning(message, { code: 'LANYARD_UNGUARDED' })
     })
   }
-
-  #announced<S extends Serving<Server | Http2SecureServer>>(serving: S, url: string): S {
-    if (this.#authority === null) return serving
-    const failed = (error: IdentityError) => this.#tell('unannounced', error)
-    const announcement = new Announcement({ url, ask: this.#ask, time: this.#time, failed })
-    this.#announcements.add(announcement)
-    serving.server.once('close', () => this.#announcements.delete(announcement))
-    return { ...serving, close: () => Promise.all([serving.close(), announcement.withdraw()]).then(() => {}) }
-  }
-
-  async #usable(): Promise<Svid> {
-    if (this.#closed) throw closed()
-    if (!this.#svid.hasEnded(this.#time.now())) return this.#svid
-    let cancel = () => {}
-    const late = new Promise<never>((_, reject) => {
-      const give = () => reject(new IdentityError('identity_expired', `expected a renewal within ${RECOVERY_MS} ms`))
-      cancel = this.#time.after(RECOVERY_MS, give, { hold: true })
-    })
-    try {
-      const svid = await Promise.race([this.#source.renew(), late])
-      if (!svid.hasEnded(this.#time.now())) return svid
-      throw new IdentityError('identity_expired', `the certificate ${svid.serial} has ended, and there is no newer one`)
-    } catch (cause) {
-      if (cause instanceof IdentityError && cause.code.startsWith('identity_')) throw cause
-      throw new IdentityError('identity_expired', `the own certificate has ended: ${codeOf(cause)}`, { cause })
-    } finally {
-      cancel()
-    }
-  }
-}
-
-/** undici knows its own forms alone, not those of the undici that Node has built in. */
-function ownForm(body: PeerInit['body']): Exclude<RequestInit['body'], undefined> {
-  if (!(body instanceof globalThis.FormData)) return (body ?? null) as Exclude<RequestInit['body'], undefined>
-  const form = new FormData()
-  for (const [name, value] of body) {
-    if (typeof value === 'string') form.append(name, value)
-    else form.append(name, value, value.name)
-  }
-  return form
-}
-
-function closed(): IdentityError {
-  return new IdentityError('identity_closed', 'the identity was closed')
 }

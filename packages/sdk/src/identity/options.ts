@@ -5,6 +5,7 @@ import { parseAuthorityUrl } from '../client/connect.ts'
 import { IdentityError } from '../errors.ts'
 import { type LivenessOptions, livenessOf } from '../feed/options.ts'
 import { systemTime, type TimeSource } from '../time.ts'
+import { ENDPOINT_VARIABLE } from '../workload-api/address.ts'
 import { filesIn, type SvidFiles } from './files.ts'
 import { type IdentityKeyType, KEY_TYPES } from './keys.ts'
 import type { Token } from './token-source.ts'
@@ -47,6 +48,12 @@ export type FileOptions = CommonOptions & {
   readonly authority?: string | URL
 } & ({ readonly folder: string } | SvidFiles)
 
+/** What the environment says of a Workload API. */
+export interface SocketOptions {
+  readonly socket: string
+  readonly authority?: string
+}
+
 /** @throws TypeError for an option that cannot be meant */
 export function checkTokenOptions(options: TokenOptions): void {
   const { ttlSec, keyType, startTimeoutMs, liveness } = options
@@ -64,7 +71,7 @@ export function filesOf(options: FileOptions): SvidFiles {
 }
 
 /** Where the authority is; null: that was not said. Throws TypeError for a URL that is not https:. */
-export function authorityOf(options: TokenOptions | FileOptions): URL | null {
+export function authorityOf(options: TokenOptions | FileOptions | { readonly authority?: string | URL }): URL | null {
   if ('url' in options) return parseAuthorityUrl(options.url)
   return options.authority === undefined ? null : parseAuthorityUrl(options.authority)
 }
@@ -74,11 +81,11 @@ export const timeOf = (options: CommonOptions): TimeSource => options.time ?? sy
 /**
  * What the environment asks for: a token (`LANYARD_URL`, `LANYARD_ROOT_SHA256`, and `LANYARD_TOKEN` or
  * `LANYARD_TOKEN_FILE`, which is read anew each time a token is needed), or files (`LANYARD_SVID_DIR`, and `LANYARD_URL`
- * for the guard).
+ * for the guard), or else the Workload API (`SPIFFE_ENDPOINT_SOCKET`, and `LANYARD_URL` for the guard).
  *
  * @throws IdentityError `environment_missing`, naming what is missing, or what contradicts itself
  */
-export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | FileOptions {
+export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | FileOptions | SocketOptions {
   const value = (name: string) => environment[name] || undefined
   const folder = value('LANYARD_SVID_DIR')
   const token = tokenFrom(value('LANYARD_TOKEN'), value('LANYARD_TOKEN_FILE'))
@@ -86,6 +93,8 @@ export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | File
     throw new IdentityError('environment_missing', 'expected LANYARD_SVID_DIR or a token, got both')
   const url = value('LANYARD_URL')
   if (folder !== undefined) return fromFolder(folder, url)
+  const socket = value(ENDPOINT_VARIABLE)
+  if (socket !== undefined && token === undefined) return { socket, ...(url === undefined ? {} : { authority: url }) }
   const rootSha256 = value('LANYARD_ROOT_SHA256')
   const missing = Object.entries({ LANYARD_URL: url, LANYARD_ROOT_SHA256: rootSha256, LANYARD_TOKEN: token })
     .filter(([, given]) => given === undefined)

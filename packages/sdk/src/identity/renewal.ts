@@ -3,8 +3,9 @@ import { asIdentityError, IdentityError } from '../errors.ts'
 import { Alarm, pause, type TimeSource } from '../time.ts'
 import { makePending, type Pending, type Renewed, send } from './attempt.ts'
 import { backoff } from './backoff.ts'
+import type { Attachable } from './first.ts'
 import type { KeySource } from './keys.ts'
-import type { SvidListener, SvidSource } from './source.ts'
+import { NOBODY, type SvidListener } from './source.ts'
 import type { Svid } from './svid.ts'
 import type { TokenSource } from './token-source.ts'
 import { type Verdict, verdictOn } from './verdict.ts'
@@ -24,13 +25,11 @@ export interface RenewalPorts {
   readonly ttlSec?: number | undefined
 }
 
-const NOBODY: SvidListener = { onRenewed() {}, onFailing() {}, onLost() {} }
-
 /**
  * Keeps one certificate fresh. One attempt at a time; between two it waits on an alarm, for the moment that the
  * authority named or for the end of a backoff.
  */
-export class Renewal implements SvidSource {
+export class Renewal implements Attachable {
   readonly #ports: RenewalPorts
   readonly #alarm: Alarm
   readonly #keyAlarm: Alarm

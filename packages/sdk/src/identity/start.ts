@@ -1,20 +1,18 @@
 import { Authority } from '../client/authority.ts'
-import { IdentityError } from '../errors.ts'
+import { type Attachable, firstSvid } from './first.ts'
 import { KeySource } from './keys.ts'
 import { checkTokenOptions, type TokenOptions, timeOf } from './options.ts'
 import { Renewal } from './renewal.ts'
-import type { SvidListener } from './source.ts'
+import type { SvidListener, SvidSource } from './source.ts'
 import type { Svid } from './svid.ts'
 import { TokenSource } from './token-source.ts'
 
-const START_TIMEOUT_MS = 60_000
-/** At the start these are mistakes in the options, not weather; waiting would only hide them. */
 const AT_ONCE: ReadonlySet<string> = new Set(['authority_untrusted', 'fingerprint_mismatch', 'token_unavailable'])
 
-/** A first certificate, and the renewal that goes on from it: it tells whoever is attached. */
+/** A first certificate, and what goes on from it: it tells whoever is attached. */
 export interface Started {
   readonly svid: Svid
-  readonly attach: (listener: SvidListener) => Renewal
+  readonly attach: (listener: SvidListener) => SvidSource
 }
 
 /**
@@ -33,43 +31,17 @@ export async function start(options: TokenOptions): Promise<Started> {
     random: Math.random,
     ttlSec: options.ttlSec,
   })
-  try {
-    const svid = await first(renewal, options)
-    return { svid, attach: listener => renewal.attach(listener) }
-  } catch (error) {
-    renewal.stop()
-    throw error
-  }
+  const { signal, startTimeoutMs } = options
+  return startFrom(renewal, { signal, startTimeoutMs, time, atOnce: AT_ONCE, silent: 'authority_unreachable' })
 }
 
-function first(renewal: Renewal, options: TokenOptions): Promise<Svid> {
-  const { signal, startTimeoutMs = START_TIMEOUT_MS } = options
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    let last = new IdentityError('authority_unreachable', `expected a certificate within ${startTimeoutMs} ms`)
-    const settled = () => {
-      cancel()
-      signal?.removeEventListener('abort', onAbort)
-    }
-    const fail = (error: unknown) => {
-      settled()
-      reject(error)
-    }
-    const onAbort = () => fail(signal?.reason)
-    // Held, so that a program which does nothing but wait for its identity does not end meanwhile.
-    const cancel = timeOf(options).after(startTimeoutMs, () => fail(last), { hold: true })
-    signal?.addEventListener('abort', onAbort, { once: true })
-    renewal.attach({
-      onRenewed: svid => {
-        settled()
-        resolve(svid)
-      },
-      onFailing: error => {
-        last = error
-        if (AT_ONCE.has(error.code)) fail(error)
-      },
-      onLost: fail,
-    })
-    renewal.renew().catch(() => {})
-  })
+/** Waits for the first certificate of a source, and stops it where none comes. */
+export async function startFrom(source: Attachable, options: Parameters<typeof firstSvid>[1]): Promise<Started> {
+  try {
+    const svid = await firstSvid(source, options)
+    return { svid, attach: listener => source.attach(listener) }
+  } catch (error) {
+    source.stop()
+    throw error
+  }
 }

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { Http2Session } from 'node:http2'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Credential, SpiffeId, SubjectKind } from '@lanyard/protocol'
+import type { BundleSource, Credential, SpiffeId, SubjectKind } from '@lanyard/protocol'
 import { IdentityError } from '../errors.ts'
 
 /** By how much the clocks of two sides may differ, in seconds. */
@@ -169,6 +169,15 @@ export class Sessions {
 
   get size(): number {
     return this.#live.size
+  }
+
+  /** Cuts the connections of trust domains that are not believed any more. */
+  endUntrusted(bundles: BundleSource): void {
+    for (const session of [...this.#live]) {
+      const { id } = session.peer
+      if (bundles(id.trustDomain) !== undefined) continue
+      session.end(new IdentityError('peer_untrusted', `${id.trustDomain} is not trusted any more`))
+    }
   }
 
   /** Cuts every connection. */

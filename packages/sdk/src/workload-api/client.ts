@@ -21,7 +21,7 @@ import {
 import { placeOf, type WorkloadApiOptions } from './options.ts'
 import { jsonOf, ValidateJwtSvidResponse } from './struct.ts'
 import { Watch, type Watched, type WatchListener } from './watch.ts'
-import { readX509Bundles, readX509Context, sound, type X509Context } from './x509-context.ts'
+import { readX509Bundles, sound, X509, type X509Context } from './x509-context.ts'
 
 /** What a Workload API says of a JWT-SVID that it has validated. */
 export interface ValidatedJwtSvid {
@@ -31,7 +31,6 @@ export interface ValidatedJwtSvid {
 
 const NOTHING = EMPTY.encode({})
 
-const X509: Watched<X509Context> = { rpc: 'FetchX509SVID', message: NOTHING, read: readX509Context }
 const X509_BUNDLES: Watched<BundleSet> = { rpc: 'FetchX509Bundles', message: NOTHING, read: readX509Bundles }
 const JWT_BUNDLES: Watched<BundleSet> = {
   rpc: 'FetchJWTBundles',

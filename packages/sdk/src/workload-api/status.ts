@@ -9,6 +9,9 @@ export const GRPC = {
   unavailable: 14,
 } as const
 
+/** There is no identity for this program at present: what it had was taken back. */
+export class Withheld extends IdentityError {}
+
 /** A code of Lanyard's daemon before what it says: `workload_is_descendant: …`. */
 const CODED = /^([a-z][a-z0-9]*(?:_[a-z0-9]+)+): /
 const EXPLAIN = '`lanyard entry explain --pid` on the machine says why; else see the log of the daemon.'
@@ -25,8 +28,8 @@ export function errorOf(status: number, message: string): IdentityError {
     case GRPC.permissionDenied: {
       const code = CODED.exec(detail)?.[1]
       return code === undefined || code === 'no_identity'
-        ? new IdentityError('no_identity', detail)
-        : new IdentityError(code, detail, { remedy: EXPLAIN })
+        ? new Withheld('no_identity', detail)
+        : new Withheld(code, detail, { remedy: EXPLAIN })
     }
     case GRPC.unimplemented:
       return new IdentityError('workload_api_unsupported', detail)

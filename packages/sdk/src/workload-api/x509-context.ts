@@ -3,7 +3,9 @@ import { type Bundle, encodePem, type TrustDomain } from '@lanyard/protocol'
 import { codeOf, IdentityError } from '../errors.ts'
 import { Svid } from '../identity/svid.ts'
 import { BundleSet, certificatesInARow, trustDomainOf, x509Bundle } from './bundles.ts'
-import { X509BundlesResponse, X509SvidResponse } from './messages.ts'
+import { EMPTY, X509BundlesResponse, X509SvidResponse } from './messages.ts'
+import { Withheld } from './status.ts'
+import type { Watched } from './watch.ts'
 
 /** An identity that the Workload API gave, with what it says of its use. */
 export interface GivenSvid {
@@ -22,12 +24,19 @@ export interface X509Context {
 
 type Wire = ReturnType<typeof X509SvidResponse.decode>
 
+/** The X.509 identities of this process. */
+export const X509: Watched<X509Context> = {
+  rpc: 'FetchX509SVID',
+  message: EMPTY.encode({}),
+  read: bytes => readX509Context(bytes),
+}
+
 /** @throws IdentityError `workload_api_reply_invalid`, `no_identity` */
-export function readX509Context(bytes: Uint8Array): X509Context {
+function readX509Context(bytes: Uint8Array): X509Context {
   return sound(() => {
     const response = X509SvidResponse.decode(bytes)
     // The server should have refused instead; either way there is no identity.
-    if (response.svids.length === 0) throw new IdentityError('no_identity', 'expected an identity, got none')
+    if (response.svids.length === 0) throw new Withheld('no_identity', 'expected an identity, got none')
     const federated = Array.from(response.federatedBundles, ([name, der]) => x509Bundle(trustDomainOf(name), der))
     const svids = response.svids.map(each => svidOf(each, federated))
     const own = new Map<string, Bundle>(svids.map(({ svid }) => [svid.trustDomain.name, svid.roots]))

@@ -1,0 +1,29 @@
+import { SpiffeId } from '@lanyard/protocol'
+import type { WorkloadApiOptions } from '../workload-api/options.ts'
+import type { CommonOptions } from './options.ts'
+
+/** An identity from the SPIFFE Workload API: no secret is needed, the daemon sees which program asks. */
+export interface WorkloadOptions extends CommonOptions, WorkloadApiOptions, IdentityChoice {
+  /**
+   * The Lanyard authority, `https:`; `LANYARD_URL` of the environment when absent. Without one (with SPIRE there is none)
+   * nothing is heard of the death of others: they are accepted until their certificates end. That the own identity was
+   * taken back is always heard, from the Workload API.
+   */
+  readonly authority?: string | URL
+  /** How long the first certificate may take, in milliseconds; a minute when absent. */
+  readonly startTimeoutMs?: number
+  /** Gives up the start. */
+  readonly signal?: AbortSignal
+}
+
+/** Which one to take where a program has several identities; the default one, which comes first, when neither is given. */
+export interface IdentityChoice {
+  readonly id?: string | SpiffeId
+  /** What the operator calls it. */
+  readonly hint?: string
+}
+
+/** The choice, read. Throws ProtocolError for what is not a SPIFFE ID. */
+export function choiceOf({ id, hint }: IdentityChoice): { readonly id: SpiffeId | null; readonly hint: string | null } {
+  return { id: id === undefined ? null : SpiffeId.parse(`${id}`), hint: hint ?? null }
+}

@@ -1,0 +1,120 @@
+import type { SpiffeId } from '@lanyard/protocol'
+import { IdentityError } from '../errors.ts'
+import type { Channel } from '../workload-api/channel.ts'
+import { Withheld } from '../workload-api/status.ts'
+import { Watch } from '../workload-api/watch.ts'
+import { X509, type X509Context } from '../workload-api/x509-context.ts'
+import type { Attachable } from './first.ts'
+import { NOBODY, type SvidListener } from './source.ts'
+import type { Svid } from './svid.ts'
+
+/** How long somebody who asks for a renewal waits for an answer. */
+const ANSWER_MS = 30_000
+
+/** An identity that the Workload API keeps fresh. What it takes back is taken back here, at once. */
+export class WorkloadSource implements Attachable {
+  readonly #channel: Channel
+  readonly #watch: Watch<X509Context>
+  readonly #hint: string | null
+  #id: SpiffeId | null
+  #listener: SvidListener = NOBODY
+  #current: Svid | null = null
+  #withdrawn = false
+  #asked: Asked | null = null
+
+  constructor(channel: Channel, choice: { readonly id: SpiffeId | null; readonly hint: string | null }) {
+    this.#channel = channel
+    this.#id = choice.id
+    this.#hint = choice.hint
+    this.#watch = new Watch(channel, X509, {
+      onState: context => this.#take(context),
+      onFailed: (error, retryAt, failures) => this.#failed(error, retryAt, failures),
+    })
+  }
+
+  attach(listener: SvidListener): this {
+    this.#listener = listener
+    return this
+  }
+
+  /** Asks the Workload API anew, or joins the one who does; what it answers is what there is. */
+  renew(): Promise<Svid> {
+    if (this.#asked !== null) return this.#asked.promise
+    const { promise, resolve, reject } = Promise.withResolvers<Svid>()
+    const late = new IdentityError('workload_api_unavailable', `expected an answer within ${ANSWER_MS} ms`)
+    const cancel = this.#channel.place.time.after(ANSWER_MS, () => this.#answer(({ reject }) => reject(late)))
+    this.#asked = { promise, resolve, reject, cancel }
+    this.#watch.start()
+    return promise
+  }
+
+  stop(): void {
+    this.#watch.stop()
+    this.#channel.close()
+    const error = new IdentityError('identity_closed', 'the identity was closed')
+    this.#answer(({ promise, reject }) => {
+      promise.catch(() => {})
+      reject(error)
+    })
+  }
+
+  #take(context: X509Context): void {
+    const svid = this.#choose(context)
+    if (svid === null) {
+      const wanted = this.#id ?? `an identity with the hint ${JSON.stringify(this.#hint)}`
+      this.#withhold(new Withheld('no_identity', `expected ${wanted}, which the Workload API does not give`))
+      return
+    }
+    const before = this.#current
+    const news = before === null || this.#withdrawn || stamp(before) !== stamp(svid)
+    this.#id = svid.id
+    this.#withdrawn = false
+    if (news) {
+      this.#current = svid
+      this.#listener.onRenewed(svid)
+    }
+    this.#answer(({ resolve }) => resolve(this.#current!))
+  }
+
+  /** The identity that it is already; at first the one that was asked for, or the default. */
+  #choose({ svids }: X509Context): Svid | null {
+    const fitting = svids.filter(({ svid }) => this.#id === null || svid.id.equals(this.#id))
+    const byHint = fitting.find(({ hint }) => hint === this.#hint)
+    if (this.#hint !== null && this.#current === null) return byHint?.svid ?? null
+    return (byHint ?? fitting[0])?.svid ?? null
+  }
+
+  #failed(error: IdentityError, retryAt: number | null, failures: number): void {
+    if (error instanceof Withheld && this.#current !== null) this.#withhold(error)
+    else if (retryAt === null) this.#listener.onLost(error)
+    else this.#listener.onFailing(error, retryAt, failures)
+    this.#answer(({ reject }) => reject(error))
+  }
+
+  #withhold(error: IdentityError): void {
+    const first = !this.#withdrawn
+    this.#withdrawn = true
+    if (this.#current === null) this.#listener.onFailing(error, this.#channel.place.time.now(), 1)
+    else if (first) this.#listener.onWithdrawn(error)
+    this.#answer(({ reject }) => reject(error))
+  }
+
+  #answer(say: (asked: Asked) => void): void {
+    const asked = this.#asked
+    this.#asked = null
+    asked?.cancel()
+    if (asked !== null) say(asked)
+  }
+}
+
+interface Asked {
+  readonly promise: Promise<Svid>
+  readonly resolve: (svid: Svid) => void
+  readonly reject: (error: IdentityError) => void
+  readonly cancel: () => void
+}
+
+/** What of an identity can change: the certificate, and whom it believes. */
+function stamp({ certificate, everyRoot, federated }: Svid): string {
+  return [certificate, everyRoot, ...federated.map(({ trustDomain }) => trustDomain.name)].join('\n')
+}

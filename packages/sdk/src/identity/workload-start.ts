@@ -1,0 +1,30 @@
+import process from 'node:process'
+import { parseAuthorityUrl } from '../client/connect.ts'
+import { Channel } from '../workload-api/channel.ts'
+import { placeOf } from '../workload-api/options.ts'
+import { type Started, startFrom } from './start.ts'
+import { choiceOf, type WorkloadOptions } from './workload-options.ts'
+import { WorkloadSource } from './workload-source.ts'
+
+const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workload_api_reply_invalid'])
+
+/**
+ * Waits for the identity that was chosen.
+ *
+ * @throws IdentityError, ProtocolError, TypeError
+ */
+export async function startWorkload(
+  options: WorkloadOptions,
+): Promise<{ readonly started: Started; readonly authority: URL | null }> {
+  const { signal, startTimeoutMs } = options
+  const named = options.authority ?? process.env.LANYARD_URL
+  const authority = named === undefined || named === '' ? null : parseAuthorityUrl(named)
+  const place = placeOf(options)
+  const source = new WorkloadSource(new Channel(place), choiceOf(options))
+  const started = await startFrom(source, {
+    ...{ signal, startTimeoutMs, time: place.time },
+    atOnce: AT_ONCE,
+    silent: 'workload_api_unavailable',
+  })
+  return { started, authority }
+}
