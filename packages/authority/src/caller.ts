@@ -61,11 +61,14 @@ export type Caller = ApiKeyCaller | TokenCaller | CertificateCaller | NodeCaller
  */
 export interface WorkloadCaller extends AgentCaller {
   readonly kind: 'workload'
-  readonly node: string
+  readonly node: NodeCaller
   readonly entry: string
   /** The certificate of the lineage that the new one follows; null: the first of a new lineage. */
   readonly renews: { readonly issuerKeyId: string; readonly serial: string } | null
 }
+
+/** What a workload may do by being vouched for: nothing. It acts with what it is given. */
+export const VOUCHED: ReadonlySet<Permission> = new Set()
 
 /** One call, as far as records tell of it. */
 export interface Act {
@@ -78,10 +81,12 @@ export interface Act {
   readonly correlation: string | null
 }
 
-/** The caller as events name it. */
-export function actorOf(caller: Caller | 'server'): string {
+/** The caller as events name it: a node also of what it asks for its workloads. */
+export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
   if (caller === 'server') return 'server'
   switch (caller.kind) {
+    case 'workload':
+      return actorOf(caller.node)
     case 'api-key':
       return `api-key:${caller.id}`
     case 'node-certificate':

@@ -1,10 +1,13 @@
 import type { EventType } from '@lanyard/api'
-import { type Act, actorOf } from './caller.ts'
+import { type Act, actorOf, type WorkloadCaller } from './caller.ts'
 import type { NewEvent } from './ports.ts'
+
+/** An act, or one that a node does for a workload. */
+export type Deed = Omit<Act, 'caller'> & { readonly caller: Act['caller'] | WorkloadCaller }
 
 /** The event of an act. `about` names the tenant and agent that it concerns; `detail` never holds a secret. */
 export function eventOf(
-  act: Act,
+  act: Deed,
   type: EventType,
   about: { readonly tenant?: string | null; readonly agent?: string | null },
   detail: Readonly<Record<string, unknown>> = {},

@@ -35,6 +35,19 @@ export function lifetimeFor(tier: Tier, asked: number | undefined): number {
   )
 }
 
+/** Seconds of life for what a node asks for: as its entry says, and never longer than the tier allows by now. */
+export function lifetimeWithin(tier: Tier, wished: number | undefined): number {
+  const most = LIFETIME[tier]
+  return wished === undefined ? most : lifetimeFor(tier, Math.min(wished, most))
+}
+
+/** Seconds that tokens for workloads live where their entry does not say. */
+const TOKEN_SEC = 300
+
+/** The same for tokens, which cannot be withdrawn from whoever got one. */
+export const tokenLifetimeWithin = (tier: Tier, wished: number | undefined): number =>
+  lifetimeWithin(tier, wished ?? Math.min(LIFETIME[tier], TOKEN_SEC))
+
 /** First and last second of a certificate issued at `at` (Unix ms); both count (RFC 5280, 4.1.2.5). */
 export function validity(at: number, ttlSec: number): { notBefore: number; notAfter: number } {
   const second = Math.floor(at / 1000)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { permissionsOf } from '@lanyard/api'
 import type { TokenCaller } from './caller.ts'
-import { type Place, placeByRenewal, placeByToken, type Refusal } from './lineage.ts'
+import { type Place, placeByNode, placeByRenewal, placeByToken, type Refusal } from './lineage.ts'
 import type { CertificateState, LineageState } from './ports.ts'
 
 const lineage = (generation: number, newestKey: string | null): LineageState => ({
@@ -53,4 +53,10 @@ test('only the newest certificate renews, and a second child freezes the lineage
   for (const [why, state, parent, key, expected] of table) {
     assert.equal(outcome(placeByRenewal(state, parent, key)), expected, why)
   }
+})
+
+test('a node that lost what it held goes on with a new key, and a lost reply comes again', () => {
+  assert.deepEqual(placeByNode(lineage(0, null), 'K1'), { kind: 'place', generation: 1, parent: null })
+  assert.deepEqual(placeByNode(lineage(3, 'K3'), 'K4'), { kind: 'place', generation: 4, parent: null })
+  assert.deepEqual(placeByNode(lineage(3, 'K3'), 'K3'), { kind: 'place', generation: 3, parent: null })
 })

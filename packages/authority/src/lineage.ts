@@ -62,6 +62,15 @@ export function placeByRenewal(lineage: LineageState, parent: CertificateState, 
   }
 }
 
+/**
+ * Where a certificate for `key` stands that a node asks for without naming one that it follows: the first, or the next
+ * where the node has lost what it held. It proved who it is, so nothing of the lineage need be shown; a copy of the node
+ * is noticed when the other one renews.
+ */
+export function placeByNode(lineage: LineageState, key: string): Place {
+  return place(lineage.newestKey === key ? lineage.generation : lineage.generation + 1, null)
+}
+
 const place = (generation: number, parent: string | null): Place => ({ kind: 'place', generation, parent })
 
 const refusal = (

@@ -32,7 +32,8 @@ export interface Unsigned {
 
 /**
  * The leaf for a grant. Subject and names come from policy alone. The subject is empty and the SAN hence critical
- * (RFC 5280, 4.1.2.6): the SPIFFE ID is the only name. Throws `not_ready` when the issuer ends before the leaf would.
+ * (RFC 5280, 4.1.2.6): the SPIFFE ID is the only name, but for
+ * host names that an entry lists. Throws `not_ready` when the issuer ends before the leaf would.
  */
 export function buildLeaf(grant: Grant, issuer: X509Issuer, serial: string, crypto: Crypto): Unsigned {
   const { agent, lineage } = grant.subject
@@ -47,7 +48,7 @@ export function buildLeaf(grant: Grant, issuer: X509Issuer, serial: string, cryp
     LEAF_CONSTRAINTS,
     LEAF_USAGE,
     LEAF_EXTENDED_USAGE,
-    subjectAltName({ uri: [agent.spiffeId] }, true),
+    subjectAltName({ uri: [agent.spiffeId], dns: grant.dnsNames }, true),
     subjectKeyId(keyIdentifier(grant.key.keyBits, crypto)),
     authorityKeyId(fromHex(issuer.keyId)),
     lanyardIdentity({ incarnation: agent.incarnation, lineage: fromHex(lineage.id) }),

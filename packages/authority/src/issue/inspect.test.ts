@@ -70,9 +70,10 @@ const subject = {
     incarnation: 2,
     deadThrough: 1,
   },
-  lineage: { id: LINEAGE, tenant: 'acme', agent: 'invoice', standing: 'open', endsAt: AT + 1 },
+  lineage: { id: LINEAGE, tenant: 'acme', agent: 'invoice', standing: 'open', endsAt: AT + 1, mintedBy: 'api-key:1' },
 } as Subject
-const expected: Expected = { subject, spiffeId: ID, spki: agent.spki, issuer, tier: 'silver', at: AT }
+const names = { spiffeId: ID, dnsNames: [], dnsSuffixes: [] }
+const expected: Expected = { ...names, subject, spki: agent.spki, issuer, tier: 'silver', at: AT }
 
 const good = {
   constraints: basicConstraints({ ca: false }),
@@ -111,10 +112,10 @@ test('every rule catches the leaf that breaks it', () => {
       /signs and does nothing else/,
     ],
     ['a server only', leaf({ extended: extendedKeyUsage(['serverAuth']) }), /servers and clients/],
-    ['another tenant', leaf({ san: subjectAltName({ uri: [other] }, true) }), /exactly one name/],
-    ['two names', leaf({ san: subjectAltName({ uri: [ID, other] }, true) }), /exactly one name/],
-    ['a host name beside', leaf({ san: subjectAltName({ uri: [ID], dns: ['localhost'] }, true) }), /exactly one name/],
-    ['a SAN that is not critical', leaf({ san: subjectAltName({ uri: [ID] }, false) }), /exactly one name/],
+    ['another tenant', leaf({ san: subjectAltName({ uri: [other] }, true) }), /exactly one URI/],
+    ['two names', leaf({ san: subjectAltName({ uri: [ID, other] }, true) }), /exactly one URI/],
+    ['a host name beside', leaf({ san: subjectAltName({ uri: [ID], dns: ['localhost'] }, true) }), /host names of/],
+    ['a SAN that is not critical', leaf({ san: subjectAltName({ uri: [ID] }, false) }), /exactly one URI/],
     ['a subject', leaf({}, { subject: caName }), /no subject/],
     ['lives a second more', leaf({}, { notAfter: SECOND + 300 }), /lifetime of the tier/],
     ['lives less than a minute', leaf({}, { notAfter: SECOND + 58 }), /lives a minute/],
@@ -138,16 +139,37 @@ test('every rule catches the leaf that breaks it', () => {
   for (const [why, der, rule] of table) assert.throws(() => inspect(der, expected), rule, why)
 })
 
+test('host names are those of the entry, in its order, under the suffixes', () => {
+  const both = { dnsNames: ['a.svc.test', 'svc.test'], dnsSuffixes: ['svc.test', 'other.test'] }
+  const named = (...dns: string[]) => leaf({ san: subjectAltName({ uri: [ID], dns }, true) })
+  assert.deepEqual(inspect(named(...both.dnsNames), { ...expected, ...both }).subjectAltName?.dns, both.dnsNames)
+  const table: [string, string[], Partial<Expected>, RegExp][] = [
+    ['one is missing', ['a.svc.test'], both, /host names of the entry/],
+    ['one more', ['a.svc.test', 'svc.test', 'b.svc.test'], both, /host names of the entry/],
+    ['another order', ['svc.test', 'a.svc.test'], both, /host names of the entry/],
+    ['no suffix', both.dnsNames, { ...both, dnsSuffixes: [] }, /configured suffixes/],
+    [
+      'a suffix of letters alone',
+      ['evilsvc.test'],
+      { dnsNames: ['evilsvc.test'], dnsSuffixes: ['svc.test'] },
+      /suffixes/,
+    ],
+  ]
+  for (const [why, dns, more, rule] of table)
+    assert.throws(() => inspect(named(...dns), { ...expected, ...more }), rule, why)
+})
+
 test('rows that do not belong together are caught whatever the certificate says', () => {
   const foreign = { ...subject, tenant: { ...subject.tenant, tenant: 'globex' } }
   assert.throws(() => inspect(leaf(), { ...expected, subject: foreign }), /the tenant of the agent/)
-  assert.throws(() => inspect(leaf(), { ...expected, spiffeId: `${ID}2` }), /exactly one name/)
+  assert.throws(() => inspect(leaf(), { ...expected, spiffeId: `${ID}2` }), /exactly one URI/)
 })
 
 test('a clearance serves one signature, and cannot be made by hand', () => {
   const caller = { kind: 'agent-token', incarnation: 2, expiresAt: AT + 1 } as never
   const key = parsePublicKey(agent.spki)
-  const clearance = check({ subject, caller, key, keyThumbprint: 'k', ttlSec: undefined, at: AT })
+  const asked = { subject, caller, key, keyThumbprint: 'k', opens: false, dnsNames: [], dnsSuffixes: [] }
+  const clearance = check({ ...asked, ttlSec: undefined, at: AT })
   assert.equal(redeem(clearance).ttlSec, 300)
   assert.throws(() => redeem(clearance), /served its certificate/)
   assert.throws(() => redeem({ take: () => ({}) as never }), /made by check/)

@@ -8,6 +8,9 @@ export interface Expected {
   readonly subject: Subject
   /** The SPIFFE ID, rendered anew from tenant and name. */
   readonly spiffeId: string
+  /** As the entry lists them, and the suffixes that the configuration allows. */
+  readonly dnsNames: readonly string[]
+  readonly dnsSuffixes: readonly string[]
   /** SubjectPublicKeyInfo of the CSR. */
   readonly spki: Uint8Array
   readonly issuer: X509Issuer
@@ -42,12 +45,16 @@ const RULES: Record<string, (certificate: Certificate, expected: Expected) => bo
     authorityKeyId !== undefined &&
     toHex(authorityKeyId) === by.keyId,
   'no subject but the SPIFFE ID': ({ subject }) => subject.isEmpty,
-  'exactly one name, the SPIFFE ID of tenant and agent': ({ subjectAltName: san }, { spiffeId, subject }) =>
+  'exactly one URI, the SPIFFE ID of tenant and agent': ({ subjectAltName: san }, { spiffeId, subject }) =>
     san?.critical === true &&
     san.uri.length === 1 &&
     san.uri[0] === spiffeId &&
     spiffeId === subject.agent.spiffeId &&
-    san.dns.length + san.ip.length + san.email.length + san.directoryName.length + san.other.length === 0,
+    san.ip.length + san.email.length + san.directoryName.length + san.other.length === 0,
+  'the host names of the entry and no others': ({ subjectAltName: san }, { dnsNames }) =>
+    san?.dns.length === dnsNames.length && san.dns.every((name, place) => name === dnsNames[place]),
+  'host names under the configured suffixes': ({ subjectAltName: san }, { dnsSuffixes }) =>
+    san?.dns.every(name => dnsSuffixes.some(suffix => `.${name}`.endsWith(`.${suffix}`))) === true,
   'the tenant of the agent, of the lineage and of the policy are one': (_certificate, { subject }) =>
     subject.agent.tenant === subject.tenant.tenant &&
     subject.lineage.tenant === subject.tenant.tenant &&

@@ -8,9 +8,10 @@ import {
   toHex,
   verifyCsr,
 } from '@lanyard/protocol'
+import { actorOf } from '../caller.ts'
 import { requireKeyType } from '../key-policy.ts'
 import { renewAfter } from '../lifetime.ts'
-import { type Clock, type Dice, type Rows, type Store, type Subject, shared } from '../ports.ts'
+import { type Clock, type Dice, type Rows, type Step, type Store, type Subject, shared } from '../ports.ts'
 import type { SpiffeIdOf } from '../registry/agents.ts'
 import { buildLeaf, signLeaf } from './build.ts'
 import { type Clearance, check, type Grant, redeem } from './check.ts'
@@ -19,6 +20,7 @@ import type { X509Issuer } from './issuer.ts'
 import { recordIssue, type Signed } from './record.ts'
 import { Refusals, type RefusedRequest } from './refusals.ts'
 import type { Issued, IssueRequest } from './request.ts'
+import { subjectWith } from './subject.ts'
 
 /** What the pipeline works with. */
 export interface IssuingPorts {
@@ -30,11 +32,13 @@ export interface IssuingPorts {
   readonly spiffeIdOf: SpiffeIdOf
   /** The authority of this moment. */
   readonly issuer: () => X509Issuer
+  /** Under which host names may lie; none where this is absent. */
+  readonly dnsSuffixes?: readonly string[]
 }
 
 /**
- * The one way to a certificate: check → build → sign → inspect → record → reply. Every door (CSR exchange, and those to
- * come) ends here. A certificate whose record is refused never leaves.
+ * The one way to a certificate: check → build → sign → inspect → record → reply. Every door (the exchange of CSRs,
+ * that of nodes) ends here. A certificate whose record is refused never leaves.
  */
 export class Issuing {
   readonly #ports: IssuingPorts
@@ -53,7 +57,7 @@ export class Issuing {
     try {
       return await this.#issue(request)
     } catch (error) {
-      await this.refused(error, { agent: request.caller, ...request })
+      await this.refused(error, { agent: request.caller, actor: actorOf(request.caller), ...request })
       throw error
     }
   }
@@ -70,7 +74,7 @@ export class Issuing {
     const serial = newSerial(this.#ports.dice)
     const unsigned = buildLeaf(grant, issuer, serial, this.#ports.crypto)
     const der = await signLeaf(unsigned, issuer)
-    this.#inspect(der, grant, issuer)
+    this.#inspect(der, grant, request, issuer)
     const { notBefore, notAfter } = unsigned
     const signed: Signed = { grant, issuerKeyId: issuer.keyId, serial, notBefore, notAfter }
     await this.#record(signed, request)
@@ -78,17 +82,19 @@ export class Issuing {
   }
 
   async #clear(request: IssueRequest): Promise<Clearance> {
-    const { rows, store, clock, crypto } = this.#ports
-    const subject = requireOwn(await store.read(() => rows.lineages.subject(request.caller.lineage)), request)
+    const { rows, store, clock, crypto, dnsSuffixes = [] } = this.#ports
+    const subject = requireOwn(await store.read(() => subjectOf(rows, request)), request)
     const key = provenKey(request.csr, subject, crypto)
     const keyThumbprint = jwkThumbprint(jwkFromSpki(key.der), crypto)
-    const { caller, ttlSec } = request
-    return check({ subject, caller, key, keyThumbprint, ttlSec, at: clock.now() })
+    const { caller, ttlSec, dnsNames = [], opens } = request
+    const asked = { subject, caller, opens: opens !== undefined, key, keyThumbprint, ttlSec, dnsNames, dnsSuffixes }
+    return check({ ...asked, at: clock.now() })
   }
 
-  #inspect(der: Uint8Array, grant: Grant, issuer: X509Issuer): void {
-    const { subject, key, tier, at } = grant
-    inspect(der, { subject, spiffeId: this.#ports.spiffeIdOf(subject.agent), spki: key.der, issuer, tier, at })
+  #inspect(der: Uint8Array, { subject, key, tier, at }: Grant, request: IssueRequest, issuer: X509Issuer): void {
+    const { spiffeIdOf, dnsSuffixes = [] } = this.#ports
+    const names = { spiffeId: spiffeIdOf(subject.agent), dnsNames: request.dnsNames ?? [], dnsSuffixes }
+    inspect(der, { ...names, subject, spki: key.der, issuer, tier, at })
   }
 
   async #record(signed: Signed, request: IssueRequest): Promise<void> {
@@ -105,6 +111,8 @@ export class Issuing {
       der,
       spiffeId: subject.agent.spiffeId,
       serial,
+      lineage: subject.lineage.id,
+      incarnation: subject.agent.incarnation,
       notBefore,
       notAfter,
       tier,
@@ -114,6 +122,12 @@ export class Issuing {
       bundlePem: issuer.bundlePem,
     }
   }
+}
+
+/** Whom it is issued to: as stored, or with the lineage that is to be opened. */
+function* subjectOf(rows: Rows, { caller, opens }: IssueRequest): Step<Subject | undefined> {
+  if (opens === undefined) return yield* rows.lineages.subject(caller.lineage)
+  return yield* subjectWith(rows, opens)
 }
 
 // The lineage must be the very one that the credential was bound to, of the agent that it names.

@@ -5,7 +5,9 @@ import { type AgentKey, type Clock, type Rows, type Store, shared } from '../por
 
 /** Who was refused, known by a credential that was proved, and where the request came from. */
 export interface RefusedRequest {
-  readonly agent: AgentKey & { readonly spiffeId: string }
+  readonly agent: AgentKey | { readonly tenant: string | null; readonly agent: null }
+  /** Who asked, as events name it. */
+  readonly actor: string
   readonly source: string | null
   readonly correlation: string | null
 }
@@ -33,11 +35,11 @@ export class Refusals {
   }
 
   /** Tells of a refusal, unless it was told; faults of ours are no refusals. Never throws what the store throws. */
-  async tell(error: unknown, { agent, source, correlation }: RefusedRequest): Promise<void> {
+  async tell(error: unknown, { agent, actor, source, correlation }: RefusedRequest): Promise<void> {
     const code = refusalCode(error)
     if (code === null) return
     const at = this.#ports.clock.now()
-    const unsaid = this.#take(`${code} ${agent.tenant}/${agent.agent}`, at)
+    const unsaid = this.#take(`${code} ${actor} ${agent.tenant}/${agent.agent}`, at)
     if (unsaid === null) return
     const event = {
       at,
@@ -45,7 +47,7 @@ export class Refusals {
       outcome: 'refused',
       tenant: agent.tenant,
       agent: agent.agent,
-      actor: `agent:${agent.spiffeId}`,
+      actor,
       source,
       correlation,
       detail: { code, more_since_last: unsaid },

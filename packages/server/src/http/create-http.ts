@@ -29,7 +29,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     // Agents that the gate turned away when they asked for a certificate; strangers are counted by their connection.
     async refused(error, { id, source, correlation }) {
       const agent = id === 'issueCert' ? concernOf(error) : undefined
-      if (agent) await parts.issuing.refused(error, { agent, source, correlation })
+      if (agent) await parts.issuing.refused(error, { agent, actor: `agent:${agent.spiffeId}`, source, correlation })
     },
     prove(connection, caller) {
       listener.prove(connection, caller.tenant ?? identityOf(caller))

@@ -1,0 +1,58 @@
+import { actorOf, type NodeCaller } from '../caller.ts'
+import { type Deed, eventOf } from '../event.ts'
+import type { AgentState, EntryState, LineageState, Rows, Step } from '../ports.ts'
+
+/** Whether a node opened it for a workload. */
+export const isOfNode = ({ mintedBy }: Pick<LineageState, 'mintedBy'>): boolean => mintedBy.startsWith('node:')
+
+/** What links the lineages of one entry on one node; stands where those of agents name their token. */
+const nameOf = (node: string, entry: string) => `${node}.${entry}`
+
+/** Whether a lineage is that of this entry on this node. */
+export const isFor = ({ jti, tenant }: LineageState, node: NodeCaller, entry: EntryState): boolean =>
+  jti === nameOf(node.node, entry.id) && tenant === entry.tenant
+
+/** The lineage of an entry on a node that goes on at `at`; undefined where there is none. */
+export function* openLineageOf(
+  rows: Rows,
+  node: Pick<NodeCaller, 'node'>,
+  entry: EntryState,
+  { incarnation }: AgentState,
+  at: number,
+): Step<LineageState | undefined> {
+  const held = yield* rows.lineages.linked({ jti: nameOf(node.node, entry.id) }, entry.tenant, LOOKED_THROUGH)
+  return held.findLast(
+    lineage => lineage.standing === 'open' && at < lineage.endsAt && lineage.incarnation === incarnation,
+  )
+}
+
+/** Forks leave frozen ones behind, each with an event. */
+const LOOKED_THROUGH = 1000
+
+/** A lineage of an entry on a node, before it is stored. */
+export const newLineage = (
+  { id, maxLineageSec }: { readonly id: string; readonly maxLineageSec: number },
+  node: NodeCaller,
+  entry: EntryState,
+  { incarnation }: AgentState,
+  at: number,
+): LineageState => ({
+  id,
+  tenant: entry.tenant,
+  agent: entry.agent,
+  incarnation,
+  openedAt: at,
+  endsAt: at + maxLineageSec * 1000,
+  mintedBy: actorOf(node),
+  jti: nameOf(node.node, entry.id),
+  jkt: null,
+  standing: 'open',
+  generation: 0,
+  newestKey: null,
+})
+
+/** Stores a lineage that a node opens, with its event. */
+export function* insertLineage(rows: Rows, lineage: LineageState, entry: string, deed: Deed): Step<void> {
+  yield* rows.lineages.insert(lineage)
+  yield* rows.events.append(eventOf(deed, 'lineage.opened', lineage, { lineage: lineage.id, entry }))
+}

@@ -1,0 +1,38 @@
+import { LanyardError } from '@lanyard/api'
+import type { NodeCaller } from '../caller.ts'
+import { requireNodeStanding } from '../nodes/standing.ts'
+import type { NodeScope, Rows, ServedEntry, Step } from '../ports.ts'
+import { isoTime } from '../time.ts'
+
+/**
+ * The entry that a node serves, both as they are now. Throws `node_unknown`, `node_banned`, `entry_unknown` also for one
+ * of a tenant that the node does not serve, `node_not_parent`, `entry_expired`.
+ */
+export function* requireServed(rows: Rows, caller: NodeCaller, id: string, at: number): Step<ServedEntry> {
+  const node = yield* requireNodeStanding(rows, caller)
+  const entry = ENTRY_ID.test(id) ? yield* rows.entries.served(id, node) : undefined
+  if (entry === undefined) throw yield* notServed(rows, node, id)
+  if (entry.expiresAt !== null && entry.expiresAt <= at)
+    throw new EntryRefusal('entry_expired', `this entry expired at ${isoTime(entry.expiresAt)}`, entry)
+  return entry
+}
+
+/** A refusal of an entry that the node may know of, so that an event can name the agent. */
+export class EntryRefusal extends LanyardError {
+  readonly entry: Pick<ServedEntry, 'tenant' | 'agent' | 'id'>
+
+  constructor(code: 'entry_expired' | 'node_not_parent', detail: string, entry: EntryRefusal['entry']) {
+    super(code, detail)
+    this.entry = entry
+  }
+}
+
+const ENTRY_ID = /^[0-9a-f]{32}$/
+
+// Another tenant's entry is as unknown as one that never was.
+function* notServed(rows: Rows, { tenant, name }: NodeScope, id: string): Step<LanyardError> {
+  const known = ENTRY_ID.test(id) ? yield* rows.entries.find(id) : undefined
+  if (known !== undefined && (tenant === null || tenant === known.tenant))
+    return new EntryRefusal('node_not_parent', `entry ${id} names ${known.parent}, not node ${name}`, known)
+  return new LanyardError('entry_unknown', `there is no entry ${id.slice(0, 64)}`)
+}
