@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { uptime } from 'node:os'
+import { test } from 'node:test'
+import { openPidfd } from './native.ts'
+import { statOf } from './proc.ts'
+import { Held } from './process.ts'
+import { descriptors, start, UNLESS_ROOT } from './testing/peers.ts'
+
+const own = { uid: process.getuid!(), gid: process.getgid!() }
+
+function factsOf(pid: number, pidfd: number | null) {
+  return { pid, ...own, startTime: statOf(pid)!.startTime, pidfd }
+}
+
+function pidfdOf(pid: number): number {
+  const answer = openPidfd(pid)
+  assert.ok(answer.ok)
+  return answer.value
+}
+
+test('without a descriptor the start time tells who lives, and the end is told all the same', async () => {
+  using child = start('sleep', ['60'])
+  const held = new Held(factsOf(child.pid, null))
+  assert.equal(held.isAlive(), true)
+  const end = new Promise<void>(resolve => held.onEnd(resolve))
+  child.child.kill('SIGKILL')
+  await end
+  assert.equal(held.isAlive(), false)
+})
+
+test('a process of another start, user or group is another process', () => {
+  using child = start('sleep', ['60'])
+  for (const other of [{ startTime: 1n }, { uid: own.uid + 1 }, { gid: own.gid + 1 }]) {
+    for (const pidfd of [null, pidfdOf(child.pid)]) {
+      const held = new Held({ ...factsOf(child.pid, pidfd), ...other })
+      assert.equal(held.isAlive(), false)
+      held.release()
+    }
+  }
+})
+
+test('who has ended gives its descriptor back, released or not', async () => {
+  using child = start('sleep', ['60'])
+  const before = descriptors()
+  const held = new Held(factsOf(child.pid, pidfdOf(child.pid)))
+  assert.equal(descriptors(), before + 1)
+  child.child.kill('SIGKILL')
+  await new Promise<void>(resolve => held.onEnd(resolve))
+  assert.ok(descriptors() < before + 1)
+})
+
+/** Makes the kernel give this number to the next process: proc_sys_kernel(5), `ns_last_pid`. */
+function startAs(pid: number) {
+  for (let tries = 0; tries < 200; tries++) {
+    writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
+    const child = start('sleep', ['60'])
+    if (child.pid === pid) return child
+    child[Symbol.dispose]()
+  }
+  throw new Error(`the kernel did not give the number ${pid} again`)
+}
+
+test('a number that is used again is not the process that had it', { skip: UNLESS_ROOT }, async () => {
+  using first = start('sleep', ['60'])
+  const pid = first.pid
+  const held = [new Held(factsOf(pid, pidfdOf(pid))), new Held(factsOf(pid, null))]
+  first.child.kill('SIGKILL')
+  await first.exited
+  // Start times are hundredths of a second: within one of them, the start time alone would not tell the two apart.
+  while (BigInt(Math.floor(uptime() * 100)) <= held[1]!.startTime);
+  using second = startAs(pid)
+  assert.match(readFileSync(`/proc/${second.pid}/comm`, 'utf8'), /sleep|node/)
+  for (const one of held) {
+    assert.equal(one.isAlive(), false)
+    one.release()
+  }
+})
+
+test('many ends are seen in one look', async () => {
+  const children = Array.from({ length: 20 }, () => start('sleep', ['60']))
+  const all = children.map(({ pid }) => new Held(factsOf(pid, pidfdOf(pid))))
+  const ends = all.map(one => new Promise<void>(resolve => one.onEnd(resolve)))
+  for (const child of children) child[Symbol.dispose]()
+  await Promise.all(ends)
+  for (const one of all) assert.equal(one.isAlive(), false)
+})
