@@ -28,13 +28,24 @@ export function invalidError(own: string, detail: string): ConnectError {
   return grpcError(Code.InvalidArgument, own, detail)
 }
 
+/** Codes that say that the request itself is wrong. All others must not stop a client for good. */
+const REQUEST_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['audience_invalid', 'header_missing'])
+
 /** Whatever was thrown, as what the caller may know of it; null: nothing, it is a fault of ours. */
 export function publicError(reason: unknown): ConnectError | null {
   if (reason instanceof ConnectError) return reason
-  if (reason instanceof ProtocolError) return invalidError(reason.code, reason.message)
-  if (!(reason instanceof LanyardError)) return null
-  const { status } = ERRORS[reason.code]
-  if (status === 400) return invalidError(reason.code, reason.message)
-  if (status >= 500 || status === 429) return unavailableError(reason.code, reason.message)
-  return deniedError(reason.code, reason.message)
+  if (!(reason instanceof LanyardError) || reason.code === 'internal_error') return null
+  const { code, message } = reason
+  if (REQUEST_FAULTS.has(code)) return invalidError(code, message)
+  return [403, 404, 409].includes(ERRORS[code].status) ? deniedError(code, message) : unavailableError(code, message)
+}
+
+/** What `read` makes of what the caller sent. Throws InvalidArgument with the code of what is wrong with it. */
+export function readRequest<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ProtocolError) throw invalidError(error.code, error.message)
+    throw error
+  }
 }

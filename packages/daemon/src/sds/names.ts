@@ -1,5 +1,6 @@
 import type { Bundle } from '@lanyard/protocol'
 import type { Bundles } from '../ports.ts'
+import { idOf } from '../workload-api/bundles.ts'
 import type { Identities } from '../workload-api/states.ts'
 
 /** Names of secrets that mean whatever is there. */
@@ -27,8 +28,7 @@ export class Catalog {
   constructor({ svids, bundles }: Identities, names: SdsNames) {
     // The oldest entry of those with the same SPIFFE ID, which comes first, is the one that is meant.
     for (const svid of svids) this.#add(svid.id.toString(), { kind: 'svid', svid })
-    for (const bundle of allOf(bundles))
-      this.#add(bundle.trustDomain.toString(), { kind: 'bundles', bundles: [bundle] })
+    for (const bundle of allOf(bundles)) this.#add(idOf(bundle), { kind: 'bundles', bundles: [bundle] })
     this.#own = [...this.#meant.keys()]
     const [first] = svids
     if (first) this.#add(names.defaultSvid, { kind: 'svid', svid: first })

@@ -4,13 +4,16 @@ import type { Bundles } from '../ports.ts'
 /** A bundle for each trust domain, our own first, by `spiffe://<name>`. Never merged: each is good for its own alone. */
 export function byTrustDomain<T>({ own, federated }: Bundles, write: (bundle: Bundle) => T): Record<string, T> {
   const all = [own, ...federatedOf(federated)]
-  return Object.fromEntries(all.map(bundle => [bundle.trustDomain.toString(), write(bundle)]))
+  return Object.fromEntries(all.map(bundle => [idOf(bundle), write(bundle)]))
 }
 
 /** Federated bundles by `spiffe://<name>`. */
 export function federatedByTrustDomain<T>({ federated }: Bundles, write: (bundle: Bundle) => T): Record<string, T> {
-  return Object.fromEntries(federatedOf(federated).map(bundle => [bundle.trustDomain.toString(), write(bundle)]))
+  return Object.fromEntries(federatedOf(federated).map(bundle => [idOf(bundle), write(bundle)]))
 }
+
+/** The name of a trust domain where the standard asks for its SPIFFE ID: `spiffe://<name>`. */
+export const idOf = ({ trustDomain }: Bundle): string => `spiffe://${trustDomain.name}`
 
 // In one order always, so that the same bundles make the same message.
 function federatedOf(federated: Bundles['federated']): Bundle[] {

@@ -12,7 +12,7 @@ import {
   ValidateJWTSVIDResponseSchema,
 } from '../../gen/workload_pb.js'
 import { callerOf } from '../grpc/caller.ts'
-import { invalidError } from '../grpc/refusal.ts'
+import { invalidError, readRequest } from '../grpc/refusal.ts'
 import type { Bundles, Time, Workloads } from '../ports.ts'
 import { byTrustDomain, keySetOf } from './bundles.ts'
 import { uniqueHints } from './hints.ts'
@@ -42,7 +42,7 @@ export const jwtProfile = (workloads: Workloads, time: Time) => ({
 
 /** The SPIFFE ID that a caller asked for; null: it did not ask for a certain one. */
 export function requestedId(text: string): SpiffeId | null {
-  return text === '' ? null : SpiffeId.parse(text)
+  return text === '' ? null : readRequest(() => SpiffeId.parse(text))
 }
 
 async function* bundleResponses(states: AsyncIterable<Bundles>) {
@@ -53,7 +53,8 @@ async function* bundleResponses(states: AsyncIterable<Bundles>) {
 function validated(token: string, audience: string, bundles: Bundles, time: Time): ValidateJWTSVIDResponse {
   const source = bundleSource(bundles.own, ...bundles.federated.values())
   const at = Math.floor(time.now() / 1000)
-  const { id, claims } = verifyJwtSvid({ token, audience, bundles: source, at }, nodeCrypto)
+  const request = { token, audience, bundles: source, at }
+  const { id, claims } = readRequest(() => verifyJwtSvid(request, nodeCrypto))
   const ours = id.trustDomain.equals(bundles.own.trustDomain)
   return create(ValidateJWTSVIDResponseSchema, { spiffeId: id.toString(), claims: told(claims, ours) })
 }
