@@ -47,6 +47,8 @@ export interface NodeCaller extends NodeScope {
   readonly permissions: ReadonlySet<Permission>
   readonly node: string
   readonly spiffeId: string
+  /** The key, DER SubjectPublicKeyInfo; it is certified again at each renewal. */
+  readonly spki: Uint8Array
   readonly keyThumbprint: string
   /** Unix milliseconds. */
   readonly expiresAt: number

@@ -16,6 +16,7 @@ export * from './kill/index.ts'
 export * from './lifetime.ts'
 export * from './liveness.ts'
 export * from './names.ts'
+export * from './nodes/index.ts'
 export * from './ports.ts'
 export * from './registry/agents.ts'
 export {
@@ -27,6 +28,9 @@ export {
   newApiKey,
   parseApiKey,
 } from './registry/api-keys.ts'
+export * from './registry/bundles.ts'
+export * from './registry/entries.ts'
+export type { EntryRules, EntrySettings } from './registry/entry-settings.ts'
 export * from './registry/tenants.ts'
 export * from './revoke.ts'
 export * from './services.ts'

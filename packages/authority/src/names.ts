@@ -2,10 +2,10 @@ import { LanyardError } from '@lanyard/api'
 import { NAME_PATTERN } from '@lanyard/protocol'
 
 /**
- * A tenant's or agent's name, judged at the door. Throws `name_invalid`: a name stands in SPIFFE IDs as it is, and
+ * The name of a tenant, an agent, a node or a group of nodes, judged at the door. Throws `name_invalid`: a name stands in SPIFFE IDs as it is, and
  * what must be escaped somewhere is escaped wrongly somewhere (GHSA-59w7-v8rr-pr4p).
  */
-export function requireName(what: 'tenant' | 'agent', name: string): string {
+export function requireName(what: 'tenant' | 'agent' | 'node' | 'group', name: string): string {
   if (NAME_PATTERN.test(name)) return name
   throw new LanyardError('name_invalid', `expected ${what} to match ${NAME_PATTERN.source}, got ${shown(name)}`)
 }

@@ -69,6 +69,8 @@ export const EXTENDED_KEY_USAGES = {
   lanyardFeed: `${LANYARD}.3`,
   /** Ours: signs the receipts of kills. */
   lanyardReceipt: `${LANYARD}.4`,
+  /** Ours: is a machine that serves identities to its processes, and no TLS peer of anyone but the authority. */
+  lanyardNode: `${LANYARD}.5`,
 } as const
 
 /** What authorityInfoAccess can point to (RFC 5280, 4.2.2.1). */

@@ -10,5 +10,6 @@ export {
   signingId,
 } from './leaves.ts'
 export { AUTHORITY_LIFE, isReplacementDue, replaceAt } from './lives.ts'
+export { createNodeCertificate, type NodeLeafInput } from './node-leaf.ts'
 export { createRoot } from './root.ts'
 export { requireIssuable } from './trust-domain.ts'

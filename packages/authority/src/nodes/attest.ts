@@ -1,0 +1,147 @@
+import { LanyardError, type NodeMethod, permissionsOf } from '@lanyard/api'
+import type { Act, NodeCaller } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import { deadAmong } from '../kill/deaths.ts'
+import type { JoinTokenState, NodeScope, NodeState, Rows, Step } from '../ports.ts'
+import { endOfGrace, type NodeSettings } from './settings.ts'
+import { invalid } from './x509pop.ts'
+
+/** A machine that proved itself: which node it becomes, and by what. */
+export interface Claim extends NodeScope {
+  readonly method: NodeMethod
+  /** Takes the right to it, which counts once. Throws `node_proof_invalid` before anything is written. */
+  readonly redeem: (rows: Rows, before: NodeState | undefined) => Step<void>
+}
+
+/** The certificate that it gets if all goes well. */
+export interface Certified {
+  /** 32 hex digits, for a node that is new. */
+  readonly node: string
+  readonly spiffeId: string
+  /** The key, DER SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array
+  readonly keyThumbprint: string
+  readonly serial: string
+  readonly notAfter: number
+}
+
+/** What came of it: a refusal of a machine that proved itself is told in an event too. */
+export type Attested = { readonly node: NodeState } | { readonly refused: LanyardError }
+
+/**
+ * Makes the machine a node, or the node that it was: in the transaction that spends its proof. Throws
+ * `node_proof_invalid`; gives `node_banned`, `node_exists`, `key_killed`.
+ */
+export function* recordNode(
+  rows: Rows,
+  claim: Claim,
+  certified: Certified,
+  settings: NodeSettings,
+  act: Omit<Act, 'caller'>,
+): Step<Attested> {
+  const before = yield* rows.nodes.findByName(claim.tenant, claim.name)
+  const refused = yield* refusalOf(rows, before, claim, certified, settings, act.at)
+  if (refused !== null) {
+    const detail = { name: claim.name, method: claim.method, code: refused.code }
+    yield* rows.events.append(eventOf({ ...act, caller: 'server' }, 'node.refused', claim, detail, 'refused'))
+    return { refused }
+  }
+  yield* claim.redeem(rows, before)
+  const node = nodeOf(claim, certified, before, act.at)
+  yield* replace(rows, before, node)
+  const detail = {
+    node: node.node,
+    name: node.name,
+    method: node.method,
+    groups: node.groups,
+    again: before !== undefined,
+  }
+  yield* rows.events.append(
+    eventOf({ ...act, caller: nodeCaller(node, certified.spki) }, 'node.attested', claim, detail),
+  )
+  return { node }
+}
+
+function* refusalOf(
+  rows: Rows,
+  before: NodeState | undefined,
+  { method, name }: Claim,
+  { keyThumbprint }: Certified,
+  settings: NodeSettings,
+  at: number,
+): Step<LanyardError | null> {
+  if (before !== undefined && before.bannedAt !== null) return new LanyardError('node_banned', `node ${name} is banned`)
+  if ((yield* deadAmong(rows, [['key', keyThumbprint]])).size > 0)
+    return new LanyardError('key_killed', 'the key in this request was killed')
+  // The key of a machine may prove itself again; a token is no proof that it is the same machine.
+  const again = method === 'x509pop' && before?.method === 'x509pop'
+  if (before === undefined || again || at >= endOfGrace(before, settings)) return null
+  return new LanyardError('node_exists', `node ${name} exists`)
+}
+
+function nodeOf(claim: Claim, certified: Certified, before: NodeState | undefined, at: number): NodeState {
+  const { name, tenant, method } = claim
+  const { spki: _, ...rest } = certified
+  const same = before !== undefined && before.method === 'x509pop' && method === 'x509pop' ? before : null
+  return {
+    ...rest,
+    // Groups that an operator gave to the machine stay its own.
+    node: same?.node ?? certified.node,
+    groups: same?.groups ?? claim.groups,
+    name,
+    tenant,
+    method,
+    attestedAt: at,
+    renewedAt: at,
+    bannedAt: null,
+    banReason: null,
+  }
+}
+
+function* replace(rows: Rows, before: NodeState | undefined, node: NodeState): Step<void> {
+  if (before?.node === node.node) return yield* rows.nodes.update(node)
+  if (before !== undefined) yield* rows.nodes.remove(before.node)
+  yield* rows.nodes.insert(node)
+}
+
+/** The right to a join token: whoever takes it out has it. */
+export function claimOfToken({ name, tenant, groups, hash }: JoinTokenState): Claim {
+  return {
+    ...{ name, tenant, groups },
+    method: 'join_token',
+    *redeem(rows) {
+      if ((yield* rows.joinTokens.take(hash)) === undefined) throw spent()
+    },
+  }
+}
+
+export const spent = () => invalid('expected a join token that was not used and has not ended')
+
+/** The right to a challenge of `askedAt` (Unix ms): it counts for one attestation, which all later ones must follow. */
+export const claimOfMachine = (scope: NodeScope, askedAt: number): Claim => ({
+  ...scope,
+  method: 'x509pop',
+  // biome-ignore lint/correctness/useYield: a step that only decides
+  *redeem(_rows, before) {
+    if (before !== undefined && askedAt <= before.attestedAt) throw invalid('expected a new challenge, got an old one')
+  },
+})
+
+const PERMISSIONS = permissionsOf('node')
+
+/** The node as a caller, which has proved this key (DER SubjectPublicKeyInfo). */
+export function nodeCaller(state: NodeState, spki: Uint8Array): NodeCaller {
+  const { node, spiffeId, keyThumbprint, name, tenant, groups, notAfter } = state
+  const expiresAt = (notAfter + 1) * 1000
+  const scope = { name, tenant, groups }
+  return {
+    kind: 'node-certificate',
+    permissions: PERMISSIONS,
+    node,
+    spiffeId,
+    spki,
+    keyThumbprint,
+    expiresAt,
+    ...scope,
+  }
+}

@@ -1,0 +1,84 @@
+import { LanyardError } from '@lanyard/api'
+import {
+  Certificate,
+  type Crypto,
+  concat,
+  decodePem,
+  encodeUtf8,
+  ProtocolError,
+  type PublicKeyInfo,
+  signatureAlgorithmFor,
+  toHex,
+  verifyChain,
+} from '@lanyard/protocol'
+import { requireName } from '../names.ts'
+import type { X509PopSettings } from './settings.ts'
+
+/** Names of nodes that attest so; nobody else's. */
+export const X509POP_PREFIX = 'x509pop-'
+const CONTEXT = 'lanyard-x509pop-v1\0'
+/** Leaf and intermediates that a machine may show. */
+const CERTIFICATES_MAX = 8
+
+/** A machine certificate that leads to one of the configured authorities. Nothing proves that its key is here. */
+export interface Machine {
+  readonly leaf: Certificate
+  /** Of the node that it becomes, by its key: a renewed certificate is the same machine. */
+  readonly name: string
+}
+
+/**
+ * Reads and judges what a machine shows (PEM, leaf first) at `at` (Unix ms). Sizes of keys are judged before a signature
+ * is verified with them. Throws `node_proof_invalid`.
+ */
+export function readMachine(pem: string, { roots }: X509PopSettings, at: number, crypto: Crypto): Machine {
+  return proving(() => {
+    const blocks = decodePem(pem, { labels: ['CERTIFICATE'], maxBlocks: CERTIFICATES_MAX })
+    const [leaf, ...intermediates] = blocks.map(({ der }) => Certificate.fromDer(der)) as [
+      Certificate,
+      ...Certificate[],
+    ]
+    requireLeaf(leaf)
+    const request = { leaf, intermediates, roots, at: Math.floor(at / 1000), purpose: 'any' } as const
+    // A configured authority is no machine, whoever has its key.
+    if (verifyChain(request, crypto).length < 2)
+      throw invalid('expected a certificate under the authority, got its own')
+    return { leaf, name: nameOf(leaf, crypto) }
+  })
+}
+
+function requireLeaf({ basicConstraints, keyUsage }: Certificate): void {
+  if (basicConstraints?.ca) throw invalid('expected the certificate of a machine, got that of an authority')
+  if (keyUsage !== undefined && !keyUsage.has('digitalSignature'))
+    throw invalid('expected digitalSignature in the key usage')
+}
+
+const nameOf = ({ publicKey }: Certificate, crypto: Crypto) =>
+  requireName('node', `${X509POP_PREFIX}${toHex(crypto.sha256(publicKey.der)).slice(0, 32)}`)
+
+/**
+ * What the key of the machine signs: the context, the nonce of the challenge, and the SHA-256 of the request (DER), so that
+ * nobody in between can put another key into it. RSA signs PKCS #1 v1.5 with SHA-256, ECDSA with the hash of its curve,
+ * in DER; Ed25519 as it is.
+ */
+export const x509popMessage = (nonce: Uint8Array, csr: Uint8Array, crypto: Crypto): Uint8Array =>
+  concat(encodeUtf8(CONTEXT), nonce, crypto.sha256(csr))
+
+/** Throws `node_proof_invalid` unless the key of the machine has signed this. */
+export function requirePossession({ leaf }: Machine, message: Uint8Array, signature: Uint8Array, crypto: Crypto): void {
+  const { type, der }: PublicKeyInfo = leaf.publicKey
+  const held = type !== null && crypto.verify(signatureAlgorithmFor(type), der, message, signature, 'der')
+  if (!held) throw invalid('expected the signature of the key in the certificate')
+}
+
+/** What {@link ProtocolError}s of a proof come to. */
+export function proving<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ProtocolError) throw invalid(`${error.code}: ${error.message}`)
+    throw error
+  }
+}
+
+export const invalid = (detail: string) => new LanyardError('node_proof_invalid', detail)
