@@ -280,14 +280,14 @@ const GATE = [
 
 export const issueWorkloadCert = route({
   call: 'POST /v1/node/svids/x509',
-  summary: 'Get an X.509-SVID for a workload of an entry: the first opens a lineage, each further one renews in it.',
+  summary: 'Get an X.509-SVID for a workload of an entry: the first opens a lineage, each further one goes on in it.',
   auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
   limit: { per: 'none', because: 'a node asks for all its workloads; it is paced by `renew_after`' },
   audit: ['cert.issued', 'cert.refused', 'agent.activated', 'lineage.opened', 'lineage.forked'],
   body: z.strictObject({
     entry: z.string().max(64),
     csr: Csr,
-    /** The certificate that this one follows; absent: a new lineage, and an older one of this node and entry ends. */
+    /** The certificate that this one follows; absent: the first, or the node has lost what it held. One lineage serves a node and an entry. */
     renews: z.strictObject({ lineage: z.string().max(64), serial: z.string().max(64) }).optional(),
   }),
   status: 201,
@@ -309,10 +309,13 @@ export const issueWorkloadCert = route({
     'csr_signature_invalid',
     'key_type_forbidden',
     'key_too_small',
+    'key_too_large',
     'key_exponent_forbidden',
+    'signature_algorithm_forbidden',
     'key_reused',
     'key_killed',
     'certificate_revoked',
+    'dns_name_forbidden',
     ...GATE,
   ],
 })
@@ -342,7 +345,17 @@ export const issueWitSvid = route({
   }),
   status: 201,
   reply: z.strictObject({ token: z.string(), spiffe_id: z.string(), issued_at: Time, expires_at: Time }),
-  errors: ['csr_invalid', 'csr_signature_invalid', 'key_too_small', 'key_exponent_forbidden', ...GATE],
+  errors: [
+    'csr_invalid',
+    'csr_signature_invalid',
+    'key_type_forbidden',
+    'key_too_small',
+    'key_too_large',
+    'key_exponent_forbidden',
+    'signature_algorithm_forbidden',
+    'key_killed',
+    ...GATE,
+  ],
 })
 
 export const reportSignals = route({

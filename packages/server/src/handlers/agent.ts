@@ -13,9 +13,10 @@ import {
   revokeCertificates,
   shared,
 } from '@lanyard/authority'
-import { decodePem, encodePem, ProtocolError, signJwt } from '@lanyard/protocol'
+import { encodePem, signJwt } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byAgent, byApiKey, urgentAct } from './call.ts'
+import { readCsr } from './csr.ts'
 import { locksOfRevocation } from './locks.ts'
 import { SelfRevocations } from './self-revocations.ts'
 
@@ -59,18 +60,6 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
     },
 
     whoami: ({ caller }) => showCaller(caller),
-  }
-}
-
-/** The DER of one PKCS#10 request in PEM. Throws `csr_invalid`. */
-function readCsr(pem: string): Uint8Array {
-  // Old tools write NEW (RFC 7468, 7).
-  const labels = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']
-  try {
-    return decodePem(pem, { labels, maxBlocks: 1 })[0]!.der
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error
-    throw new LanyardError('csr_invalid', `${error.code}: ${error.message}`)
   }
 }
 

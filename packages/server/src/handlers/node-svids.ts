@@ -1,17 +1,60 @@
-import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
-import type { Caller } from '@lanyard/authority'
+import type { Handlers, Routes } from '@lanyard/api'
+import { type Caller, type Issued, type IssuedToken, isoTime, type NodeRequest, WorkloadDoor } from '@lanyard/authority'
+import { encodePem } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
+import { byNode } from './call.ts'
+import { readCsr } from './csr.ts'
 
 type Mine = 'issueWorkloadCert' | 'issueJwtSvid' | 'issueWitSvid'
 
 /** SVIDs that nodes fetch for their workloads. */
-export function nodeSvidHandlers(_ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
-  const starting = (): never => {
-    throw new LanyardError('not_ready', 'this part of the authority does not serve')
-  }
+export function nodeSvidHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
+  const door = new WorkloadDoor(ports)
   return {
-    issueWorkloadCert: starting,
-    issueJwtSvid: starting,
-    issueWitSvid: starting,
+    async issueWorkloadCert(call) {
+      const { csr, renews = null } = call.body
+      return showIssued(await door.x509(requestOf(call), readCsr(csr), renews))
+    },
+
+    async issueJwtSvid(call) {
+      return showToken(await door.jwt(requestOf(call), call.body.audience))
+    },
+
+    async issueWitSvid(call) {
+      return showToken(await door.wit(requestOf(call), readCsr(call.body.csr)))
+    },
   }
 }
+
+interface AnyCall {
+  readonly caller: Caller
+  readonly source: string
+  readonly requestId: string
+  readonly body: { readonly entry: string }
+}
+
+function requestOf(call: AnyCall): NodeRequest {
+  const { caller, source, requestId: correlation, body } = byNode(call)
+  return { caller, entry: body.entry, source, correlation }
+}
+
+const showIssued = (issued: Issued) => ({
+  certificate: encodePem('CERTIFICATE', issued.der),
+  chain: issued.chainPem,
+  bundle: issued.bundlePem,
+  spiffe_id: issued.spiffeId,
+  serial: issued.serial,
+  lineage: issued.lineage,
+  incarnation: issued.incarnation,
+  not_before: isoTime(issued.notBefore * 1000),
+  not_after: isoTime(issued.notAfter * 1000),
+  validity_sec: issued.ttlSec,
+  renew_after: isoTime(issued.renewAfter, 'milliseconds'),
+})
+
+const showToken = ({ token, spiffeId, issuedAt, expiresAt }: IssuedToken) => ({
+  token,
+  spiffe_id: spiffeId,
+  issued_at: isoTime(issuedAt * 1000),
+  expires_at: isoTime(expiresAt * 1000),
+})

@@ -1,15 +1,22 @@
 import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
-import type { Caller } from '@lanyard/authority'
+import { type Caller, recordSignals, shared } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
+import { act, byNode } from './call.ts'
 
 type Mine = 'reportSignals'
 
 /** What nodes report of processes that were refused an identity. */
-export function signalHandlers(_ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
-  const starting = (): never => {
-    throw new LanyardError('not_ready', 'this part of the authority does not serve')
-  }
-  return {
-    reportSignals: starting,
-  }
+export const signalHandlers = (ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> => ({
+  async reportSignals(call) {
+    const signals = call.body.signals.map(signal => ({ ...signal, at: readTime(signal.at) }))
+    await act(ports, byNode(call), shared(), told => recordSignals(ports.rows, signals, told))
+  },
+})
+
+/** Throws `body_invalid`. */
+function readTime(text: string): number {
+  const at = Date.parse(text)
+  if (at >= 0) return at
+  const errors = [{ path: 'at', message: 'expected a time as in RFC 3339' }]
+  throw new LanyardError('body_invalid', 'at: expected a time as in RFC 3339', { errors })
 }

@@ -9,6 +9,8 @@ import type {
   SpiffeIdOf,
   Store,
   TenantDefaults,
+  TokenSigner,
+  X509Issuer,
 } from '@lanyard/authority'
 import type { Bundle, Crypto, Deaths, Signer, Subject, VerifyKey } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
@@ -45,6 +47,12 @@ export interface HttpAuthorities {
   tokenSigner(): { readonly kid: string; readonly signer: Signer }
   /** The JWK Set of {@link tokenKeys}, as text. */
   jwksJson(): string
+  /** Issues certificates to agents. */
+  agentsIssuer(): X509Issuer
+  /** Signs JWT-SVIDs. */
+  svidSigner(): TokenSigner
+  /** Signs WIT-SVIDs. */
+  witSigner(): TokenSigner
 }
 
 /** Where a reader of the feed goes on: the last epoch that it has, and of which feed. Null: at the beginning. */
@@ -105,6 +113,8 @@ export interface HandlerPorts {
   readonly spiffeIdOf: SpiffeIdOf
   readonly tenantDefaults: TenantDefaults
   readonly maxLineageSec: number
+  /** Under which host names of entries lie. */
+  readonly dnsSuffixes: readonly string[]
   /** At least 32 secret bytes that authenticate cursors, the same on every instance. */
   readonly cursorSecret: Uint8Array
   readonly feed: Feed

@@ -4,6 +4,7 @@ import type { ServerConfig } from '../config.ts'
 import type { HttpParts, Log } from '../http/ports.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
+import { dnsSuffixes as readSuffixes } from './server-names.ts'
 
 /** What the HTTP side works with: this instance's store and authorities, and the settings that concern it. */
 export function httpParts(
@@ -15,6 +16,7 @@ export function httpParts(
   const { store, rows, domain, idTemplate } = data
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
+  const dnsSuffixes = readSuffixes(config.dns_suffixes)
   return {
     clock,
     dice,
@@ -23,10 +25,11 @@ export function httpParts(
     store,
     rows,
     authorities,
-    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer }),
+    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, dnsSuffixes }),
     spiffeIdOf,
     tenantDefaults: { keyPolicy: config.key_policy, renewalGraceSec: config.renewal_grace_sec },
     maxLineageSec: config.max_lineage_sec,
+    dnsSuffixes,
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: config.limits,
     tls: authorities.serverTls(),

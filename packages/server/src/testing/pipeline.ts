@@ -34,6 +34,7 @@ export interface Pipeline {
   /** UUID. */
   readonly instance: string
   readonly spiffeIdOf: SpiffeIdOf
+  readonly dnsSuffixes: readonly string[]
   /** What happens at this moment, done by an administrator. */
   act(): Act & { readonly caller: ApiKeyCaller }
   tenant(name: string, settings?: { keyPolicy?: KeyPolicy; renewalGraceSec?: number }): Promise<void>
@@ -58,13 +59,14 @@ export async function pipelineOn(open: OpenStore, clock: Clock): Promise<Pipelin
   const { store, rows, instance, close } = open
   const trustDomain = TrustDomain.parse(open.trustDomain)
   const serverNames = { dns: ['localhost'], ips: [] }
-  const wanted = { trustDomain, instance, algorithm: 'P-256', serverNames, dnsSuffixes: [] } as const
+  const dnsSuffixes = ['svc.test']
+  const wanted = { trustDomain, instance, algorithm: 'P-256', serverNames, dnsSuffixes } as const
   const ports = { store, rows, keys: new MemoryKeys(), crypto: nodeCrypto, clock, dice, log: quiet }
   const authorities = await Authorities.open(wanted, {}, ports)
   const template = IdTemplate.parse('/tenant/{tenant}/agent/{agent}')
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${template.render(trustDomain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
-  const issuing = new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer })
+  const issuing = new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, dnsSuffixes })
   const act = () => ({ caller: ADMIN, at: clock.now(), source: null, correlation: null })
   return {
     store,
@@ -74,6 +76,7 @@ export async function pipelineOn(open: OpenStore, clock: Clock): Promise<Pipelin
     clock,
     instance,
     spiffeIdOf,
+    dnsSuffixes,
     act,
     close,
     async tenant(name, settings = {}) {
