@@ -1,0 +1,85 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { LanyardError } from '@lanyard/api'
+import { encodePem } from '@lanyard/protocol'
+import type { DeliverySetting } from '../config.ts'
+import type { Bundles, HeldSvid } from '../ports.ts'
+
+/** Files of an identity in the layout that other SPIFFE programs write: certificate with chain, key, roots, and all bundles. */
+export const FILES = ['svid.pem', 'svid_key.pem', 'svid_bundle.pem', 'bundles.json'] as const
+
+/**
+ * Writes all files, each whole or not at all: the key last but the certificate, by whose change programs notice.
+ *
+ * @throws LanyardError `file_unwritable`, `permissions_too_wide` for a folder where others could put links in our way
+ */
+export function writeFiles(setting: Pick<DeliverySetting, 'folder' | 'uid' | 'gid'>, svid: HeldSvid, bundles: Bundles) {
+  const { folder } = setting
+  guarded(folder, () => {
+    openFolder(setting)
+    const put = (name: (typeof FILES)[number], text: string, mode: number) =>
+      putFile(join(folder, name), text, mode, setting)
+    const all = [bundles.own, ...bundles.federated.values()]
+    const texts = all.map(bundle => `${JSON.stringify(bundle.trustDomain.name)}:${bundle.toJson()}`)
+    put('bundles.json', `{"trust_domains":{${texts.join(',')}}}\n`, 0o644)
+    put('svid_bundle.pem', bundles.own.x509Authorities.map(({ der }) => encodePem('CERTIFICATE', der)).join(''), 0o644)
+    put('svid_key.pem', encodePem('PRIVATE KEY', svid.keyDer), 0o600)
+    put('svid.pem', svid.chain.map(({ der }) => encodePem('CERTIFICATE', der)).join(''), 0o644)
+  })
+}
+
+/** Takes certificate and key away; the bundles stay. Throws `file_unwritable`. */
+export function removeFiles(folder: string): void {
+  guarded(folder, () => {
+    for (const name of ['svid_key.pem', 'svid.pem']) rmSync(join(folder, name), { force: true })
+  })
+}
+
+/** Who can write a folder can replace what lies in it: it is ours or the reader's, and nobody else's. */
+function openFolder({ folder, uid, gid }: Pick<DeliverySetting, 'folder' | 'uid' | 'gid'>): void {
+  const made = mkdirSync(folder, { recursive: true, mode: 0o750 })
+  if (made !== undefined && (uid !== null || gid !== null)) chownSync(folder, -1, gid ?? -1)
+  for (const path of [folder, dirname(folder)]) {
+    const stats = lstatSync(path)
+    const own = stats.uid === 0 || stats.uid === process.geteuid?.()
+    const sticky = (stats.mode & 0o1000) !== 0 && path !== folder
+    if (!stats.isDirectory() || !own || ((stats.mode & 0o022) !== 0 && !sticky))
+      throw new LanyardError('permissions_too_wide', `expected ${path} as a folder that nobody else can write`)
+  }
+}
+
+function putFile(path: string, text: string, mode: number, { uid, gid }: Pick<DeliverySetting, 'uid' | 'gid'>): void {
+  const fresh = `${path}.new`
+  rmSync(fresh, { force: true })
+  const file = openSync(fresh, 'wx', 0o600)
+  try {
+    writeSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  if (uid !== null || gid !== null) chownSync(fresh, uid ?? process.geteuid!(), gid ?? process.getegid!())
+  if (mode !== 0o600) chmodSync(fresh, mode)
+  renameSync(fresh, path)
+}
+
+function guarded(folder: string, act: () => void): void {
+  try {
+    act()
+  } catch (cause) {
+    if (cause instanceof LanyardError) throw cause
+    throw new LanyardError('file_unwritable', `${folder}: ${(cause as NodeJS.ErrnoException).code}`, {}, { cause })
+  }
+}

@@ -1,0 +1,83 @@
+import type { ErrorCode, NodeEntry } from '@lanyard/api'
+import type { Bundle } from '@lanyard/protocol'
+import type { Bundles, HeldSvid, Verdict, WorkloadState } from '../ports.ts'
+import type { SlotState } from '../svids/slot.ts'
+
+export type NoIdentity = Exclude<WorkloadState, { kind: 'identities' }>
+
+/** The entries that give something, the default first. */
+export const givenIn = (verdicts: readonly Verdict[]): NodeEntry[] =>
+  verdicts.flatMap(verdict => (verdict.given ? [verdict.entry] : []))
+
+/** Why nothing is given: the nearest miss says most. */
+export function refusalOf(verdicts: readonly Verdict[]): NoIdentity & { readonly kind: 'refused' } {
+  const codes = new Set(verdicts.flatMap(verdict => (verdict.given ? [] : [verdict.code])))
+  for (const code of ['workload_is_descendant', 'entry_expired'] as const)
+    if (codes.has(code)) return { kind: 'refused', code, detail: `no identity issued: ${REASONS[code]}` }
+  return { kind: 'refused', code: 'no_identity', detail: 'no identity issued' }
+}
+
+const REASONS = {
+  workload_is_descendant: 'the process was not launched as the workload',
+  entry_expired: 'the registration entry has expired',
+}
+
+/** What a process may have, from how its entries stand; null: not all of them are known yet. */
+export function stateOf(
+  entries: readonly NodeEntry[],
+  slotOf: (entry: string) => SlotState,
+  bundles: Bundles | null,
+): WorkloadState | null {
+  const slots = entries.map(entry => slotOf(entry.id))
+  if (bundles === null)
+    return { kind: 'unavailable', code: 'server_unreachable', detail: 'the authority has not told its bundles' }
+  if (slots.some(({ kind }) => kind === 'pending')) return null
+  const svids = slots.flatMap(slot => (slot.kind === 'svid' ? [slot.svid] : []))
+  if (svids.length > 0) return { kind: 'identities', svids: withOwnHints(svids), bundles: bundlesFor(entries, bundles) }
+  const missing = slots.find(({ kind }) => kind === 'unavailable') ?? slots[0]
+  if (missing === undefined || missing.kind === 'svid' || missing.kind === 'pending') return null
+  return missing.kind === 'unavailable' ? missing : { ...missing, detail: noIdentity(missing) }
+}
+
+const noIdentity = ({ detail }: { readonly code: ErrorCode; readonly detail: string }) =>
+  detail.includes('no identity issued') ? detail : `no identity issued: ${detail}`
+
+/** The own bundle, and those of the trust domains that the entries federate with. */
+export function bundlesFor(entries: readonly NodeEntry[], { own, federated }: Bundles): Bundles {
+  const names = new Set(entries.flatMap(entry => entry.federates_with))
+  const chosen = [...names].flatMap((name): [string, Bundle][] => {
+    const bundle = federated.get(name)
+    return bundle === undefined ? [] : [[name, bundle]]
+  })
+  return { own, federated: new Map(chosen) }
+}
+
+/** Two states with the same text are the same to whoever follows. */
+export function keyOf(state: WorkloadState): string {
+  if (state.kind !== 'identities') return `${state.kind}:${state.code}:${state.detail}`
+  const svids = state.svids.map(({ serial, hint }) => `${serial}/${hint ?? ''}`)
+  return `${svids.join(',')}|${bundlesKey(state.bundles)}`
+}
+
+export function bundlesKey({ own, federated }: Bundles): string {
+  return [own, ...federated.values()].map(textOf).join()
+}
+
+const texts = new WeakMap<Bundle, string>()
+
+function textOf(bundle: Bundle): string {
+  let text = texts.get(bundle)
+  if (text === undefined) {
+    text = `${bundle.trustDomain.name}=${bundle.toJson()}`
+    texts.set(bundle, text)
+  }
+  return text
+}
+
+/** Hints are unique for a process: the oldest entry keeps one (SPIFFE Workload API, 5.2.1). */
+function withOwnHints(svids: readonly HeldSvid[]): HeldSvid[] {
+  const byAge = [...svids].sort((a, b) => (a.entry.created_at < b.entry.created_at ? -1 : 1))
+  const owners = new Map<string, HeldSvid>()
+  for (const svid of byAge) if (svid.hint !== null && !owners.has(svid.hint)) owners.set(svid.hint, svid)
+  return svids.map(svid => (svid.hint === null || owners.get(svid.hint) === svid ? svid : { ...svid, hint: null }))
+}
