@@ -6,6 +6,11 @@ import { type Answer, openPidfd, peerCredentials, peerPidfd } from './native.ts'
 import { procIsOurs, statOf, statusOf } from './proc.ts'
 import { Held } from './process.ts'
 
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
 interface WithHandle {
   readonly _handle?: { readonly fd?: number } | null
 }
@@ -34,16 +39,30 @@ function pidfdFrom(answer: Answer<number>): number | null {
   throw new LanyardError('attestation_failed', `no descriptor of the process can be had: ${answer.name}`)
 }
 
-/** Holds it, or gives the descriptor back. */
-function held(pid: number, pidfd: number | null, owner?: { readonly uid: number; readonly gid: number }): HeldProcess {
-  const stat = statOf(pid)
-  const { uid, gid } = owner ?? statusOf(pid) ?? {}
-  if (stat && uid !== undefined && gid !== undefined) {
-    const process = new Held({ pid, uid, gid, startTime: stat.startTime, pidfd })
-    if (process.isAlive()) return process
-    process.release()
-  } else if (pidfd !== null) closeSync(pidfd)
+/** Uid and gid as they are now, where nobody told them, and the start. Null: it has ended. Throws `attestation_failed`. */
+function factsOf(pid: number, owner?: Owner): (Owner & { readonly startTime: bigint }) | null {
+  // Else we would read of another process of this number.
   if (!procIsOurs()) throw new LanyardError('attestation_failed', '/proc does not show the processes of this namespace')
+  try {
+    const [stat, { uid, gid } = {}] = [statOf(pid), owner ?? statusOf(pid) ?? undefined]
+    return stat && uid !== undefined && gid !== undefined ? { uid, gid, startTime: stat.startTime } : null
+  } catch (cause) {
+    throw new LanyardError('attestation_failed', `/proc tells nothing about process ${pid}`, {}, { cause })
+  }
+}
+
+/** Holds it, or gives the descriptor back. */
+function held(pid: number, pidfd: number | null, owner?: Owner): HeldProcess {
+  let kept = false
+  try {
+    const facts = factsOf(pid, owner)
+    const process = facts && new Held({ pid, pidfd, ...facts })
+    kept = process !== null
+    if (process?.isAlive()) return process
+    process?.release()
+  } finally {
+    if (!kept && pidfd !== null) closeSync(pidfd)
+  }
   throw new LanyardError('workload_gone', `process ${pid} has ended, or is another user by now`)
 }
 

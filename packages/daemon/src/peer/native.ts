@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { LanyardError } from '@lanyard/api'
 import type koffi from 'koffi'
 
 /** What a system call answered: its value, or the name of its error. */
@@ -32,13 +33,23 @@ const SIZE_OF_POLLFD = 8
 
 let loaded: Libc | undefined
 
-/** Loaded when first needed, so that whoever merely imports the daemon, perhaps on another system, loads no foreign code. */
+/**
+ * Loaded when first needed, so that whoever merely imports the daemon, perhaps on another system, loads no foreign code.
+ * Throws `attestation_failed`.
+ */
 function libc(): Libc {
-  if (loaded) return loaded
-  const ffi = createRequire(import.meta.url)('koffi') as typeof koffi
+  try {
+    loaded ??= load(createRequire(import.meta.url)('koffi'))
+    return loaded
+  } catch (cause) {
+    throw new LanyardError('attestation_failed', 'the C library cannot be called on this machine', {}, { cause })
+  }
+}
+
+function load(ffi: typeof koffi): Libc {
   // The program itself rather than a library by name: Node has bound its C library already, whichever that is.
   const self = ffi.load(null)
-  loaded = {
+  return {
     errno: () => ffi.errno(),
     names: new Map(Object.entries(ffi.os.errno).map(([name, number]) => [number, name])),
     getsockopt: self.func(
@@ -47,7 +58,6 @@ function libc(): Libc {
     poll: self.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)'),
     syscall: self.func('long syscall(long number, int pid, unsigned int flags)'),
   }
-  return loaded
 }
 
 function failed(): Answer<never> {
@@ -92,9 +102,9 @@ export function openPidfd(pid: number): Answer<number> {
 
 /**
  * Which of these processes have ended: a pidfd becomes readable when the last thread of its process has (pidfd_open(2)).
- * What cannot be asked counts as ended: an error never means that somebody lives.
+ * Null: it cannot be told at present.
  */
-export function endedOf(pidfds: readonly number[]): readonly boolean[] {
+export function endedOf(pidfds: readonly number[]): readonly boolean[] | null {
   if (pidfds.length === 0) return []
   const polled = new Uint8Array(pidfds.length * SIZE_OF_POLLFD)
   const view = new DataView(polled.buffer)
@@ -102,6 +112,6 @@ export function endedOf(pidfds: readonly number[]): readonly boolean[] {
     view.setInt32(i * SIZE_OF_POLLFD, fd, LITTLE)
     view.setInt16(i * SIZE_OF_POLLFD + 4, POLLIN, LITTLE)
   }
-  if (libc().poll(polled, pidfds.length, 0) < 0) return pidfds.map(() => true)
+  if (libc().poll(polled, pidfds.length, 0) < 0) return null
   return pidfds.map((_, i) => view.getInt16(i * SIZE_OF_POLLFD + 6, LITTLE) !== 0)
 }

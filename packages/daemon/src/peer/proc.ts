@@ -50,19 +50,24 @@ export function parseStatus(text: string): ProcessStatus | null {
   return { uid: Number(uids[1]), gid: Number(gids[1]), groups: groups.map(Number) }
 }
 
+/** Null: there is no such process. Throws what else the kernel says, such as want of descriptors. */
 function read(pid: number, name: string): string | null {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8')
-  } catch {
-    return null
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ESRCH') return null
+    throw error
   }
 }
 
+/** Throws the error of the system when it cannot be read although the process is there. */
 export function statOf(pid: number): ProcessStat | null {
   const text = read(pid, 'stat')
   return text === null ? null : parseStat(text)
 }
 
+/** Throws as {@link statOf}. */
 export function statusOf(pid: number): ProcessStatus | null {
   const text = read(pid, 'status')
   return text === null ? null : parseStatus(text)

@@ -13,6 +13,15 @@ export interface HeldFacts {
   readonly pidfd: number | null
 }
 
+/** What is found out, or null when the system cannot say, for want of descriptors perhaps: nobody has ended by that. */
+function tell(find: () => boolean): boolean | null {
+  try {
+    return find()
+  } catch {
+    return null
+  }
+}
+
 /**
  * A process held by a descriptor of it, or where the kernel gives none, by its start time. Facts read from `/proc` by its
  * number are facts of this process when {@link isAlive} says yes *afterwards*: as long as it lives nobody else has its number.
@@ -40,25 +49,34 @@ export class Held implements HeldProcess, Watched {
 
   isAlive(): boolean {
     if (this.#state !== 'held') return false
-    const alive = this.#isTheSame() && !this.hasEnded()
-    if (!alive) this.ended()
-    return alive
+    const alive = this.#look()
+    if (alive === false) this.ended()
+    return alive === true
   }
 
-  /**
-   * The descriptor is asked last: it proves that what was read before is about this process. A process whose uid or gid is
-   * another by now counts as ended for good: it connected as somebody else.
-   */
+  /** The descriptor is asked last: it proves that what was read before is about this process. Null: it cannot be told. */
+  #look(): boolean | null {
+    const same = tell(() => this.#isTheSame())
+    const ended = this.hasEnded()
+    if (ended || same === false) return false
+    return ended === null ? null : same
+  }
+
+  /** A process whose uid or gid is another by now counts as ended for good: it connected as somebody else. */
   #isTheSame(): boolean {
-    const [stat, status] = [statOf(this.pid), statusOf(this.pid)]
-    if (!stat || !status || stat.state === 'Z' || stat.state === 'X') return false
-    return stat.startTime === this.startTime && status.uid === this.uid && status.gid === this.gid
+    const status = statusOf(this.pid)
+    return this.#runs() && status?.uid === this.uid && status.gid === this.gid
   }
 
-  hasEnded(): boolean {
-    if (this.#pidfd !== null) return endedOf([this.#pidfd])[0]!
+  #runs(): boolean {
     const stat = statOf(this.pid)
-    return stat?.startTime !== this.startTime || stat.state === 'Z' || stat.state === 'X'
+    return stat?.startTime === this.startTime && stat.state !== 'Z' && stat.state !== 'X'
+  }
+
+  hasEnded(): boolean | null {
+    if (this.#pidfd !== null) return endedOf([this.#pidfd])?.[0] ?? null
+    const runs = tell(() => this.#runs())
+    return runs === null ? null : !runs
   }
 
   onEnd(listener: () => void): () => void {

@@ -7,8 +7,8 @@ export const WATCH_MS = 50
 export interface Watched {
   /** Null: this kernel gives none. */
   readonly pidfd: number | null
-  /** Looks by another way, where there is no descriptor. */
-  hasEnded(): boolean
+  /** Looks by another way, where there is no descriptor; null: it cannot be told at present. */
+  hasEnded(): boolean | null
   /** Called in the turn in which the end was seen. */
   ended(): void
 }
@@ -21,7 +21,7 @@ function look(): void {
   const all = [...watched]
   const withPidfd = all.filter(one => one.pidfd !== null)
   const gone = endedOf(withPidfd.map(one => one.pidfd!))
-  for (const [i, one] of withPidfd.entries()) if (gone[i]) one.ended()
+  for (const [i, one] of withPidfd.entries()) if (gone?.[i]) one.ended()
   for (const one of all) if (one.pidfd === null && one.hasEnded()) one.ended()
 }
 
