@@ -71,8 +71,9 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   const rootFile = writeRootFile(config.data, authorities.rootsPem())
   const adminKeyFile = await ensureAdminKey(config.data, data, parts)
   await data.started()
-  const { feed, presence } = await openFeed(data, authorities, config, parts)
+  const { feed, presence, nodeNews } = await openFeed(data, authorities, config, parts)
   undo.defer(() => feed.stop())
+  undo.defer(() => nodeNews.stop())
   const incidents = openIncidents(data, authorities, feed, config.retention, {
     ...parts,
     closed: countReceipts(meters),
@@ -80,8 +81,9 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   undo.defer(() => incidents.stop())
   presence.onEvicted(() => void incidents.stop())
   const http = createHttp({
-    ...httpParts(config, data, authorities, parts),
+    ...httpParts(setup, data, authorities, parts),
     feed,
+    nodeNews,
     incidents,
     meters,
     evicted: () => presence.evicted,

@@ -137,6 +137,10 @@ export class RunningFeed implements Feed {
     return this.#hub.confirm()
   }
 
+  confirmNodes(): Promise<void> {
+    return this.#hub.confirm(reader => reader.startsWith('node:'))
+  }
+
   async #heard(epoch: number): Promise<void> {
     if (epoch <= this.#epoch || this.#deceived) return
     await this.#watcher.glance()

@@ -100,9 +100,10 @@ export class Hub {
     for (const reader of this.#readers) if (reader.entitlement.until <= at) reader.end()
   }
 
-  /** Asks for each reader whether its credential still counts. */
-  async confirm(): Promise<void> {
+  /** Asks for each reader, or those of whom `whom` holds, whether its credential still counts. */
+  async confirm(whom: (reader: string) => boolean = () => true): Promise<void> {
     for (const reader of this.#readers) {
+      if (!whom(reader.entitlement.reader)) continue
       try {
         await reader.entitlement.confirm()
       } catch (error) {

@@ -81,7 +81,8 @@ export class Watcher {
   }
 }
 
-async function inTime<T>(reading: Promise<T>): Promise<T> {
+/** What was read, or throws `store_unavailable` when it did not come in time. */
+export async function inTime<T>(reading: Promise<T>): Promise<T> {
   const gaveUp = new AbortController()
   const late = after(PATIENCE_MS, undefined, { signal: gaveUp.signal, ref: false }).then(() => {
     throw new LanyardError('store_unavailable', `the database did not answer within ${PATIENCE_MS} ms`)

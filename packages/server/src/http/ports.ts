@@ -4,6 +4,8 @@ import type {
   Clock,
   Dice,
   Issuing,
+  NodeCaller,
+  NodeSettings,
   Rows,
   SnapshotState,
   SpiffeIdOf,
@@ -74,6 +76,8 @@ export interface Feed {
   tell(epoch: number): void
   /** Looks at the database now; kept once what was committed before is seen, or cannot be. */
   glance(): Promise<void>
+  /** Asks for each node that reads whether it still is one, and ends the lines of those that are not. */
+  confirmNodes(): Promise<void>
   /** What is dead, as far as this instance has seen. */
   readonly deaths: Deaths
   /** Calls back after each look at the database that saw another epoch. */
@@ -86,6 +90,11 @@ export interface Feed {
 export interface NodeNews {
   /** Entries, bundles of other trust domains or nodes were changed, and that is durable: all instances look at once. */
   tell(): void
+  /**
+   * The lines for one node, from where its cursor was on; null, and whatever is no cursor of its: all. They end when its
+   * certificate does, or the node itself. Throws `store_unavailable`, `rate_limited`.
+   */
+  follow(cursor: string | null, caller: NodeCaller): Promise<Streaming>
 }
 
 /** What follows kills: the steps of their incidents, and what is kept of them under seal. */
@@ -115,12 +124,15 @@ export interface HandlerPorts {
   readonly maxLineageSec: number
   /** Under which host names of entries lie. */
   readonly dnsSuffixes: readonly string[]
+  readonly nodes: NodeSettings
+  /** At least 32 secret bytes that authenticate challenges to machines, the same on every instance. */
+  readonly challengeSecret: Uint8Array
   /** At least 32 secret bytes that authenticate cursors, the same on every instance. */
   readonly cursorSecret: Uint8Array
   readonly feed: Feed
   readonly incidents: Incidents
-  /** Who tells nodes; without it they hear of changes when it looks next. */
-  readonly nodeNews?: NodeNews
+  /** Who tells nodes. */
+  readonly nodeNews: NodeNews
   /** What is measured, to be read by `GET /metrics`. */
   readonly meters: ServerMeters
 }

@@ -1,22 +1,20 @@
 import { type AgentKey, type Clock, type Dice, Issuing } from '@lanyard/authority'
 import { nodeCrypto } from '@lanyard/protocol/node'
-import type { ServerConfig } from '../config.ts'
 import type { HttpParts, Log } from '../http/ports.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
-import { dnsSuffixes as readSuffixes } from './server-names.ts'
+import type { Setup } from './setup.ts'
 
 /** What the HTTP side works with: this instance's store and authorities, and the settings that concern it. */
 export function httpParts(
-  config: ServerConfig,
+  { config, nodes, dnsSuffixes }: Setup,
   data: Data,
   authorities: Authorities,
   { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
-): Omit<HttpParts, 'feed' | 'incidents'> {
+): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents'> {
   const { store, rows, domain, idTemplate } = data
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
-  const dnsSuffixes = readSuffixes(config.dns_suffixes)
   return {
     clock,
     dice,
@@ -30,6 +28,8 @@ export function httpParts(
     tenantDefaults: { keyPolicy: config.key_policy, renewalGraceSec: config.renewal_grace_sec },
     maxLineageSec: config.max_lineage_sec,
     dnsSuffixes,
+    nodes,
+    challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: config.limits,
     tls: authorities.serverTls(),

@@ -6,6 +6,7 @@ import type { ServerConfig } from '../config.ts'
 import { EpochMark } from '../feed/epoch-mark.ts'
 import { RunningFeed } from '../feed/feed.ts'
 import type { Log } from '../http/ports.ts'
+import { RunningNodeNews } from '../node-news/news.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
 import { STORE_FILE } from './place.ts'
@@ -15,9 +16,13 @@ import type { Timers } from './timers.ts'
 export interface OpenFeed {
   readonly feed: RunningFeed
   readonly presence: Presence
+  readonly nodeNews: RunningNodeNews
 }
 
-/** The feed of this instance, which ends when the instance is put out of service. Throws `instance_evicted`. */
+/**
+ * The feed of this instance, and what it tells nodes of their entries; both end when the instance is put out of service.
+ * Throws `instance_evicted`.
+ */
 export async function openFeed(
   data: Data,
   authorities: Authorities,
@@ -27,18 +32,22 @@ export async function openFeed(
   const { store, watch, rows, instance, idTemplate } = data
   const presence = new Presence({ store, rows, instance, clock, log })
   await presence.begin()
+  const bus = openBus({ trustDomain: data.trustDomain, postgres: config.store, redis: config.redis, log })
+  const both = { store, watch, rows, clock, timers, log, bus, crypto: nodeCrypto, pollMs: config.feed.poll_ms }
   const feed = await RunningFeed.start({
-    ...{ store, watch, rows, instance, clock, timers, log },
-    bus: openBus({ trustDomain: data.trustDomain, postgres: config.store, redis: config.redis, log }),
-    crypto: nodeCrypto,
+    ...both,
+    instance,
     template: `${idTemplate}`,
     signer: () => authorities.feedSigner(),
     ...(config.store === null ? { mark: new EpochMark(join(config.data, STORE_FILE)) } : {}),
     heartbeatMs: config.feed.heartbeat_ms,
-    pollMs: config.feed.poll_ms,
   })
   const lookAgain = () => presence.look().catch(error => log.warn({ err: error }, 'the own standing cannot be read'))
   feed.onDeaths(() => void lookAgain())
-  presence.onEvicted(() => void feed.stop())
-  return { feed, presence }
+  const nodeNews = await RunningNodeNews.start({ ...both, authorities, feed, epoch: () => feed.stats.epoch })
+  presence.onEvicted(() => {
+    nodeNews.stop()
+    void feed.stop()
+  })
+  return { feed, presence, nodeNews }
 }

@@ -19,6 +19,7 @@ import { createHttp } from '../http/create-http.ts'
 import type { Feed, HttpLimits, HttpParts, HttpServer } from '../http/ports.ts'
 import type { IncidentRunner } from '../incidents/runner.ts'
 import { openIncidents } from '../instance/open-incidents.ts'
+import { RunningNodeNews } from '../node-news/news.ts'
 import { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
 import { openPipeline, type Pipeline } from './pipeline.ts'
 
@@ -50,6 +51,7 @@ export interface HttpHarness {
   readonly http: HttpServer
   readonly pipeline: Pipeline
   readonly feed: RunningFeed
+  readonly nodeNews: RunningNodeNews
   readonly incidents: IncidentRunner
   readonly clock: HandClock
   readonly rootPem: string
@@ -81,7 +83,8 @@ export async function openHttp(
   const logged: string[] = []
   const feed = await feedOf(pipeline, misfits)
   const incidents = incidentsOf(pipeline, feed, misfits)
-  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), feed, incidents }
+  const nodeNews = await newsOf(pipeline, feed, misfits)
+  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), feed, nodeNews, incidents }
   const http = createHttp(settings.parts?.(parts) ?? parts, (id, route, outcome) => {
     const misfit = misfitOf(id, route, outcome)
     if (misfit !== null) misfits.push(misfit)
@@ -93,6 +96,7 @@ export async function openHttp(
     http,
     pipeline,
     feed,
+    nodeNews,
     incidents,
     clock,
     rootPem,
@@ -105,6 +109,7 @@ export async function openHttp(
     async close() {
       await http.close(100)
       await incidents.stop()
+      nodeNews.stop()
       await feed.stop()
       await pipeline.close()
       if (misfits.length > 0) throw new Error(`not as declared: ${[...new Set(misfits)].join('; ')}`)
@@ -116,7 +121,7 @@ function partsOf(
   pipeline: Pipeline,
   limits: Partial<HttpLimits>,
   logged: string[],
-): Omit<HttpParts, 'feed' | 'incidents'> {
+): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents'> {
   const { authorities } = pipeline
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   return {
@@ -125,6 +130,8 @@ function partsOf(
     crypto: nodeCrypto,
     tenantDefaults: { keyPolicy: 'modern', renewalGraceSec: 3600 },
     maxLineageSec: 30 * 86_400,
+    nodes: { certTtlSec: 3600, graceSec: 7 * 86_400, x509pop: null },
+    challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: { ...serverConfig({}).limits, ...limits },
     tls: authorities.serverTls(),
@@ -149,6 +156,19 @@ function feedOf({ store, rows, authorities, instance, clock }: Pipeline, misfits
     template: '/tenant/{tenant}/agent/{agent}',
     signer: () => authorities.feedSigner(),
     heartbeatMs: 1000,
+    pollMs: 200,
+  })
+}
+
+/** It looks when it is told to, and not by itself. */
+function newsOf({ store, rows, authorities, clock }: Pipeline, feed: RunningFeed, misfits: string[]) {
+  const note = (fields: object, message: string) => void misfits.push(`${message} ${inspect(fields)}`)
+  return RunningNodeNews.start({
+    ...{ store, watch: store, rows, authorities, feed, clock, crypto: nodeCrypto },
+    bus: inProcessBus(),
+    epoch: () => feed.stats.epoch,
+    timers: { every: () => () => {} },
+    log: { debug() {}, info() {}, warn: note, error: note },
     pollMs: 200,
   })
 }
