@@ -52,8 +52,8 @@ type Kind = 'text' | 'path' | 'number' | 'list'
 export interface DaemonSetting {
   /** In the file. */
   readonly key: string
-  /** On the command line, without hyphens; null: the file alone says it. */
-  readonly flag: string | null
+  /** On the command line, without hyphens. */
+  readonly flag: string
   readonly value: string
   readonly about: string
   readonly usual: string

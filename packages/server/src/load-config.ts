@@ -43,6 +43,8 @@ const OTHER_VARIABLES = [
   'LANYARD_SVID',
   'LANYARD_SVID_KEY',
   'LANYARD_BUNDLE',
+  'LANYARD_JOIN_TOKEN',
+  'LANYARD_ADMIN_SOCKET',
 ]
 /** Kubernetes puts these into every pod beside a service called `lanyard`. */
 const SERVICE_LINK = /^LANYARD_(SERVICE_(HOST|PORT)|PORT)(_|$)/
@@ -82,14 +84,28 @@ function readConfigFile(file: string, required: boolean): string | null {
   }
 }
 
+/**
+ * What a settings file says, whoever's settings they are; nothing of it is judged.
+ *
+ * @throws LanyardError `config_invalid` for a file that cannot be read or is no YAML of names and values
+ */
+export function readSettingsFile(file: string): SettingsTree {
+  return parseTree(file, readConfigFile(file, true)!)
+}
+
 function parseFile(file: string, text: string): SettingsTree {
+  const tree = parseTree(file, text)
+  refuseUnknownKeys(file, tree)
+  return tree
+}
+
+function parseTree(file: string, text: string): SettingsTree {
   const document = parseDocument(text, { uniqueKeys: true, stringKeys: true })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault) throw refusal(`${file}: ${fault.message.split('\n')[0]}`)
   // A name with nothing behind it, its values perhaps commented out, says nothing.
   const tree: unknown = document.toJS({ reviver: (_, value) => value ?? undefined }) ?? {}
   if (!isTree(tree)) throw refusal(`${file}: expected settings, one "name: value" to a line`)
-  refuseUnknownKeys(file, tree)
   return tree
 }
 

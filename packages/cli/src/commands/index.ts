@@ -66,8 +66,11 @@ export const COMMANDS: readonly Entry[] = [
   },
   {
     name: 'daemon',
-    summary: 'Show how the daemon of this machine is: its node, the authority, what it holds and for whom.',
-    load: async () => [(await import('./daemon-status/index.ts')).daemonStatus],
+    summary: 'Serve the SPIFFE Workload API on this machine, and see how its daemon is.',
+    load: async () => [
+      (await import('./daemon/index.ts')).daemon,
+      (await import('./daemon-status/index.ts')).daemonStatus,
+    ],
   },
   {
     name: 'bundle',

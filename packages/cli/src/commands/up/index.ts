@@ -1,5 +1,6 @@
+import type { RunningDaemon } from '@lanyard/daemon'
 import { loadConfig, type RunningServer, startServer } from '@lanyard/server'
-import { command, type Outcome } from '../../command.ts'
+import { command, flag, type Options, type Outcome, text } from '../../command.ts'
 import type { Io } from '../../io.ts'
 import { card } from '../../layout.ts'
 import { SAME_USER, sharedUser } from '../../same-user.ts'
@@ -8,19 +9,28 @@ import { closeEmptyFolder } from './data-folder.ts'
 import { firstSteps } from './first-steps.ts'
 import { CONFIG_OPTION, SETTING_OPTIONS, settingsAmong } from './settings-options.ts'
 
+const WORKLOAD_API = {
+  'workload-api': flag('Serve the SPIFFE Workload API to the processes of this machine too (Linux)'),
+  'workload-api-socket': text(
+    'unix:///PATH',
+    'Where to serve it; workload-api.sock in the data folder where not given',
+  ),
+} as const satisfies Options
+
 export const up = command({
   name: 'up',
   summary: 'Start an authority; an empty folder is initialised first.',
   about:
     'Settings come from options, from the environment and from lanyard.yaml, in this order.\nA passphrase for the keys comes by LANYARD_PASSPHRASE or LANYARD_PASSPHRASE_FILE alone.\nSIGTERM or Ctrl-C stops in good order.',
   operands: [],
-  options: { ...CONFIG_OPTION, ...SETTING_OPTIONS },
+  options: { ...CONFIG_OPTION, ...WORKLOAD_API, ...SETTING_OPTIONS },
   examples: [
     { line: 'lanyard up', does: 'An authority on 127.0.0.1:8443, its data in ./lanyard-data.' },
     {
       line: 'lanyard up --data /srv/lanyard --listen 0.0.0.0:8443 --hosts id.example.org --trust-domain example.org',
       does: 'For other machines, under a name of your own.',
     },
+    { line: 'lanyard up --workload-api', does: 'With a Workload API for programs in any language on this laptop.' },
     { line: 'lanyard up --listen 127.0.0.1:0 --json', does: 'For a program: one line of JSON once it is ready.' },
   ],
   run: async ({ options, io, emit, note }) => {
@@ -36,14 +46,22 @@ export const up = command({
     })
     if (file !== null) note(`settings from ${file}`)
     if (closeEmptyFolder(config.data)) note(`closed the empty folder ${config.data} to others (mode 700)`)
+    await using running = new AsyncDisposableStack()
     const server = await startServer(config, { env: io.env })
-    try {
-      for (const warning of warningsOf(server)) note(`warning: ${warning}`)
-      emit(ready(server, io))
-      await untilAborted(stopped)
-    } finally {
-      await server.close()
+    running.defer(() => server.close())
+    for (const warning of warningsOf(server)) note(`warning: ${warning}`)
+    const socket = options['workload-api-socket'] as string | undefined
+    let daemon: RunningDaemon | null = null
+    if (options['workload-api'] || socket !== undefined) {
+      // Loaded here alone: who serves no Workload API needs no native code.
+      const { ONE_USER, startLocalDaemon } = await import('./workload-api.ts')
+      daemon = await startLocalDaemon({ socket, server, config })
+      const { close } = daemon
+      running.defer(() => close())
+      note(`note: ${ONE_USER}`)
     }
+    emit(ready(server, daemon, io))
+    await untilAborted(stopped)
     return undefined
   },
 })
@@ -53,7 +71,7 @@ function warningsOf(server: RunningServer): string[] {
   return [...server.warnings, ...(user === null ? [] : [`running as ${user}: ${SAME_USER}`])]
 }
 
-function ready(server: RunningServer, io: Io): Outcome {
+function ready(server: RunningServer, daemon: RunningDaemon | null, io: Io): Outcome {
   return {
     json: {
       event: 'ready',
@@ -62,6 +80,7 @@ function ready(server: RunningServer, io: Io): Outcome {
       root_sha256: server.rootSha256,
       root_file: server.rootFile,
       admin_key_file: server.adminKeyFile,
+      ...(daemon === null ? {} : { workload_api: daemon.workloadApi, admin_socket: daemon.adminSocket }),
     },
     text: paint => {
       const key = server.adminKeyFile
@@ -69,6 +88,7 @@ function ready(server: RunningServer, io: Io): Outcome {
         ['url', server.url],
         ['trust', server.trustDomain],
         ['root', `${server.rootSha256}  (SHA-256; ${server.rootFile})`],
+        ...(daemon === null ? [] : [['socket', `${daemon.workloadApi}  (SPIFFE_ENDPOINT_SOCKET)`]]),
         ...(key === null ? [] : [['key', `${key}  (first admin key: keep it elsewhere, then delete the file)`]]),
       ] as [string, string][]
       return [`${paint.good('ready')}`, card(rows, paint), '', firstSteps(server, io, paint)].join('\n')

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { LanyardError } from '@lanyard/api'
+import { daemonConfig, type RunningDaemon, startDaemon } from '@lanyard/daemon'
+import type { RunningServer, ServerConfig } from '@lanyard/server'
+import { VERSION } from '../../version.ts'
+import { requireLinux } from '../daemon/platform.ts'
+
+/** Name of the node that `up` makes of its own machine, where that is free. */
+const NODE = 'local'
+/** Of the socket, beside the store. */
+const SOCKET = 'workload-api.sock'
+
+/** Said to whoever starts it where all is one user. */
+export const ONE_USER =
+  'the Workload API of this laptop tells processes of one user apart by what they run: that keeps honest programs apart and nothing more'
+
+export interface LocalDaemon {
+  /** `unix:///PATH` or a path; undefined: in the data folder. */
+  readonly socket: string | undefined
+  readonly server: RunningServer
+  readonly config: ServerConfig
+}
+
+/**
+ * Starts a daemon beside the server, in this process: the machine is a node without a person doing anything.
+ *
+ * @throws LanyardError `platform_unsupported`, and those of {@link startDaemon}
+ */
+export async function startLocalDaemon({ socket, server, config }: LocalDaemon): Promise<RunningDaemon> {
+  requireLinux()
+  const data = join(config.data, 'daemon')
+  // Its authority forgets everything, and so does the node.
+  if (config.keys === 'memory') rmSync(data, { recursive: true, force: true })
+  const settings = daemonConfig(
+    {
+      authority: server.url,
+      root_sha256: server.rootSha256,
+      socket: addressOf(socket ?? join(config.data, SOCKET), config.data),
+      admin_socket: join(config.data, 'admin.sock'),
+      data,
+      log_level: config.log.level === 'silent' ? 'silent' : 'warn',
+      log_format: config.log.format,
+    },
+    config.data,
+  )
+  const start = async (name: string) => {
+    const joinToken = existsSync(join(data, 'node.json')) ? null : await server.makeJoinToken(name)
+    return await startDaemon(settings, { joinToken, version: VERSION })
+  }
+  try {
+    return await start(NODE)
+  } catch (error) {
+    // Another instance on the same store, or an earlier one whose folder is gone.
+    if (!(error instanceof LanyardError) || error.code !== 'node_exists') throw error
+    return await start(`${NODE}-${randomBytes(4).toString('hex')}`)
+  }
+}
+
+const addressOf = (socket: string, cwd: string) =>
+  socket.startsWith('unix:') || socket.startsWith('tcp:') ? socket : `unix://${resolve(cwd, socket)}`
