@@ -55,8 +55,10 @@ async function examine(
  * Examines by every attestor of the settings. An attestor that cannot answer fails the whole: fewer selectors would look like an
  * identity that was withdrawn, and a workload would drop what it may keep.
  */
-export function attestationOf(options: AttestationOptions): Attestation {
-  const attestors = attestorsOf(options.attestors ?? {}, options.log)
+export function attestationOf(
+  options: AttestationOptions,
+  attestors: readonly Attestor[] = attestorsOf(options.attestors ?? {}, options.log),
+): Attestation {
   const { meter, time } = options
   return {
     async examine(process) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Attestor, Finding, Log } from '../../ports.ts'
 import { Answers } from '../answers.ts'
 import { type Cgroup, cgroupsOf } from '../cgroup.ts'
@@ -6,7 +7,10 @@ import { containerOf, isOfContainer } from './container.ts'
 import { type Container, inspect } from './inspect.ts'
 
 export interface DockerSettings {
-  /** Unix socket of the engine; `/var/run/docker.sock` by default. */
+  /**
+   * Unix socket of the engine, which must then answer. By default `/var/run/docker.sock`, where there is one: a daemon inside of a
+   * container sees groups of containers and no engine.
+   */
   readonly socket?: string | undefined
 }
 
@@ -15,16 +19,18 @@ const NOTHING: Finding = { selectors: [], mainOf: null }
 
 /** Which container of Docker a process belongs to, and whether it is its first process. */
 export function dockerAttestor(
-  { socket = SOCKET }: DockerSettings = {},
+  settings: DockerSettings = {},
   _log?: Log,
   cgroups: (pid: number) => readonly Cgroup[] = cgroupsOf,
 ): Attestor {
+  const socket = settings.socket ?? SOCKET
+  const isThere = () => settings.socket !== undefined || existsSync(socket)
   const answers = new Answers(id => inspect(socket, id))
   return {
     name: 'docker',
     async examine(process) {
       const own = containerOf(cgroups(process.pid))
-      if (!own) return NOTHING
+      if (!own || !isThere()) return NOTHING
       const container = await answers.about(own.id, process)
       if (!container || !isOfContainer(own, cgroups(container.pid))) return NOTHING
       return { selectors: selectorsOf(container), mainOf: container.pid === process.pid ? `docker ${own.id}` : null }
