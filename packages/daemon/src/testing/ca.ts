@@ -82,25 +82,10 @@ export class FakeTrustDomain {
   }
 
   /** A new SVID of an entry, with a new key. */
-  svid(entry: NodeEntry, id: SpiffeId, { ttlSec = 300, keyType = 'P-256', dns = [], hint }: FakeSvid = {}): HeldSvid {
-    const key = keyType === 'RSA' ? rsaKey() : ecKey()
-    const notBefore = this.#seconds() - 10
-    const notAfter = this.#seconds() + ttlSec
+  svid(entry: NodeEntry, id: SpiffeId, wish: FakeSvid = {}): HeldSvid {
+    const key = wish.keyType === 'RSA' ? rsaKey() : ecKey()
     const lineage = toHex(randomBytes(16))
-    const leaf = this.#sign(
-      this.#issuerKey,
-      this.issuer.subject.der,
-      EMPTY_NAME,
-      spkiOf(key),
-      { notBefore, notAfter },
-      [
-        keyUsage(['digitalSignature']),
-        extendedKeyUsage(['serverAuth', 'clientAuth']),
-        authorityKeyId(identifier(spkiOf(this.#issuerKey))),
-        subjectAltName({ uri: [id.toString()], dns: [...dns], ip: [] }, true),
-        lanyardIdentity({ incarnation: 1, lineage: fromHex(lineage) }),
-      ],
-    )
+    const leaf = this.certify(spkiOf(key), id, { ...wish, lineage })
     return {
       entry,
       id,
@@ -109,11 +94,23 @@ export class FakeTrustDomain {
       keyDer: key.export({ format: 'der', type: 'pkcs8' }),
       lineage,
       incarnation: 1,
-      serial: toHex(leaf.serial),
-      notBefore,
-      notAfter,
-      hint: hint === undefined ? entry.hint : hint,
+      serial: leaf.serialHex,
+      notBefore: leaf.notBefore,
+      notAfter: leaf.notAfter,
+      hint: wish.hint === undefined ? entry.hint : wish.hint,
     }
+  }
+
+  /** A leaf for a key (DER). */
+  certify(spki: Uint8Array, id: SpiffeId, { ttlSec = 300, dns = [], lineage }: FakeSvid & { lineage: string }) {
+    const validity = { notBefore: this.#seconds() - 10, notAfter: this.#seconds() + ttlSec }
+    return this.#sign(this.#issuerKey, this.issuer.subject.der, EMPTY_NAME, spki, validity, [
+      keyUsage(['digitalSignature']),
+      extendedKeyUsage(['serverAuth', 'clientAuth']),
+      authorityKeyId(identifier(spkiOf(this.#issuerKey))),
+      subjectAltName({ uri: [id.toString()], dns: [...dns], ip: [] }, true),
+      lanyardIdentity({ incarnation: 1, lineage: fromHex(lineage) }),
+    ])
   }
 
   /** A JWT-SVID; `expiresAt` is in Unix seconds. */
