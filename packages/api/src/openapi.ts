@@ -38,6 +38,8 @@ const CERTIFICATE_CODES: readonly ErrorCode[] = [
   'incarnation_dead',
   'lineage_forked',
   'lineage_ended',
+  'node_unknown',
+  'node_banned',
 ]
 
 /** Every code that a call of this route can be refused with. */
@@ -88,6 +90,7 @@ const SECURITY_SCHEMES: Json = {
   apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'lanyard_<id>_<secret>' },
   agentToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
   agentCertificate: { type: 'mutualTLS', description: "The agent's own X.509-SVID." },
+  nodeCertificate: { type: 'mutualTLS', description: 'The certificate that a machine got when it attested as a node.' },
 }
 
 const PROBLEM: Json = {

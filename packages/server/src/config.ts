@@ -53,6 +53,31 @@ const feed = {
   poll_ms: count(200, 20, 10_000).describe('Time between two looks at the database for the feed'),
 }
 
+const node = {
+  cert_ttl_sec: count(60 * MINUTE, MINUTE, DAY).describe('Seconds that the certificate of a node lives'),
+  grace_sec: count(7 * DAY, 0, 365 * DAY).describe(
+    'Seconds that the certificate of a node may be expired and still renew, with the same key',
+  ),
+}
+
+const x509pop = {
+  ca_file: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'PEM file of the authorities whose machines may become nodes by their certificates; none: no machine may',
+    ),
+  tenant: z
+    .string()
+    .max(63)
+    .nullable()
+    .default(null)
+    .describe('The only tenant that such nodes serve; none: they may serve all'),
+  groups: z.array(z.string().max(63)).max(32).default([]).describe('Groups that such nodes are in from the beginning'),
+}
+
 const log = {
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
@@ -125,6 +150,8 @@ export const ServerConfig = z.strictObject({
   limits: z.strictObject(limits).prefault({}),
   retention: z.strictObject(retention).prefault({}),
   feed: z.strictObject(feed).prefault({}),
+  node: z.strictObject(node).prefault({}),
+  x509pop: z.strictObject(x509pop).prefault({}),
   log: z.strictObject(log).prefault({}),
 })
 

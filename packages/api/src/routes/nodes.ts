@@ -111,6 +111,11 @@ export const attestNode = route({
     'node_proof_invalid',
     'node_banned',
     'node_exists',
+    'tenant_unknown',
+    'key_type_forbidden',
+    'key_too_large',
+    'key_killed',
+    'signature_algorithm_forbidden',
     'store_unavailable',
   ],
 })
@@ -123,7 +128,7 @@ export const renewNode = route({
   audit: ['node.renewed'],
   status: 201,
   reply: Credential,
-  errors: ['node_banned', 'node_unknown', 'certificate_expired'],
+  errors: ['node_banned', 'node_unknown', 'certificate_expired', 'not_ready'],
 })
 
 export const listNodes = route({

@@ -87,7 +87,10 @@ export const issuerDeath = (issuerKeyId: string, until: number): NewDeath => ({
 })
 
 /** Which of the subjects are dead, of those that no agent or tenant stands for. */
-export function* deadAmong(rows: Rows, subjects: readonly (readonly [DeathKind, string])[]): Step<ReadonlySet<string>> {
+export function* deadAmong(
+  rows: Pick<Rows, 'deaths'>,
+  subjects: readonly (readonly [DeathKind, string])[],
+): Step<ReadonlySet<string>> {
   const known = yield* rows.deaths.among(subjects)
   return new Set(known.filter(isDead).map(({ kind, value }) => `${kind} ${value}`))
 }

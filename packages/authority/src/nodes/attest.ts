@@ -30,7 +30,7 @@ export type Attested = { readonly node: NodeState } | { readonly refused: Lanyar
 
 /**
  * Makes the machine a node, or the node that it was: in the transaction that spends its proof. Throws
- * `node_proof_invalid`; gives `node_banned`, `node_exists`, `key_killed`.
+ * `node_proof_invalid`, `tenant_unknown`; gives `node_banned`, `node_exists`, `key_killed`.
  */
 export function* recordNode(
   rows: Rows,
@@ -39,6 +39,9 @@ export function* recordNode(
   settings: NodeSettings,
   act: Omit<Act, 'caller'>,
 ): Step<Attested> {
+  // A setting may name a tenant that nobody has created.
+  if (claim.tenant !== null && (yield* rows.tenants.find(claim.tenant)) === undefined)
+    throw new LanyardError('tenant_unknown', `there is no tenant ${claim.tenant}`)
   const before = yield* rows.nodes.findByName(claim.tenant, claim.name)
   const refused = yield* refusalOf(rows, before, claim, certified, settings, act.at)
   if (refused !== null) {

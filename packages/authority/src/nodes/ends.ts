@@ -37,12 +37,18 @@ export function* regroupNode(rows: Rows, id: string, groups: readonly string[], 
 export function* banNode(rows: Rows, id: string, reason: string, act: Act): Step<NodeState> {
   const before = yield* requireNode(rows, id, act)
   if (before.bannedAt !== null) return before
-  const after: NodeState = { ...before, bannedAt: act.at, banReason: reason }
   const toll = new Toll()
+  const after = yield* takeNode(rows, toll, before, reason, act)
+  yield* settle(rows, toll, act.at)
+  return after
+}
+
+/** A ban as a part of an act that settles by itself. */
+export function* takeNode(rows: Rows, toll: Toll, node: NodeState, reason: string, act: Act): Step<NodeState> {
+  const after: NodeState = { ...node, bannedAt: node.bannedAt ?? act.at, banReason: node.banReason ?? reason }
   yield* rows.nodes.update(after)
   yield* takeWorkloads(rows, toll, after, reason, act)
   yield* rows.events.append(eventOf(act, 'node.banned', after, { ...named(after), reason, ...lossOf(toll) }))
-  yield* settle(rows, toll, act.at)
   return after
 }
 
@@ -68,6 +74,7 @@ export function* removeNode(rows: Rows, id: string, act: Act): Step<void> {
   yield* rows.nodes.remove(id)
   yield* takeWorkloads(rows, toll, node, 'its node was removed', act)
   yield* rows.events.append(eventOf(act, 'node.evicted', node, { ...named(node), ...lossOf(toll) }))
+  yield* rows.entries.bump()
   yield* settle(rows, toll, act.at)
 }
 

@@ -1,22 +1,31 @@
 import { LanyardError } from '@lanyard/api'
 import type { NodeCaller } from '../caller.ts'
+import { deadAmong } from '../kill/deaths.ts'
 import type { NodeState, Rows, Step } from '../ports.ts'
 
+type Known = Pick<Rows, 'nodes' | 'deaths'>
+
 /**
- * The node as it is now, for a caller that proved its key before. Throws `node_unknown` where it was removed, or is known
- * by another key since, and `node_banned`.
+ * The node as it is now, for a caller that proved its key before. Throws `node_unknown` where it was removed, is known by
+ * another key since, or its key was killed, and `node_banned`.
  */
 export function* requireNodeStanding(
-  rows: Rows,
+  rows: Known,
   { node, keyThumbprint }: Pick<NodeCaller, 'node' | 'keyThumbprint'>,
 ): Step<NodeState> {
-  return requireCountingNode(yield* rows.nodes.find(node), keyThumbprint)
+  return yield* requireCountingNode(rows, yield* rows.nodes.find(node), keyThumbprint)
 }
 
 /** The node that this key stands for; throws as {@link requireNodeStanding}. */
-export function requireCountingNode(state: NodeState | undefined, keyThumbprint: string): NodeState {
+export function* requireCountingNode(
+  rows: Known,
+  state: NodeState | undefined,
+  keyThumbprint: string,
+): Step<NodeState> {
   if (state === undefined || state.keyThumbprint !== keyThumbprint)
     throw new LanyardError('node_unknown', 'no node is known by this key any more')
   if (state.bannedAt !== null) throw new LanyardError('node_banned', `node ${state.name} is banned`)
+  const dead = yield* deadAmong(rows, [['key', keyThumbprint]])
+  if (dead.size > 0) throw new LanyardError('node_unknown', `the key of node ${state.name} was killed`)
   return state
 }

@@ -17,7 +17,8 @@ import {
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 
-interface AnyCall {
+/** What all calls of a proven caller have. */
+export interface AnyCall {
   readonly caller: Caller
   readonly requestId: string
   readonly source: string

@@ -4,6 +4,7 @@ import type { HandlerPorts } from '../http/ports.ts'
 import { agentHandlers } from './agent.ts'
 import { agentsHandlers } from './agents.ts'
 import { apiKeyHandlers } from './api-keys.ts'
+import { attestingHandlers } from './attesting.ts'
 import { bundleHandlers } from './bundles.ts'
 import { Cursors } from './cursor.ts'
 import { entryHandlers } from './entries.ts'
@@ -37,8 +38,9 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...serviceHandlers(ports, cursors),
     ...instanceHandlers(ports),
     ...followFeedHandlers(ports),
-    ...entryHandlers(ports),
-    ...nodeHandlers(ports),
+    ...entryHandlers(ports, cursors),
+    ...nodeHandlers(ports, cursors),
+    ...attestingHandlers(ports),
     ...nodeSvidHandlers(ports),
     ...nodeChangeHandlers(ports),
     ...signalHandlers(ports),

@@ -9,6 +9,7 @@ import {
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import type { Cursors } from './cursor.ts'
+import { parseTime, TIME_EXPECTED } from './times.ts'
 
 type Mine = 'listCertificates' | 'listEvents'
 
@@ -48,14 +49,12 @@ function requireNames({ tenant, agent }: { tenant?: string | undefined; agent?: 
   if (agent !== undefined) requireName('agent', agent)
 }
 
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
-
 /** Unix milliseconds. Throws `query_invalid`: a time that is read as another one lists the wrong events. */
 function readTime(path: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const ms = RFC3339.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(ms)) return ms
-  const message = 'expected RFC 3339, such as 2026-01-31T12:00:00Z'
+  const ms = parseTime(text)
+  if (ms !== null) return ms
+  const message = TIME_EXPECTED
   throw new LanyardError('query_invalid', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 

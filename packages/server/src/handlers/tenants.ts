@@ -15,7 +15,7 @@ import type { Cursors } from './cursor.ts'
 type Mine = 'createTenant' | 'listTenants' | 'getTenant' | 'updateTenant'
 
 export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, tenantDefaults } = ports
+  const { store, rows, tenantDefaults, nodeNews } = ports
   return {
     async createTenant(call) {
       const input = { tenant: call.body.tenant, ...settingsOf(call.body) }
@@ -37,11 +37,11 @@ export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async updateTenant(call) {
       const change = settingsOf(call.body)
-      return showTenant(
-        await act(ports, call, exclusive(call.params.tenant), told =>
-          updateTenant(rows, call.params.tenant, change, told),
-        ),
+      const state = await act(ports, call, exclusive(call.params.tenant), told =>
+        updateTenant(rows, call.params.tenant, change, told),
       )
+      nodeNews?.tell()
+      return showTenant(state)
     },
   }
 }

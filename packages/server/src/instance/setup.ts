@@ -1,8 +1,9 @@
 import { LanyardError } from '@lanyard/api'
-import { type AllowedNames, requireIssuable } from '@lanyard/authority'
+import { type AllowedNames, type NodeSettings, requireIssuable } from '@lanyard/authority'
 import { IdTemplate, ProtocolError, TrustDomain } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
 import { passphraseFrom } from '../keys/passphrase.ts'
+import { nodeSettings } from './node-settings.ts'
 import { dnsSuffixes, serverNames } from './server-names.ts'
 
 /** The settings, understood: all that can be refused before anything is touched was refused. */
@@ -14,6 +15,7 @@ export interface Setup {
   readonly idTemplate: IdTemplate | null
   readonly serverNames: AllowedNames
   readonly dnsSuffixes: readonly string[]
+  readonly nodes: NodeSettings
 }
 
 /** Reads settings and environment. Throws `config_invalid`, naming the setting. */
@@ -26,6 +28,7 @@ export function readSetup(config: ServerConfig, env: Readonly<Record<string, str
       config.id_template === null ? null : setting('id_template', () => IdTemplate.parse(config.id_template!)),
     serverNames: serverNames(config.listen.host, config.hosts),
     dnsSuffixes: dnsSuffixes(config.dns_suffixes),
+    nodes: nodeSettings(config),
   }
 }
 

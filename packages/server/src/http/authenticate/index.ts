@@ -11,28 +11,33 @@ import type { Authenticate } from '../mount.ts'
 import type { HandlerPorts } from '../ports.ts'
 import { AgentCertificates } from './agent-certificate.ts'
 import { callerOfToken } from './agent-token.ts'
+import { isNodeChain, NodeCertificates } from './node-certificate.ts'
+import type { PeerChain } from './peer-chain.ts'
 
-type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'authorities'>
+type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'authorities' | 'nodes'>
 
-/** Routes that judge by themselves how long a certificate may have ended: renewal, with the tenant's grace. */
-const MAY_HAVE_ENDED: ReadonlySet<RouteId> = new Set(['issueCert'])
+/** Routes where a certificate may have ended: renewal, of agents within the grace of their tenant, of nodes within theirs. */
+const MAY_HAVE_ENDED: ReadonlySet<RouteId> = new Set(['issueCert', 'renewNode'])
 
 /**
  * Proves who calls: by `Authorization: Bearer` with an API key or an agent token, by the client certificate of the
  * connection, or by both, if they name the same agent.
  */
 export function createAuthenticate(ports: Ports): Authenticate {
-  const certificates = new AgentCertificates(ports)
+  const agents = new AgentCertificates(ports)
+  const nodes = new NodeCertificates(ports)
+  const callerOf = (peer: PeerChain, mayHaveEnded: boolean): Promise<Caller> =>
+    (isNodeChain(peer) ? nodes : agents).caller(peer, mayHaveEnded)
   return async (headers, connection, id) => {
     const bearer = readBearer(headers.authorization)
     const { peer } = connection
     if (bearer === null) {
       if (peer === null)
         throw new LanyardError('unauthenticated', 'expected a bearer credential or a client certificate')
-      return certificates.caller(peer, MAY_HAVE_ENDED.has(id))
+      return callerOf(peer, MAY_HAVE_ENDED.has(id))
     }
     const caller = await callerOfBearer(bearer, ports)
-    if (peer !== null) requireSame(caller, await certificates.caller(peer, false))
+    if (peer !== null) requireSame(caller, await callerOf(peer, false))
     return caller
   }
 }

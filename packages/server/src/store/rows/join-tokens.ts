@@ -2,6 +2,7 @@ import type { JoinTokenRows, JoinTokenState } from '@lanyard/authority'
 import type { JoinTokenTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { requireOne } from './page.ts'
+import { requireTenantId } from './tenant-id.ts'
 
 type JoinTokenRow = JoinTokenTable & { tenant: string | null }
 
@@ -15,7 +16,8 @@ const tokenOf = (row: JoinTokenRow): JoinTokenState => ({
   expiresAt: row.expires_at,
 })
 
-export function joinTokenRows({ statements }: RowContext): JoinTokenRows {
+export function joinTokenRows(context: RowContext): JoinTokenRows {
+  const { statements } = context
   const db = statements.kysely
   const find = statements.prepareRows((a: { hash: Uint8Array }) =>
     db
@@ -29,20 +31,22 @@ export function joinTokenRows({ statements }: RowContext): JoinTokenRows {
   const take = statements.prepareChange((a: { hash: Uint8Array }) =>
     db.deleteFrom('join_tokens').where('hash', '=', a.hash),
   )
-  const insert = statements.prepareChange((a: Omit<JoinTokenState, 'groups'> & { groups: string }) =>
-    db.insertInto('join_tokens').values({
-      hash: a.hash,
-      tenant_id: db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant!),
-      name: a.name,
-      groups: a.groups,
-      created_by: a.createdBy,
-      created_at: a.createdAt,
-      expires_at: a.expiresAt,
-    }),
+  const insert = statements.prepareChange(
+    (a: Omit<JoinTokenState, 'groups' | 'tenant'> & { groups: string; tenantId: number | null }) =>
+      db.insertInto('join_tokens').values({
+        hash: a.hash,
+        tenant_id: a.tenantId,
+        name: a.name,
+        groups: a.groups,
+        created_by: a.createdBy,
+        created_at: a.createdAt,
+        expires_at: a.expiresAt,
+      }),
   )
   return {
     *insert(token) {
-      requireOne(yield* insert({ ...token, groups: JSON.stringify(token.groups) }), 'join token')
+      const tenantId = yield* requireTenantId(context, token.tenant)
+      requireOne(yield* insert({ ...token, groups: JSON.stringify(token.groups), tenantId }), 'join token')
     },
     *find(hash) {
       const [row] = yield* find({ hash })

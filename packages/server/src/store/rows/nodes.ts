@@ -4,6 +4,7 @@ import { bytesOfHex, bytesOfThumbprint, hexOf, thumbprintOf } from '../encoding.
 import type { NodeTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { pageOf, requireOne } from './page.ts'
+import { requireTenantId } from './tenant-id.ts'
 
 type NodeRow = Omit<NodeTable, 'tenant_id'> & { tenant: string | null }
 
@@ -65,7 +66,8 @@ export function nodeRows(context: RowContext): NodeRows {
       return row && nodeOf(row)
     },
     *insert(node) {
-      requireOne(yield* write.insert(written(node)), 'node')
+      const tenantId = yield* requireTenantId(context, node.tenant)
+      requireOne(yield* write.insert({ ...written(node), tenantId }), 'node')
     },
     *update(node) {
       requireOne(yield* write.update(written(node)), 'node')
@@ -104,11 +106,10 @@ function writes({ statements }: RowContext) {
     ban_reason: a.banReason,
   })
   return {
-    insert: statements.prepareChange((a: Written) =>
+    insert: statements.prepareChange((a: Written & { tenantId: number | null }) =>
       db.insertInto('nodes').values({
         node: a.node,
-        // No tenant has no name: then this is null.
-        tenant_id: db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant!),
+        tenant_id: a.tenantId,
         name: a.name,
         spiffe_id: a.spiffeId,
         ...columns(a),
