@@ -63,16 +63,19 @@ export const killCredential = route({
   summary: 'Take away what one certificate, key, lineage or minting credential stands for.',
   auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.kill' },
   limit: { per: 'none', because: 'whoever stops a fleet that runs wild must not be told to wait' },
-  audit: ['incident.opened', 'credential.killed'],
+  audit: ['incident.opened', 'credential.killed', 'apikey.revoked', 'node.banned', 'cert.revoked'],
   body: z
     .strictObject({
       serial: Serial.optional(),
       key_thumbprint: Thumbprint.optional(),
       lineage: Serial.optional(),
-      /** `api-key:<id>` or `agent-token:<jti>`. */
+      /** `api-key:<id>`, `agent-token:<jti>` or `node:<node>`, which is banned with that. */
       minted_by: z
         .string()
-        .regex(/^(api-key|agent-token):[A-Za-z0-9_-]{1,64}$/, 'expected api-key:<id> or agent-token:<jti>')
+        .regex(
+          /^(api-key|agent-token|node):[A-Za-z0-9_-]{1,64}$/,
+          'expected api-key:<id>, agent-token:<jti> or node:<node>',
+        )
         .optional(),
       ...killBody,
     })

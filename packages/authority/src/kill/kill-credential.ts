@@ -1,6 +1,7 @@
 import { LanyardError } from '@lanyard/api'
-import type { Act, ApiKeyCaller } from '../caller.ts'
+import { type Act, type ApiKeyCaller, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { takeNode } from '../nodes/ends.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
 import { keyDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
@@ -8,7 +9,7 @@ import { takeLineages, takeLinked } from './take.ts'
 import { Toll } from './toll.ts'
 import { apiKeyOf, mayEnd, takeApiKey } from './widen.ts'
 
-/** What is killed by what it stands for. `minted_by`: `api-key:<id>` or `agent-token:<jti>`. */
+/** What is killed by what it stands for. `minted_by`: `api-key:<id>`, `agent-token:<jti>` or `node:<node>`. */
 export interface CredentialTarget {
   readonly kind: 'serial' | 'key' | 'lineage' | 'minted_by'
   readonly value: string
@@ -97,6 +98,8 @@ function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): St
 
 function* byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step<Found> {
   const { tenant } = act.caller
+  const node = nodeOf(minter)
+  if (node !== null) return yield* byNode(rows, node, reason, act)
   const id = apiKeyOf(minter)
   if (id === null) return yield* byToken(rows, minter.slice('agent-token:'.length), reason, act)
   const key = yield* rows.apiKeys.find(id)
@@ -106,6 +109,16 @@ function* byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Ste
     throw new LanyardError('permission_missing', detail, { permission: 'apikey.manage' })
   }
   return { tenant: key.tenant, agent: null, take: toll => takeApiKey(rows, toll, id, reason, act) }
+}
+
+const nodeOf = (minter: string): string | null => (minter.startsWith('node:') ? minter.slice('node:'.length) : null)
+
+/** A node is banned with what it minted, as an API key ends with that: it would have it minted again at once. */
+function* byNode(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+  const node = yield* rows.nodes.find(id)
+  if (!node || (act.caller.tenant !== null && act.caller.tenant !== node.tenant)) throw unseen('node')
+  requirePermission(act.caller, 'node.manage')
+  return { tenant: node.tenant, agent: null, take: toll => takeNode(rows, toll, node, reason, act) }
 }
 
 function* byToken(rows: Rows, jti: string, reason: string, act: OwnAct): Step<Found> {

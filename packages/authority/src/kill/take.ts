@@ -2,6 +2,7 @@ import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { AGENT_TOKEN_SEC, LIFETIME } from '../lifetime.ts'
 import type { AgentKey, AgentState, CertificateState, LineageRows, LineageState, Listed, Rows, Step } from '../ports.ts'
+import { isOfNode } from '../workloads/lineage.ts'
 import { agentDeath, lineageDeath } from './deaths.ts'
 import { NAMED_MAX, type Toll } from './toll.ts'
 
@@ -42,7 +43,8 @@ export function* takeAgent(
 
 /**
  * Ends lineages and revokes their live certificates; gives the serials. One that has nothing left to show, neither
- * certificate nor token, ends without a word: a key that opened thousands does not fill the feed with them.
+ * certificate nor token, ends without a word: a key that opened thousands does not fill the feed with them. Nodes get
+ * tokens at any time, and open one lineage for each entry.
  */
 export function* takeLineages(
   rows: Rows,
@@ -61,7 +63,8 @@ export function* takeLineages(
     revoked.push(...serials)
     toll.tookLineage(lineage)
     toll.tookCertificates(serials.length, end ?? null)
-    if (end !== undefined || act.at < lineage.openedAt + AGENT_TOKEN_SEC * 1000)
+    if (isOfNode(lineage)) toll.tookTokens(latestEnd(act.at))
+    if (end !== undefined || isOfNode(lineage) || act.at < lineage.openedAt + AGENT_TOKEN_SEC * 1000)
       toll.died(lineageDeath(lineage, act.at))
   }
   return revoked
@@ -123,14 +126,29 @@ export function* takeLinked(rows: Rows, toll: Toll, { by, tenant }: Link, reason
 }
 
 /**
- * When the last certificate ends of those that an agent or a whole tenant holds, in Unix ms; null: all have ended. Also
- * one that was revoked before counts: who hears of no deaths still accepts it.
+ * When the last certificate or token for a workload ends of those that an agent or a whole tenant holds, in Unix ms; null:
+ * all have ended. Also one that was revoked before counts: who hears of no deaths still accepts it.
  */
 export function* lastEnd(rows: Rows, whose: AgentKey | { readonly tenant: string }, at: number): Step<number | null> {
   const filter = { tenant: whose.tenant, agent: 'agent' in whose ? whose.agent : undefined, now: at }
   const { items, next } = yield* rows.certificates.list(filter, { limit: LOOKED_THROUGH, after: null })
   const ends = items.map(({ notAfter }) => (notAfter + 1) * 1000)
   if (next !== null) ends.push(latestEnd(items.at(-1)!.issuedAt))
+  for (const type of ['jwt.issued', 'wit.issued'] as const) ends.push(...(yield* tokenEnds(rows, whose, type, at)))
   const last = ends.reduce((a, b) => Math.max(a, b), at)
   return last > at ? last : null
+}
+
+/** The ends of the newest tokens; of older ones that the newest of them ends as late as any could. */
+function* tokenEnds(
+  rows: Rows,
+  whose: AgentKey | { readonly tenant: string },
+  type: 'jwt.issued' | 'wit.issued',
+  at: number,
+): Step<readonly number[]> {
+  const agent = 'agent' in whose ? whose.agent : undefined
+  const filter = { tenant: whose.tenant, agent, type, since: at - LIFETIME.platinum * 1000 }
+  const { items, next } = yield* rows.events.list(filter, { limit: LOOKED_THROUGH, after: null })
+  const ends = items.map(({ detail }) => Number(detail.expires_at) * 1000)
+  return next === null ? ends : [...ends, latestEnd(items.at(-1)?.at ?? at)]
 }

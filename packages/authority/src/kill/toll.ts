@@ -34,6 +34,11 @@ export class Toll {
     if (end !== null) this.unguardedUntil = Math.max(this.unguardedUntil ?? 0, end)
   }
 
+  /** Tokens may be out that end by then, Unix milliseconds. */
+  tookTokens(end: number): void {
+    this.tookCertificates(0, end)
+  }
+
   get deaths(): readonly NewDeath[] {
     return [...this.#deaths.values()]
   }

@@ -2,6 +2,7 @@ import { type KillScope, permissionsOf } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { AgentState, ApiKeyState, Rows, Step } from '../ports.ts'
+import { isOfNode } from '../workloads/lineage.ts'
 import { type Link, takeLinked } from './take.ts'
 import type { Toll } from './toll.ts'
 
@@ -41,7 +42,9 @@ export function* widen(rows: Rows, agent: AgentState, scope: KillScope, act: Act
 const tenantOf = ({ caller }: Act) => (caller === 'server' ? null : caller.tenant)
 
 function* byApiKeys(rows: Rows, agent: AgentState, act: Act): Step<Widening> {
-  const minters = new Set((yield* rows.lineages.ofAgent(agent)).map(({ mintedBy }) => mintedBy))
+  // Nodes are no API keys: what they opened for other agents has nothing to do with this one.
+  const opened = (yield* rows.lineages.ofAgent(agent)).filter(lineage => !isOfNode(lineage))
+  const minters = new Set(opened.map(({ mintedBy }) => mintedBy))
   const apiKeys: string[] = []
   const spared: string[] = []
   const own = yield* ancestry(rows, act)

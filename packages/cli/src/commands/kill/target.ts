@@ -9,7 +9,10 @@ export const TARGETS = {
   serial: text('HEX', 'Kill the lineage of the certificate with this serial number'),
   lineage: text('HEX', 'Kill this lineage'),
   key: text('THUMBPRINT', 'Kill what has this key, which is never certified again: RFC 7638, SHA-256, base64url'),
-  'minted-by': text('CREDENTIAL', 'Kill what api-key:ID or agent-token:JTI has opened; an API key dies with it'),
+  'minted-by': text(
+    'CREDENTIAL',
+    'Kill what api-key:ID, agent-token:JTI or node:ID has opened; a key or node ends with it',
+  ),
 } as const
 
 type Credential = 'serial' | 'lineage' | 'key_thumbprint' | 'minted_by'
