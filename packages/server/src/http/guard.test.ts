@@ -4,6 +4,7 @@ import { type Permission, permissionsOf, ROLES, type Route, type RouteId, routes
 import { generateKeyNow } from '@lanyard/protocol/node'
 import type { CallOptions } from '../testing/client.ts'
 import { csrOf, type Held, type HttpHarness, openHttp } from '../testing/http.ts'
+import { type HeldNode, joinNode } from '../testing/nodes.ts'
 
 // Walks the table of routes: what holds here holds for every route, also for the one that is added tomorrow.
 
@@ -13,6 +14,7 @@ const GLOBEX = { tenant: 'globex', agent: 'g1' }
 let server: HttpHarness
 let admin: string
 let held: Held
+let node: HeldNode
 let foreignSerial: string
 
 before(async () => {
@@ -21,6 +23,7 @@ before(async () => {
   await server.agent(ACME)
   await server.agent(GLOBEX)
   held = await server.certificate(ACME)
+  node = await joinNode(server, { name: 'n1', tenant: 'acme' })
   foreignSerial = (await server.certificate(GLOBEX)).serial
 })
 after(() => server.close())
@@ -50,13 +53,37 @@ const bodies: Partial<Record<RouteId, (key: typeof ACME) => Promise<object> | ob
   }),
   acknowledge: () => ({ ack: 'e30.e30.AAAA' }),
   announceService: () => ({ url: 'https://localhost:8443' }),
+  createEntry: key => ({ ...key, selectors: ['unix:uid:1001'] }),
+  createEntries: key => ({ entries: [{ ...key, selectors: ['unix:uid:1002'] }] }),
+  updateEntry: () => ({ hint: 'h' }),
+  createJoinToken: ({ tenant }) => ({ name: 'n2', tenant }),
+  challengeNode: () => ({ method: 'x509pop', certificates: 'none' }),
+  attestNode: async () => ({ method: 'join_token', token: 'none', csr: await csrOf(generateKeyNow('P-256')) }),
+  updateNode: () => ({ groups: [] }),
+  banNode: () => ({ reason: 'test' }),
+  issueWorkloadCert: async () => ({ entry: NOBODYS, csr: await csrOf(generateKeyNow('P-256')) }),
+  issueJwtSvid: () => ({ entry: NOBODYS, audience: ['a'] }),
+  issueWitSvid: async () => ({ entry: NOBODYS, csr: await csrOf(generateKeyNow('P-256')) }),
+  reportSignals: () => ({
+    signals: [
+      { code: 'no_identity', entry: null, at: '2026-11-21T12:00:00Z', pid: 1, uid: 0, executable: null, count: 1 },
+    ],
+  }),
+  setBundle: () => ({ trust_domain: 'other.test', bundle: '{"keys":[]}' }),
 }
+/** Public routes that judge what comes: all that stands in `bodies` is no proof there. */
+const JUDGING: Partial<Record<RouteId, string>> = {
+  challengeNode: 'node_method_unavailable',
+  attestNode: 'node_proof_invalid',
+}
+const NOBODYS = 'f'.repeat(32)
 const POINT = '00000000-0000-4000-8000-000000000000'
 
 /** What opens the route: an administrator's key, or where only agents may come what they hold. */
 async function opening(id: RouteId, { auth }: Route): Promise<CallOptions> {
   if (id === 'issueCert') return { token: await server.token(ACME) }
-  return auth.kind !== 'public' && !auth.accepts.includes('api-key') ? { tls: held } : { token: admin }
+  if (auth.kind === 'public' || auth.accepts.includes('api-key')) return { token: admin }
+  return { tls: auth.accepts.includes('node-certificate') ? node : held }
 }
 
 const pathOf = (route: Route, key: typeof ACME) => {
@@ -67,6 +94,8 @@ const pathOf = (route: Route, key: typeof ACME) => {
     .replace('{id}', 'ffffffffffff')
     .replace('{incident}', 'inc_nobodys')
     .replace('{instance}', POINT)
+    .replace('{node}', NOBODYS)
+    .replace('{trust_domain}', 'nobody.test')
 }
 const callOf = (route: Route, key = ACME) => `${splitCall(route.call).method} ${pathOf(route, key)}`
 
@@ -116,7 +145,8 @@ test('without a credential only what is public answers', async () => {
   for (const [id, route] of declared) {
     const { status, body, headers } = await callWith(id, {})
     if (route.auth.kind === 'public') {
-      assert.equal(status, 200, id)
+      if (JUDGING[id] === undefined) assert.equal(status, 200, id)
+      else assert.equal(body.code, JUDGING[id], id)
       continue
     }
     assert.equal(body.code, 'unauthenticated', id)
@@ -126,7 +156,10 @@ test('without a credential only what is public answers', async () => {
 
 test('what is public asks for nothing, and a bad credential does not matter', async () => {
   for (const [id, { auth }] of declared) {
-    if (auth.kind === 'public') assert.equal((await callWith(id, { token: 'rubbish' })).status, 200, id)
+    if (auth.kind !== 'public') continue
+    const { status, body } = await callWith(id, { token: 'rubbish' })
+    if (JUDGING[id] === undefined) assert.equal(status, 200, id)
+    else assert.equal(body.code, JUDGING[id], id)
   }
 })
 
@@ -162,6 +195,7 @@ test('each kind of credential opens exactly the routes that accept it', async ()
     'api-key': { token: await server.apiKey('admin', { tenant: 'acme' }) },
     'agent-token': { token: await server.token(ACME) },
     'agent-certificate': { tls: held },
+    'node-certificate': { tls: node },
   } as const
   for (const [id, { auth }] of guarded) {
     if (auth.kind === 'public') continue
@@ -227,7 +261,7 @@ test("another tenant's key gets nothing out of any route, not even existence", a
       if (first.status < 300) assert.doesNotMatch(first.text, /acme/, id)
       else
         assert.ok(
-          ['tenant_mismatch', 'permission_missing', 'not_found'].includes(first.body.code),
+          ['tenant_mismatch', 'permission_missing', 'not_found', 'entry_unknown'].includes(first.body.code),
           `${id} ${first.text}`,
         )
     }
