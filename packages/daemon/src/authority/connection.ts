@@ -125,9 +125,10 @@ export class Connection {
   #begin(link: AuthorityLink, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (error: unknown) => {
-        link.close()
-        reject(error)
+        // First, since closing says that it ended, and no more.
         this.#lost(link, error)
+        reject(error)
+        link.close()
       }
       if (signal.aborted) return end(signal.reason)
       const late = () => end(signal.reason)

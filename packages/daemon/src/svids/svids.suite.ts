@@ -62,6 +62,7 @@ export class SvidWorld {
   /** What the authority answers with instead. */
   refusal: Error | null = null
   ttlSec = 300
+  onChanged = (_entry: string) => {}
   manager: SvidManager
 
   constructor() {
@@ -95,7 +96,10 @@ export class SvidWorld {
       takeKey: () => generateKey('P-256'),
       issue: async (entry, csr, renews) => this.#issue(entry, csr, renews),
       judge: credential => this.dead(credential),
-      changed: entry => this.changed.push(entry),
+      changed: entry => {
+        this.changed.push(entry)
+        this.onChanged(entry)
+      },
     })
   }
 
