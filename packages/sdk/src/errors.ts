@@ -29,6 +29,8 @@ export const SDK_CODES = {
   workload_api_refused: 'Report this with the message: the daemon holds the request itself to be wrong.',
   workload_api_unavailable: 'Wait: the daemon cannot get at an identity at present. See its log if it stays so.',
   workload_api_unsupported: 'Ask a daemon that offers this part of the Workload API.',
+  keys_elsewhere:
+    'Use fetch(), dispatcher(), agent(), connect() and serve() alone, or leave out the option `keys: "daemon"`.',
   no_identity:
     'Have this program registered, or started as its entry demands: `lanyard entry explain --pid` on its machine says why.',
 

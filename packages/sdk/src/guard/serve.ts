@@ -114,5 +114,5 @@ export function announcedUrl({ host, port }: Pick<Serving, 'host' | 'port'>): st
   return urlOf({ host: EVERY.has(host) ? hostname() : host, port })
 }
 
-const urlOf = ({ host, port }: Pick<Serving, 'host' | 'port'>) =>
+export const urlOf = ({ host, port }: Pick<Serving, 'host' | 'port'>) =>
   `https://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Http2SecureServer } from 'node:http2'
 import type { Agent, Server } from 'node:https'
 import process from 'node:process'
-import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls'
+import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { SpiffeId } from '@lanyard/protocol'
 import { type Dispatcher, type Response, fetch as undiciFetch } from 'undici'
 import { type Ask, findServices } from '../client/services.ts'
@@ -11,15 +11,14 @@ import { requireAuthorizer } from '../guard/authorizer.ts'
 import { Door } from '../guard/door.ts'
 import { askWith, type GuardPorts, guardFor } from '../guard/for-identity.ts'
 import type { GuardReport } from '../guard/guard.ts'
-import { announcedUrl, type Handler, listen, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
+import { announcedUrl, type Handler, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
 import { Withdrawable } from '../guard/withdrawable.ts'
-import { contextOptions } from '../mtls/context.ts'
+import { type Carrier, ownKeys, type PeerSocket } from '../mtls/carrier.ts'
 import { dial } from '../mtls/dial.ts'
 import { PeerDispatcher } from '../mtls/dispatcher.ts'
 import { ownForm } from '../mtls/form.ts'
 import { PeerAgent } from '../mtls/https-agent.ts'
 import type { Local } from '../mtls/local.ts'
-import { asksNode } from '../mtls/peer.ts'
 import { Pool } from '../mtls/pool.ts'
 import { Sessions } from '../mtls/session.ts'
 import type { TimeSource } from '../time.ts'
@@ -60,14 +59,16 @@ export class Identity extends EventEmitter<IdentityEvents> {
   readonly #local: Local
   readonly #pool: Pool
   readonly #authority: URL | null
+  readonly #carrier: Carrier
   #toldUnguarded = false
 
-  private constructor({ svid, attach }: Started, options: CommonOptions, authority: URL | null) {
+  private constructor({ svid, attach, keeper }: Started, options: CommonOptions, authority: URL | null) {
     super()
     const time = timeOf(options)
     this.#own = new Own(svid, time)
     this.#authority = authority
-    const inner = guardFor(authority, options, this.#guardPorts(time))
+    this.#carrier = keeper?.carrier ?? ownKeys(time)
+    const inner = keeper?.guard(this.#guardPorts(time)) ?? guardFor(authority, options, this.#guardPorts(time))
     this.#guard = new Withdrawable(inner)
     this.#ask = askWith(inner, authority, this.#guardPorts(time))
     this.#announcements = new Announcements(this.#ask, time, error => this.#tell('unannounced', error))
@@ -115,6 +116,15 @@ export class Identity extends EventEmitter<IdentityEvents> {
     const { started, authority } = await startWorkload(options)
     // Where no authority was named there is no feed: that is not forgotten, it is so.
     return new Identity(started, authority === null ? { ...options, liveness: false } : options, authority)
+  }
+
+  /**
+   * An identity that something else keeps fresh: for programs that hold identities for others, as Lanyard's daemon does.
+   *
+   * @throws TypeError for an authority that is not an https: URL
+   */
+  static fromSource(started: Started, options: CommonOptions & { readonly authority?: string | URL } = {}): Identity {
+    return new Identity(started, options, authorityOf(options))
   }
 
   /**
@@ -198,7 +208,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    *
    * @throws IdentityError as {@link fetch}
    */
-  async connect(options: ConnectOptions): Promise<TLSSocket> {
+  async connect(options: ConnectOptions): Promise<PeerSocket> {
     const { host, port, alpn = [], signal } = options
     const authorizer = requireAuthorizer(options.peer, 'peer')
     return (await dial(this.#local, { host, port, authorizer, alpn, signal })).socket
@@ -216,8 +226,10 @@ export class Identity extends EventEmitter<IdentityEvents> {
   async serve(options: ServeOptions & { readonly http2?: false }, handler: Handler): Promise<Serving>
   async serve(options: ServeOptions, handler: Handler): Promise<Serving<AnyServer>>
   async serve(options: ServeOptions, handler: Handler): Promise<Serving<AnyServer>> {
-    const { host = '127.0.0.1', port = 0, announce } = options
-    const serving = await listen(this.createServer(options, handler), host, port)
+    const { host = '127.0.0.1', port = 0, announce, http2 = false } = options
+    const made = makeServer(this.#carrier.serverOptions(this.svid) ?? {}, options, handler)
+    const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1']
+    const serving = await this.#carrier.listen(this.#guarded(made, options), { host, port, alpn })
     // Whoever comes at once would wait anyhow. Where no news comes, each request is told so.
     await this.#guard.ready().catch(() => {})
     if (announce === false || this.#authority === null) return serving
@@ -241,9 +253,13 @@ export class Identity extends EventEmitter<IdentityEvents> {
     return this.protect(makeServer(this.serverOptions(), options, handler), options)
   }
 
-  /** Options for a server of `node:https`, `node:http2` or `node:tls`, which then goes to {@link protect}. */
+  /**
+   * Options for a server of `node:https`, `node:http2` or `node:tls`, which then goes to {@link protect}.
+   *
+   * @throws IdentityError `keys_elsewhere`
+   */
   serverOptions(): TlsOptions {
-    return { ...contextOptions(this.#own.svid), requestCert: true, rejectUnauthorized: asksNode(this.#local.time) }
+    return this.#carrier.serverOptions(this.svid) ?? keysElsewhere('servers made elsewhere')
   }
 
   /**
@@ -252,15 +268,9 @@ export class Identity extends EventEmitter<IdentityEvents> {
    *
    * @throws TypeError without `allow`, and for a server that speaks no TLS, listens already, or is protected
    */
-  protect<S extends TlsServer>(server: S, { allow, via, bestEffort }: AllowChoice): S {
-    const options = { allow: requireAuthorizer(allow, 'allow'), bestEffort }
-    Door.install(this.#local, via === undefined ? options : { ...options, via: requireAuthorizer(via, 'via') }, server)
-    this.#guard.begin(bestEffort !== undefined)
-    server.once(
-      'close',
-      this.#local.onRenewed(() => server.setSecureContext(contextOptions(this.#own.svid))),
-    )
-    return server
+  protect<S extends TlsServer>(server: S, options: AllowChoice): S {
+    if (this.#carrier.serverOptions(this.svid) === null) return keysElsewhere('servers made elsewhere')
+    return this.#guarded(server, options)
   }
 
   /** Renews no more and ends its connections, open requests included. Servers are closed by whoever opened them. */
@@ -270,6 +280,17 @@ export class Identity extends EventEmitter<IdentityEvents> {
     this.#sessions.destroy()
     await this.#announcements.withdraw()
     this.#guard.stop()
+  }
+
+  #guarded<S extends TlsServer>(server: S, { allow, via, bestEffort }: AllowChoice): S {
+    const options = { allow: requireAuthorizer(allow, 'allow'), bestEffort }
+    const keyless = this.#carrier.serverOptions(this.svid) === null
+    if (keyless && (via ?? bestEffort) !== undefined) return keysElsewhere('via and bestEffort')
+    Door.install(this.#local, via === undefined ? options : { ...options, via: requireAuthorizer(via, 'via') }, server)
+    this.#guard.begin(bestEffort !== undefined)
+    const renew = () => server.setSecureContext(this.serverOptions())
+    if (!keyless) server.once('close', this.#local.onRenewed(renew))
+    return server
   }
 
   #makeLocal(time: TimeSource): Local {
@@ -285,6 +306,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
       sessions: this.#sessions,
       guard: this.#guard,
       time,
+      carrier: this.#carrier,
       usable: () => own.usable(),
       onRenewed: listener => own.onRenewed(listener),
       refused: (error, { remoteAddress }) => this.#tell('refused', { error, remoteAddress }),
@@ -345,4 +367,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
       process.emitWarning(message, { code: 'LANYARD_UNGUARDED' })
     })
   }
+}
+
+function keysElsewhere(what: string): never {
+  throw new IdentityError('keys_elsewhere', `expected nothing that needs the private key here, got ${what}`)
 }

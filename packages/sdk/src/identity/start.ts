@@ -1,4 +1,7 @@
 import { Authority } from '../client/authority.ts'
+import type { GuardPorts } from '../guard/for-identity.ts'
+import type { Guard } from '../guard/guard.ts'
+import type { Carrier } from '../mtls/carrier.ts'
 import { type Attachable, firstSvid } from './first.ts'
 import { KeySource } from './keys.ts'
 import { checkTokenOptions, type TokenOptions, timeOf } from './options.ts'
@@ -13,6 +16,14 @@ const AT_ONCE: ReadonlySet<string> = new Set(['authority_untrusted', 'fingerprin
 export interface Started {
   readonly svid: Svid
   readonly attach: (listener: SvidListener) => SvidSource
+  /** Whoever holds the keys, where that is not this process. */
+  readonly keeper?: Keeper
+}
+
+/** Another program that holds the keys, makes the connections, and hears who is alive. */
+export interface Keeper {
+  readonly carrier: Carrier
+  readonly guard: (ports: Pick<GuardPorts, 'time' | 'turned'>) => Guard
 }
 
 /**

@@ -17,13 +17,15 @@ import {
 import { nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
 import { certificatesOf } from '../client/certificates.ts'
 import type { ReputationTier } from '../client/reply.ts'
+import { IdentityError } from '../errors.ts'
 
 /** What an X.509-SVID is made of, in PEM, with the key that belongs to it. */
 export interface SvidParts {
   readonly certificate: string
   readonly chain: string
   readonly bundle: string
-  readonly privateKey: KeyObject
+  /** Null: another program holds it. */
+  readonly privateKey: KeyObject | null
   readonly tier?: ReputationTier
   /** Bundles of other trust domains, whose members are believed too. */
   readonly federated?: readonly Bundle[]
@@ -56,7 +58,7 @@ export class Svid {
   readonly credential: Credential
   readonly #leaf: Certificate
   // Private to the class, so that it is in no log, no dump and no JSON.
-  readonly #privateKey: KeyObject
+  readonly #privateKey: KeyObject | null
 
   private constructor(parts: SvidParts, { id, path }: VerifiedX509Svid, roots: Bundle) {
     const leaf = path[0]!
@@ -85,9 +87,7 @@ export class Svid {
   static of(parts: SvidParts): Svid {
     const [leaf, ...others] = certificatesOf(parts.certificate)
     if (leaf === undefined || others.length > 0) throw new TypeError('expected exactly one certificate as the leaf')
-    const own = createPublicKey(parts.privateKey).export({ type: 'spki', format: 'der' })
-    if (!equalBytes(leaf.publicKey.der, new Uint8Array(own)))
-      throw new TypeError('expected the certificate of the private key, got that of another')
+    if (parts.privateKey !== null) requireKeyOf(leaf, parts.privateKey)
     const chain = [leaf, ...(parts.chain === '' ? [] : certificatesOf(parts.chain))]
     const bundles: BundleSource = trustDomain =>
       Bundle.of({ trustDomain, x509Authorities: certificatesOf(parts.bundle) })
@@ -114,12 +114,17 @@ export class Svid {
   /** What signs the acknowledgements of this identity. */
   ackSigning(): AckSigning {
     const intermediates = this.chain === '' ? [] : certificatesOf(this.chain)
-    return { signer: nodeSigner(this.#privateKey), chain: [this.#leaf, ...intermediates] }
+    return { signer: nodeSigner(this.#key()), chain: [this.#leaf, ...intermediates] }
   }
 
-  /** The private key as PKCS#8 PEM, for TLS. */
+  /** The private key as PKCS#8 PEM, for TLS. Throws IdentityError `keys_elsewhere` where the daemon holds it. */
   privateKeyPem(): string {
-    return this.#privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    return this.#key().export({ type: 'pkcs8', format: 'pem' }) as string
+  }
+
+  #key(): KeyObject {
+    if (this.#privateKey !== null) return this.#privateKey
+    throw new IdentityError('keys_elsewhere', `the daemon holds the private key of ${this.id}`)
   }
 
   /** What may be shown: nothing of the key. */
@@ -132,4 +137,10 @@ export class Svid {
       tier: this.tier,
     }
   }
+}
+
+function requireKeyOf(leaf: Certificate, privateKey: KeyObject): void {
+  const own = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
+  if (!equalBytes(leaf.publicKey.der, new Uint8Array(own)))
+    throw new TypeError('expected the certificate of the private key, got that of another')
 }

@@ -10,6 +10,12 @@ export interface WorkloadOptions extends CommonOptions, WorkloadApiOptions, Iden
    * taken back is always heard, from the Workload API.
    */
   readonly authority?: string | URL
+  /**
+   * Where private keys are: `memory` (when absent) is that of this process; `daemon` leaves them with a Lanyard daemon, which
+   * speaks TLS in its place. Then nobody who reads this memory can take the key away; as long as they run code here they
+   * can still use it. Servers are made by `serve` alone then, without `via` and `bestEffort`; nothing is announced.
+   */
+  readonly keys?: 'memory' | 'daemon'
   /** How long the first certificate may take, in milliseconds; a minute when absent. */
   readonly startTimeoutMs?: number
   /** Gives up the start. */

@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { parseAuthorityUrl } from '../client/connect.ts'
+import { startKeyless } from '../proxy/start.ts'
 import { Channel } from '../workload-api/channel.ts'
 import { placeOf } from '../workload-api/options.ts'
 import { type Started, startFrom } from './start.ts'
@@ -16,7 +17,10 @@ const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workloa
 export async function startWorkload(
   options: WorkloadOptions,
 ): Promise<{ readonly started: Started; readonly authority: URL | null }> {
-  const { signal, startTimeoutMs } = options
+  const { signal, startTimeoutMs, keys = 'memory' } = options
+  if (keys !== 'memory' && keys !== 'daemon') throw new TypeError(`expected keys as memory or daemon, got ${keys}`)
+  // The daemon hears of kills then, and it knows its authority.
+  if (keys === 'daemon') return { started: await startKeyless(options), authority: null }
   const named = options.authority ?? process.env.LANYARD_URL
   const authority = named === undefined || named === '' ? null : parseAuthorityUrl(named)
   const place = placeOf(options)

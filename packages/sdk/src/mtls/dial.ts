@@ -1,10 +1,8 @@
-import type { TLSSocket } from 'node:tls'
 import { IdentityError } from '../errors.ts'
 import { type Authorizer, authorize } from '../guard/authorizer.ts'
-import { clientContext } from './context.ts'
-import { handshake } from './handshake.ts'
+import type { PeerSocket } from './carrier.ts'
 import type { Local } from './local.ts'
-import { asksNode, provePeer } from './peer.ts'
+import { provePeer } from './peer.ts'
 import { peerDead, type Session } from './session.ts'
 
 export interface DialOptions {
@@ -16,7 +14,7 @@ export interface DialOptions {
 }
 
 export interface Dialled {
-  readonly socket: TLSSocket
+  readonly socket: PeerSocket
   readonly session: Session
 }
 
@@ -29,23 +27,13 @@ export interface Dialled {
 export async function dial(local: Local, options: DialOptions): Promise<Dialled> {
   await local.guard.ready()
   const svid = await local.usable()
-  const { socket, proof } = await handshake({
-    host: options.host,
-    port: options.port,
-    tls: {
-      secureContext: clientContext(svid),
-      rejectUnauthorized: asksNode(local.time),
-      // The identity of an agent is its SPIFFE ID, judged below; its host name proves nothing.
-      checkServerIdentity: () => undefined,
-      ALPNProtocols: [...options.alpn],
-    },
+  const { socket, proof } = await local.carrier.dial(svid, {
+    ...options,
     judge: tls => {
       const proved = provePeer(tls, local, 'serverAuth')
       authorize(options.authorizer, proved.peer.id, local.id)
       return proved
     },
-    codes: { unreachable: 'peer_unreachable', untrusted: 'peer_untrusted' },
-    signal: options.signal,
   })
   const session = local.sessions.add({ socket, ...proof, side: 'client', own: svid.serial })
   try {

@@ -11,6 +11,7 @@ import {
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { codeOf, IdentityError } from '../errors.ts'
 import { systemTime, type TimeSource } from '../time.ts'
+import type { PeerSocket } from './carrier.ts'
 import type { Local } from './local.ts'
 import { type Peer, SKEW_SEC } from './session.ts'
 
@@ -38,12 +39,22 @@ export interface ProvedPeer {
  * @throws IdentityError `session_resumed`, `peer_untrusted`, `peer_certificate_ended`
  */
 export function provePeer(
-  socket: TLSSocket,
+  socket: PeerSocket,
   local: Pick<Local, 'bundles' | 'time'>,
   purpose: 'serverAuth' | 'clientAuth',
 ): ProvedPeer {
-  checkHandshake(socket)
-  return proveChain(() => chainOf(socket), local, purpose)
+  const relayed = relayedChains.get(socket)
+  if (relayed !== undefined) return proveChain(() => relayed, local, purpose)
+  const tls = socket as TLSSocket
+  checkHandshake(tls)
+  return proveChain(() => chainOf(tls), local, purpose)
+}
+
+const relayedChains = new WeakMap<PeerSocket, readonly Certificate[]>()
+
+/** Notes whom the daemon, which speaks TLS in the place of this process, has seen prove its key at the other end. */
+export function relayedFor(socket: PeerSocket, chain: readonly Certificate[]): void {
+  relayedChains.set(socket, chain)
 }
 
 /**

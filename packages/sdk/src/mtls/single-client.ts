@@ -1,11 +1,11 @@
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import { Client } from 'undici'
 
 /**
  * A client of undici on one socket that was verified before. It never connects by itself: where undici would, on a
  * connection that nobody judged, the request fails without having been sent.
  */
-export function singleClient(origin: string, socket: TLSSocket, options: Client.Options = {}): Client {
+export function singleClient(origin: string, socket: Socket, options: Client.Options = {}): Client {
   let given = false
   return new Client(origin, {
     ...options,

@@ -5,12 +5,11 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from 'node:http2'
-import { connect as connectSocket, type Socket } from 'node:net'
 import { codeOf, IdentityError } from '../errors.ts'
 import type { Endpoint } from './address.ts'
 import { Frames, framed } from './frames.ts'
+import { openSocket, unreachable } from './open-socket.ts'
 import { errorOf, GRPC } from './status.ts'
-import { checkEndpoint, checkPeer } from './trusted-socket.ts'
 
 /** One call: what goes there, and who hears what comes back. */
 export interface GrpcCall {
@@ -35,14 +34,7 @@ export class GrpcConnection {
 
   /** @throws IdentityError `workload_api_unreachable`, `workload_api_untrusted` */
   static async open(endpoint: Endpoint, uids: ReadonlySet<number> | null): Promise<GrpcConnection> {
-    const place = await checkEndpoint(endpoint, uids)
-    const socket = await connected(place)
-    try {
-      checkPeer(socket, place, uids)
-    } catch (error) {
-      socket.destroy()
-      throw error
-    }
+    const socket = await openSocket(endpoint, uids)
     const session = connect('http://localhost', { createConnection: () => socket, settings: { enablePush: false } })
     session.on('error', () => {})
     session.unref()
@@ -115,18 +107,6 @@ function headersFor(path: string) {
   }
 }
 
-function connected(place: Endpoint): Promise<Socket> {
-  const target = place.kind === 'unix' ? { path: place.path } : { host: place.host, port: place.port }
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket(target)
-    socket.once('error', cause => reject(unreachable(codeOf(cause), cause)))
-    socket.once('connect', () => {
-      socket.removeAllListeners('error')
-      resolve(socket)
-    })
-  })
-}
-
 function checkResponse(headers: IncomingHttpHeaders): void {
   const type = headers['content-type'] ?? 'nothing'
   if (Number(headers[':status']) !== 200 || !/^application\/grpc(?:\+proto)?(?:;|$)/.test(type))
@@ -148,6 +128,3 @@ function attempt(fail: (error: unknown) => void, work: () => void): void {
     fail(error)
   }
 }
-
-const unreachable = (why: string, cause?: unknown) =>
-  new IdentityError('workload_api_unreachable', `no answer from the Workload API: ${why}`, { cause })
