@@ -78,17 +78,19 @@ class Index {
   }
 }
 
-/** The description of a file and of all that it needs, so that nobody has to ask again. */
+/** The description of a file and of all that it needs, so that nobody has to ask again: each before what it imports. */
 function described(file: DescFile | undefined): Answer {
   if (file === undefined) return refused(Code.NotFound, 'there is no such symbol or file')
-  const all = new Set<DescFile>()
+  const seen = new Set<DescFile>()
+  const all: DescFile[] = []
   const visit = (one: DescFile) => {
-    if (all.has(one)) return
-    all.add(one)
+    if (seen.has(one)) return
+    seen.add(one)
     one.dependencies.forEach(visit)
+    all.unshift(one)
   }
   visit(file)
-  const fileDescriptorProto = [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto))
+  const fileDescriptorProto = all.map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto))
   return { case: 'fileDescriptorResponse', value: { fileDescriptorProto } }
 }
 
