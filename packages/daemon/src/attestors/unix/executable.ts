@@ -38,24 +38,28 @@ async function linkOf(pid: number): Promise<string | null> {
   return path.startsWith('/') && Buffer.from(path).equals(bytes) ? path : null
 }
 
+/** The text of the link, and the file that runs: `/proc/PID/exe` leads to it whatever its text says. */
+async function running(pid: number): Promise<{ readonly path: string; readonly stat: BigIntStats } | null> {
+  const [path, file] = await Promise.all([linkOf(pid), orNull(stat(`/proc/${pid}/exe`, { bigint: true }))])
+  return path === null || file === null ? null : { path, stat: file }
+}
+
 /**
  * The executable of a process. Null when it cannot be looked at, and when its path leads the daemon to another file or none: in
  * a namespace of mounts of its own a process may have put its own program over `/usr/bin/node`, and a deleted file has no path
- * (`… (deleted)` is the text of its link). `/proc/PID/exe` itself leads to the file that runs, whatever its link says.
+ * (`… (deleted)` is the text of its link).
  */
 export async function executableOf(pid: number): Promise<Executable | null> {
-  const path = await linkOf(pid)
-  if (path === null) return null
-  const runs = await orNull(stat(`/proc/${pid}/exe`, { bigint: true }))
-  const seen = await orNull(stat(path, { bigint: true }))
-  if (!runs || !seen || !isSameFile(runs, seen)) return null
-  const { type } = await statfs(path)
-  return { path, stat: runs, kernelServed: type !== FUSE_SUPER_MAGIC }
+  const runs = await running(pid)
+  if (!runs) return null
+  const [seen, system] = await Promise.all([orNull(stat(runs.path, { bigint: true })), orNull(statfs(runs.path))])
+  if (!seen || !system || !isSameFile(runs.stat, seen)) return null
+  return { ...runs, kernelServed: system.type !== FUSE_SUPER_MAGIC }
 }
 
 /** Looks once more, so that path and hash are not of two programs. Throws `attestation_failed`: it executed another meanwhile. */
-export async function stillRuns(pid: number, { path, stat: before }: Executable): Promise<void> {
-  const now = await executableOf(pid)
-  if (now?.path === path && isSameFile(now.stat, before)) return
+export async function stillRuns(pid: number, before: Executable): Promise<void> {
+  const now = await running(pid)
+  if (now?.path === before.path && isSameFile(now.stat, before.stat)) return
   throw new LanyardError('attestation_failed', 'the process executed another program while it was looked at')
 }

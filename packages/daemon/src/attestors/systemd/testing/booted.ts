@@ -32,7 +32,7 @@ export function unlessSystemd(): string | false {
 /** Nothing outside is touched: its own mounts, processes, names, network and branch of control groups. */
 const BOOT = `set -e
   echo $$ > "$1/cgroup.procs"
-  exec unshare -f${NAMESPACES.slice(1)} --kill-child --mount-proc sh -c '
+  exec setpriv --pdeathsig KILL unshare -f${NAMESPACES.slice(1)} --kill-child --mount-proc sh -c '
     set -e
     mount --make-rprivate /
     mount -t tmpfs none /run
