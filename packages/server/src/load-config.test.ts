@@ -40,6 +40,9 @@ const OTHER: Readonly<Record<string, string>> = {
   redis: 'rediss://:secret@redis.example.org:6380',
   'ca.algorithm': 'RSA-3072',
   key_policy: 'modern',
+  'x509pop.ca_file': '/etc/machines.pem',
+  'x509pop.tenant': 'acme',
+  'x509pop.groups': 'linux,build',
   'log.level': 'warn',
   'log.format': 'text',
 }

@@ -64,6 +64,8 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const tree = text === null ? {} : parseFile(file, text)
   // A path means the same wherever the server is started: the file says it from its own folder.
   if (typeof tree.data === 'string') tree.data = resolve(dirname(file), tree.data)
+  if (isTree(tree.x509pop) && typeof tree.x509pop.ca_file === 'string')
+    tree.x509pop.ca_file = resolve(dirname(file), tree.x509pop.ca_file)
   refuseUnknownVariables(env)
   for (const setting of SETTINGS) {
     const written = sources.flags?.[setting.flag] ?? env[setting.variable]

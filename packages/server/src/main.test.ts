@@ -83,7 +83,7 @@ test('an empty folder becomes an authority, with a root to trust and a key to be
   assert.equal(events.status, 200)
   assert.deepEqual(
     events.body.items.map(({ type }) => type),
-    ['server.started', 'apikey.created', ...Array(8).fill('authority.created')],
+    ['server.started', 'apikey.created', ...Array(9).fill('authority.created')],
   )
 })
 

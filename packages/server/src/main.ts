@@ -6,6 +6,7 @@ import { ensureAdminKey } from './instance/admin-key.ts'
 import { pooledDice } from './instance/dice.ts'
 import { httpParts } from './instance/http-parts.ts'
 import { startJobs } from './instance/jobs.ts'
+import { makeJoinToken } from './instance/join-token.ts'
 import { createLog } from './instance/log.ts'
 import { openAuthorities } from './instance/open-authorities.ts'
 import { type Data, openData } from './instance/open-data.ts'
@@ -46,6 +47,8 @@ export interface RunningServer {
    * passphrase.
    */
   readonly warnings: readonly string[]
+  /** A join token for a node of this name that serves all tenants. Throws `name_invalid`, `node_exists`. */
+  makeJoinToken(name: string): Promise<string>
   /** Answers what is under way, then ends. Again without effect. */
   close(): Promise<void>
 }
@@ -92,7 +95,15 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   authorities.onServerTls(tls => http.setTls(tls))
   undo.defer(() => http.close(config.limits.shutdown_ms))
   const { port } = await http.listen(config.listen.host, config.listen.port)
-  const stopJobs = startJobs({ ...parts, data, authorities, incidents, presence, retention: config.retention })
+  const stopJobs = startJobs({
+    ...parts,
+    data,
+    authorities,
+    incidents,
+    presence,
+    retention: config.retention,
+    nodes: setup.nodes,
+  })
   undo.defer(stopJobs)
   const warnings = warningsOf({
     protection: data.keys.protection,
@@ -114,6 +125,7 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
     rootFile,
     adminKeyFile,
     warnings,
+    makeJoinToken: name => makeJoinToken(name, { ...parts, data, nodes: setup.nodes }),
     close: () => (closed ??= running.disposeAsync()),
   }
 }

@@ -15,7 +15,17 @@ async function begin(world: World, prune: () => Promise<never>) {
   const incidents = { turn: async () => {} }
   const presence = { tell: async () => {} }
   const data = { ...world.data, prune }
-  const stop = startJobs({ data, authorities, incidents, presence, retention, clock: world.clock, timers, log })
+  const stop = startJobs({
+    data,
+    authorities,
+    incidents,
+    presence,
+    retention,
+    nodes: { graceSec: 0 },
+    clock: world.clock,
+    timers,
+    log,
+  })
   return { timers, failed, stop, authorities }
 }
 

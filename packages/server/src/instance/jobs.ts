@@ -1,4 +1,4 @@
-import type { Clock } from '@lanyard/authority'
+import type { Clock, NodeSettings } from '@lanyard/authority'
 import type { ServerConfig } from '../config.ts'
 import type { Log } from '../http/ports.ts'
 import type { OpenStore } from '../store/ports.ts'
@@ -23,6 +23,7 @@ export interface JobParts {
   readonly incidents: { turn(): Promise<void> }
   readonly presence: { tell(): Promise<void> }
   readonly retention: ServerConfig['retention']
+  readonly nodes: Pick<NodeSettings, 'graceSec'>
   readonly clock: Clock
   readonly timers: Timers
   readonly log: Log
@@ -37,8 +38,12 @@ export function startJobs(parts: JobParts): () => Promise<void> {
   }
 }
 
-function jobsOf({ data, authorities, incidents, presence, retention, clock }: JobParts): readonly Job[] {
-  const keep = { certificatesMs: retention.certificates_hours * HOUR, eventsMs: retention.events_days * 24 * HOUR }
+function jobsOf({ data, authorities, incidents, presence, retention, nodes, clock }: JobParts): readonly Job[] {
+  const keep = {
+    certificatesMs: retention.certificates_hours * HOUR,
+    eventsMs: retention.events_days * 24 * HOUR,
+    nodesMs: nodes.graceSec * SECOND,
+  }
   return [
     { name: 'rotation of authorities', everyMs: MINUTE, run: () => authorities.rotate() },
     {

@@ -87,6 +87,8 @@ export interface Retention {
   readonly certificatesMs: number
   /** Of events, signed heads, incidents and acknowledgements. */
   readonly eventsMs: number
+  /** Of nodes, after their certificate has ended; banned ones stay. */
+  readonly nodesMs: number
 }
 
 /** How many rows left. */
@@ -102,6 +104,10 @@ export interface Pruned {
   readonly acks: number
   readonly points: number
   readonly services: number
+  readonly nodes: number
+  readonly joinTokens: number
+  /** Marks of deleted entries. */
+  readonly entryMarks: number
 }
 
 /** What a walk along a hash chain found in order. */

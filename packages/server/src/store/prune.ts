@@ -3,6 +3,7 @@ import { CHAIN_NUMBER } from './chains.ts'
 import { seqOf, spanOf } from './place.ts'
 import type { ChainName, OpenStore } from './ports.ts'
 import { BATCH, killRemovals } from './prune-kills.ts'
+import { ENTRY_MARK_MS, workloadRemovals } from './prune-workloads.ts'
 import type { RowContext } from './rows/context.ts'
 
 const HOUR = 3_600_000
@@ -20,8 +21,9 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
   const heads = headRemoval(context)
   const lineages = lineageRemoval(context)
   const kills = killRemovals(context)
+  const workloads = workloadRemovals(context)
 
-  return async (now, { certificatesMs, eventsMs }) => ({
+  return async (now, { certificatesMs, eventsMs, nodesMs }) => ({
     certificates: await drained(store, () => certificates(Math.floor((now - certificatesMs) / 1000))),
     events: await drained(store, () => events(now - eventsMs)),
     heads: await drained(store, () => heads({ before: now - eventsMs })),
@@ -32,6 +34,9 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
     acks: await drained(store, () => kills.acks({ before: now - eventsMs })),
     points: await drained(store, () => kills.points({ before: now - HOUR })),
     services: await drained(store, () => kills.services({ before: now })),
+    nodes: await drained(store, () => workloads.nodes({ before: now - nodesMs })),
+    joinTokens: await drained(store, () => workloads.joinTokens({ before: now })),
+    entryMarks: await drained(store, () => workloads.entryMarks({ before: now - ENTRY_MARK_MS })),
   })
 }
 

@@ -107,7 +107,7 @@ test('two instances prune the same chains at once and leave them whole', async t
     }, shared('acme')),
   )
   const later = NOW + 400_000
-  const retention = { certificatesMs: 0, eventsMs: 0 }
+  const retention = { certificatesMs: 0, eventsMs: 0, nodesMs: 0 }
   const pruned = await Promise.all(both.map(open => open.prune(later, retention)))
   assert.equal(
     pruned.reduce((sum, { certificates }) => sum + certificates, 0),

@@ -23,7 +23,7 @@ export function limitsSuite(name: string, place: () => Place): void {
         throw new LanyardError('agent_quarantined', 'refused by a test')
       }, shared())
       await assert.rejects(refusing, { code: 'agent_quarantined' })
-      const pruned = await open.prune(event().at + 1000, { certificatesMs: 0, eventsMs: 0 })
+      const pruned = await open.prune(event().at + 1000, { certificatesMs: 0, eventsMs: 0, nodesMs: 0 })
       assert.equal(pruned.events, written)
       await insertBig(open)
       assert.equal((await open.verifyChain(open.instance, 'audit')).to, written + 1)
@@ -43,7 +43,7 @@ export function limitsSuite(name: string, place: () => Place): void {
             ),
           ),
         )
-        await open.prune(at + 301_000, { certificatesMs: 0, eventsMs: 90 * DAY })
+        await open.prune(at + 301_000, { certificatesMs: 0, eventsMs: 90 * DAY, nodesMs: 0 })
       }
       assert.equal((await open.verifyChain(open.instance, 'issuance')).to, 5400)
     })

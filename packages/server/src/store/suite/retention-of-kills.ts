@@ -7,7 +7,7 @@ import { ack, incident, NOW, point, populate, service } from './samples.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY }
+const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY, nodesMs: 7 * DAY }
 
 export function killRetentionSuite(place: () => Place): void {
   describe('retention of kills', () => {

@@ -8,7 +8,7 @@ import { certificate, event, NOW, populate, record, walk } from './samples.ts'
 
 const DAY = 86_400_000
 const NONE = { deaths: 0, incidents: 0, snapshots: 0, acks: 0, points: 0, services: 0 }
-const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY }
+const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY, nodesMs: 7 * DAY }
 
 export function retentionSuite(place: () => Place): void {
   describe('retention', () => {
