@@ -33,6 +33,7 @@ export class Feed {
   readonly follower = new Follower({ ...OPTIONS, crypto: nodeCrypto })
   #verifier: FeedVerifier | null = null
   #newsAt = Number.NEGATIVE_INFINITY
+  #connectedAt = Number.NEGATIVE_INFINITY
   #newest = ''
 
   constructor(ports: FeedPorts) {
@@ -50,8 +51,9 @@ export class Feed {
     return this.#ports.time.monotonic() - this.#newsAt
   }
 
+  /** Whether this connection had its time, and brought none. */
   get isSilent(): boolean {
-    return this.silentMs() > NO_NEWS_MS
+    return Math.min(this.silentMs(), this.#ports.time.monotonic() - this.#connectedAt) > NO_NEWS_MS
   }
 
   /** What of a credential is dead, or `alive`. */
@@ -59,6 +61,7 @@ export class Feed {
 
   reconnected(): void {
     this.#newest = ''
+    this.#connectedAt = this.#ports.time.monotonic()
     this.follower.reconnected(this.#now())
   }
 
