@@ -17,6 +17,7 @@ import { type TestContext, test } from 'node:test'
 import { processOfPid } from '../../peer/index.ts'
 import { type Child, start, startNode, UNLESS_ROOT } from '../../peer/testing/peers.ts'
 import { attestorSuite } from '../suite.ts'
+import { executableOf, stillRuns } from './executable.ts'
 import { unixAttestor } from './index.ts'
 
 attestorSuite('unix', unixAttestor)
@@ -132,6 +133,22 @@ test('a process is what it executes now', async t => {
   while (readFileSync(`/proc/${child.pid}/comm`, 'utf8') !== 'agent\n');
   assert.deepEqual(ofProgram((await attestor.examine(held)).selectors), [`unix:path:${path}`])
   held.release()
+})
+
+test('who executes another program while he is looked at is refused for the moment', async t => {
+  const [path, other] = [program(t), program(t, 'other')]
+  using child = startNode(`lines(line => process.execve(line, [line, '60'])); console.log('ready')`)
+  await child.line()
+  const before = await executableOf(child.pid)
+  assert.ok(before)
+  await stillRuns(child.pid, before)
+  child.say(path)
+  while (readFileSync(`/proc/${child.pid}/comm`, 'utf8') !== 'agent\n');
+  await assert.rejects(stillRuns(child.pid, before), { code: 'attestation_failed' })
+  const then = await executableOf(child.pid)
+  assert.ok(then)
+  renameSync(other, path)
+  await assert.rejects(stillRuns(child.pid, then), { code: 'attestation_failed' })
 })
 
 test('a file larger than the limit has no hash', async t => {
