@@ -20,6 +20,7 @@ class Readers {
     tell() {},
     glance: () => Promise.resolve(),
     deaths: new Deaths(nodeCrypto),
+    confirmNodes: async () => {},
     onEpoch() {},
     onDeaths() {},
     follow: async () => (sink: Sink) => {

@@ -13,7 +13,7 @@ export interface NodeNewsParts {
   readonly store: Pick<Store, 'read'>
   /** Where it looks. */
   readonly watch: Pick<Store, 'read'>
-  readonly rows: Pick<Rows, 'entries' | 'nodes' | 'federatedBundles'>
+  readonly rows: Pick<Rows, 'entries' | 'nodes' | 'deaths' | 'federatedBundles'>
   readonly authorities: { readonly trustDomain: string; bundle(): Bundle }
   readonly feed: Pick<Feed, 'feedId' | 'confirmNodes'>
   readonly bus: Pick<Bus, 'publish' | 'subscribe'>

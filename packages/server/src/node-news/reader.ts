@@ -22,7 +22,7 @@ export interface Standing {
 
 export interface ReaderParts {
   readonly store: Pick<Store, 'read'>
-  readonly rows: Pick<Rows, 'entries' | 'nodes'>
+  readonly rows: Pick<Rows, 'entries' | 'nodes' | 'deaths'>
   readonly crypto: Crypto
   readonly standing: () => Standing
   /** There is room again: whoever has more to tell may go on. */
@@ -127,7 +127,7 @@ export class NodeReader {
   }
 
   /** Null for a node that is as it was when it began to read; else why it reads no more. */
-  *#standsStill(rows: Pick<Rows, 'nodes'>): Step<Extract<NodeChange, { kind: 'ended' }> | null> {
+  *#standsStill(rows: Pick<Rows, 'nodes' | 'deaths'>): Step<Extract<NodeChange, { kind: 'ended' }> | null> {
     try {
       const node = yield* requireNodeStanding(rows, this.caller)
       const { feedId } = this.#parts.standing()
