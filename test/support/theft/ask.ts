@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto'
+import { connect as connectHttp2 } from 'node:http2'
+import type { Socket } from 'node:net'
+
+/** What a process got from the Workload API: identities, or a refusal with its code. */
+export interface Got {
+  readonly ids: readonly string[]
+  /** Of the private keys, PKCS#8: SHA-256, hex. */
+  readonly keys: readonly string[]
+  /** Of the daemon, such as `workload_is_descendant`, or what the system said; null: it got identities. */
+  readonly code: string | null
+}
+
+const DEADLINE_MS = 8000
+
+/** Calls FetchX509SVID over a connection, with nothing but HTTP/2, and takes the first message. */
+export function ask(socket: Socket): Promise<Got> {
+  return new Promise(resolve => {
+    const session = connectHttp2('http://localhost', { createConnection: () => socket })
+    const end = (got: Got) => {
+      clearTimeout(timer)
+      resolve(got)
+      stream.destroy()
+    }
+    const fail = (code: string) => end({ ids: [], keys: [], code })
+    const timer = setTimeout(() => fail('no_answer'), DEADLINE_MS)
+    session.on('error', error => fail((error as NodeJS.ErrnoException).code ?? error.message))
+    session.on('close', () => fail('connection_closed'))
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/SpiffeWorkloadAPI/FetchX509SVID',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'workload.spiffe.io': 'true',
+    })
+    stream.on('error', error => fail((error as NodeJS.ErrnoException).code ?? error.message))
+    const refused = (headers: Record<string, unknown>) => {
+      if (headers['grpc-status'] !== undefined && headers['grpc-status'] !== '0')
+        fail(codeOf(decodeURIComponent(String(headers['grpc-message'] ?? ''))))
+    }
+    stream.on('response', refused)
+    stream.on('trailers', refused)
+    let bytes = Buffer.alloc(0)
+    stream.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk])
+      if (bytes.length >= 5 && bytes.length >= 5 + bytes.readUInt32BE(1))
+        end(identitiesIn(bytes.subarray(5, 5 + bytes.readUInt32BE(1))))
+    })
+    // One empty message: no compression, length 0.
+    stream.end(Buffer.alloc(5))
+  })
+}
+
+const codeOf = (message: string): string => /^([a-z_0-9]+): /.exec(message)?.[1] ?? message
+
+/** X509SVIDResponse: svids = 1, of each spiffe_id = 1 and x509_svid_key = 3. */
+function identitiesIn(message: Buffer): Got {
+  const svids = fieldsOf(message).filter(({ field }) => field === 1)
+  const of = (field: number) => svids.map(({ value }) => fieldsOf(value).find(one => one.field === field)!.value)
+  kept.push(...of(3).map(key => Buffer.from(key)))
+  return {
+    ids: of(1).map(id => id.toString('utf8')),
+    keys: of(3).map(key => createHash('sha256').update(key).digest('hex')),
+    code: null,
+  }
+}
+
+/** The keys that this process has had, as an agent keeps them while it works. */
+export const kept: Buffer[] = []
+
+/** Fields of a message whose fields are all of wire type 2. */
+function fieldsOf(message: Buffer): { field: number; value: Buffer }[] {
+  const fields: { field: number; value: Buffer }[] = []
+  for (let at = 0; at < message.length; ) {
+    const [tag, afterTag] = varint(message, at)
+    const [length, from] = varint(message, afterTag)
+    fields.push({ field: tag >> 3, value: message.subarray(from, from + length) })
+    at = from + length
+  }
+  return fields
+}
+
+function varint(message: Buffer, from: number): [value: number, next: number] {
+  let value = 0
+  for (let at = from, shift = 0; ; at++, shift += 7) {
+    value += (message[at]! & 0x7f) * 2 ** shift
+    if (message[at]! < 0x80) return [value, at + 1]
+  }
+}

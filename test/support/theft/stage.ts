@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFile, copyFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { type Json, lanyardUp } from '../lanyard-up.ts'
+import type { Got } from './ask.ts'
+import type { Order } from './puppet.ts'
+
+const MAIN = new URL('../../../packages/cli/src/main.ts', import.meta.url).pathname
+/** The program that agents and thieves are. */
+export const PUPPET = new URL('./puppet.ts', import.meta.url).pathname
+
+/** A puppet that somebody started: orders go to it or, by `to`, to what it has spawned. */
+export interface Actor {
+  readonly pid: number
+  /** The reply to an order. */
+  order(order: Order): Promise<Json>
+  ask(order?: Partial<Extract<Order, { do: 'ask' }>>): Promise<Got>
+  /** Exit code of what was started: of `lanyard run` for the launched. */
+  readonly ended: Promise<number | null>
+  readonly child: ChildProcess
+  end(): Promise<void>
+  /** What was said on standard error. */
+  said(): string
+}
+
+/** An authority, a node and its daemon, each a real process, the daemon as root. */
+export interface Stage {
+  readonly folder: string
+  readonly adminSocket: string
+  readonly endpoint: string
+  readonly api: Awaited<ReturnType<typeof lanyardUp>>
+  /** Registers an agent with an entry, and waits until the daemon knows it; gives the id of the entry and its SPIFFE ID. */
+  register(agent: string, entry: object): Promise<{ entry: string; id: string }>
+  /** Starts a puppet by `lanyard run`. */
+  launch(entry: string, uid: number, how?: How): Promise<Actor>
+  /** Starts a puppet under a uid, which nobody launched. */
+  start(uid: number, how?: How): Promise<Actor>
+  /** Another program than ours that does the same: a copy of Node.js with other content. Root owns it. */
+  otherNode(): Promise<string>
+  /** What `POST /explain` of the daemon says. */
+  explain(pid: number): Promise<Json>
+  close(): Promise<void>
+}
+
+export interface How {
+  readonly command?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Options of `lanyard run`. */
+  readonly options?: readonly string[]
+}
+
+/** Starts authority and daemon. For root on Linux alone: agents run under users of their own. */
+export async function openStage(): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'lyt-'))
+  chmodSync(folder, 0o755)
+  mkdirSync(join(folder, 'run'))
+  const api = await lanyardUp()
+  await api.call('POST', '/v1/tenants', { tenant: 'acme', key_policy: 'modern' })
+  const { token } = await api.call('POST', '/v1/nodes/join-tokens', { name: 'stage' })
+  const adminSocket = join(folder, 'run/admin.sock')
+  const endpoint = `unix://${join(folder, 'run/api.sock')}`
+  const daemon = spawn(
+    process.execPath,
+    [
+      ...[MAIN, 'daemon', '--json', '--authority', api.ready.url, '--root-sha256', api.ready.root_sha256],
+      ...['--socket', endpoint, '--admin-socket', adminSocket, '--data', join(folder, 'data')],
+      ...['--attestors', 'unix', '--log-level', 'error'],
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH, LANYARD_JOIN_TOKEN: token } },
+  )
+  const [ready] = await Promise.race([once(createInterface(daemon.stdout), 'line'), once(daemon, 'exit')])
+  if (typeof ready !== 'string') throw new Error(`lanyard daemon ended with ${ready}`)
+  const actors: Actor[] = []
+  const explain = (pid: number) => askAdmin(adminSocket, { pid })
+  const play = async (file: string, args: readonly string[], options: object) => {
+    const actor = await playing(spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options }))
+    actors.push(actor)
+    return actor
+  }
+  let other: Promise<string> | undefined
+  return {
+    folder,
+    adminSocket,
+    endpoint,
+    api,
+    explain,
+    async register(agent, entry) {
+      const { spiffe_id: id } = await api.call('POST', '/v1/agents', { tenant: 'acme', agent })
+      const made = await api.call('POST', '/v1/entries', { tenant: 'acme', agent, ...entry })
+      const known = async () => (await explain(process.pid)).verdicts.some((one: Json) => one.entry === made.id)
+      while (!(await known())) await new Promise(resolve => setTimeout(resolve, 10))
+      return { entry: made.id, id }
+    },
+    launch: (entry, uid, { command = [process.execPath, PUPPET], env = {}, options = [] } = {}) => {
+      const run = ['run', '--entry', entry, '--user', `${uid}:${uid}`, '--admin-socket', adminSocket, ...options]
+      return play(process.execPath, [MAIN, ...run, '--', ...command], { env: { PATH: process.env.PATH, ...env } })
+    },
+    start: (uid, { command = [process.execPath, PUPPET], env = {} } = {}) => {
+      const [file = '', ...args] = command
+      const own = { PATH: process.env.PATH, SPIFFE_ENDPOINT_SOCKET: endpoint, ...env }
+      return play(file, args, { env: own, ...(uid === 0 ? {} : { uid, gid: uid }) })
+    },
+    otherNode: () => (other ??= copyOfNode(join(folder, 'other-node'))),
+    async close() {
+      for (const actor of actors) await actor.end()
+      daemon.kill('SIGTERM')
+      if (daemon.exitCode === null) await once(daemon, 'exit')
+      await api.remove()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function copyOfNode(path: string): Promise<string> {
+  await copyFile(process.execPath, path, constants.COPYFILE_FICLONE)
+  // What stands behind the end of an ELF file is not read.
+  await appendFile(path, 'other')
+  chmodSync(path, 0o755)
+  return path
+}
+
+async function playing(child: ChildProcess): Promise<Actor> {
+  let said = ''
+  child.stderr!.setEncoding('utf8').on('data', text => (said += text))
+  const replies = createInterface(child.stdout!)[Symbol.asyncIterator]()
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  child.stdin!.on('error', () => {})
+  const order = async (order: Order): Promise<Json> => {
+    child.stdin!.write(`${JSON.stringify(order)}\n`)
+    const { value, done } = await replies.next()
+    if (done) throw new Error(`ended with ${await ended}: ${said}`)
+    return JSON.parse(value)
+  }
+  const { pid } = await order({ do: 'hello' })
+  return {
+    pid,
+    order,
+    ask: more => order({ do: 'ask', ...more }) as Promise<Got>,
+    ended,
+    child,
+    said: () => said,
+    async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.stdin!.end()
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+function askAdmin(socketPath: string, body: object): Promise<Json> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method: 'POST', path: '/explain', agent: false }, response => {
+      let text = ''
+      response.setEncoding('utf8').on('data', chunk => (text += chunk))
+      response.on('end', () => resolve(JSON.parse(text)))
+    })
+    outgoing.on('error', reject)
+    outgoing.end(JSON.stringify(body))
+  })
+}
