@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { FakeProcess } from '../../testing/process.ts'
-import { attestorSuite } from '../suite.ts'
+import { attestorSuite } from '../attestor.suite.ts'
 import { systemdAttestor } from './index.ts'
 import { managerBy } from './manager.ts'
 

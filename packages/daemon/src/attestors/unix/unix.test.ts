@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { processOfPid } from '../../peer/index.ts'
 import { type Child, start, startNode, UNLESS_ROOT } from '../../peer/testing/peers.ts'
-import { attestorSuite } from '../suite.ts'
+import { attestorSuite } from '../attestor.suite.ts'
 import { executableOf, stillRuns } from './executable.ts'
 import { unixAttestor } from './index.ts'
 
