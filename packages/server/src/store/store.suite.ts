@@ -3,12 +3,14 @@ import { authoritiesSuite } from './suite/authorities.ts'
 import { certificatesSuite } from './suite/certificates.ts'
 import { chainsSuite } from './suite/chains.ts'
 import { deathsSuite } from './suite/deaths.ts'
+import { entriesSuite } from './suite/entries.ts'
 import { eventsSuite } from './suite/events.ts'
 import { groupsSuite } from './suite/groups.ts'
 import { incidentsSuite } from './suite/incidents.ts'
 import { instancesSuite } from './suite/instances.ts'
 import { lineagesSuite } from './suite/lineages.ts'
 import { linksSuite } from './suite/links.ts'
+import { nodesSuite } from './suite/nodes.ts'
 import type { Place } from './suite/place.ts'
 import { pointsSuite } from './suite/points.ts'
 import { registrySuite } from './suite/registry.ts'
@@ -31,6 +33,8 @@ export function storeSuite(name: string, place: () => Place): void {
     pointsSuite(place)
     servicesSuite(place)
     instancesSuite(place)
+    entriesSuite(place)
+    nodesSuite(place)
     groupsSuite(place)
     chainsSuite(place)
     retentionSuite(place)

@@ -7,7 +7,17 @@ import { opened, type Place } from './place.ts'
 import { certificate, event, NOW, populate, record, walk } from './samples.ts'
 
 const DAY = 86_400_000
-const NONE = { deaths: 0, incidents: 0, snapshots: 0, acks: 0, points: 0, services: 0 }
+const NONE = {
+  deaths: 0,
+  incidents: 0,
+  snapshots: 0,
+  acks: 0,
+  points: 0,
+  services: 0,
+  nodes: 0,
+  joinTokens: 0,
+  entryMarks: 0,
+}
 const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY, nodesMs: 7 * DAY }
 
 export function retentionSuite(place: () => Place): void {

@@ -3,10 +3,12 @@ import {
   type AgentState,
   type ApiKeyState,
   type CertificateState,
+  type EntryState,
   type IncidentState,
   type LineageState,
   type Listed,
   type NewEvent,
+  type NodeState,
   type Page,
   type PointState,
   type ServiceState,
@@ -186,6 +188,45 @@ export const service = (url: string, changes: Partial<ServiceState> = {}): Servi
   url,
   since: NOW,
   leasedUntil: NOW + 15_000,
+  ...changes,
+})
+
+export const entry = (number: number, changes: Partial<EntryState> = {}): EntryState => ({
+  id: idOf(number),
+  tenant: 'acme',
+  agent: 'invoice',
+  spiffeId: `spiffe://example.org/${changes.tenant ?? 'acme'}/${changes.agent ?? 'invoice'}`,
+  selectors: [`unix:uid:${number}`],
+  parent: null,
+  x509TtlSec: null,
+  jwtTtlSec: 120,
+  dnsNames: [],
+  hint: 'größe "1"',
+  federatesWith: ['other.test'],
+  expiresAt: null,
+  children: false,
+  replicas: 1,
+  revision: number,
+  createdAt: NOW,
+  updatedAt: NOW,
+  ...changes,
+})
+
+/** A node that tells which sample it is. */
+export const node = (number: number, changes: Partial<NodeState> = {}): NodeState => ({
+  node: idOf(number),
+  name: `node-${number}`,
+  tenant: 'acme',
+  groups: ['linux'],
+  spiffeId: `spiffe://example.org/lanyard/node/${changes.tenant === null ? '' : 'acme/'}${changes.name ?? `node-${number}`}`,
+  method: 'join_token',
+  keyThumbprint: thumbprint(number),
+  serial: idOf(number + 0x1000),
+  notAfter: Math.floor(NOW / 1000) + 3600,
+  attestedAt: NOW,
+  renewedAt: NOW,
+  bannedAt: null,
+  banReason: null,
   ...changes,
 })
 
