@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { systemTime } from '@lanyard/sdk/authority'
+import { proxyPathOf } from '@lanyard/sdk/proxy'
 import type { DaemonStatus } from './admin/index.ts'
 import { startAdmin } from './admin/index.ts'
 import { attestationOf } from './attest/index.ts'
@@ -13,6 +14,7 @@ import { createLog } from './log.ts'
 import { createMeter } from './observe/meter.ts'
 import { processOfPid, processOfSocket } from './peer/index.ts'
 import type { Log, Time } from './ports.ts'
+import { serveProxy } from './proxy/index.ts'
 import { serveWorkloadApi } from './workload-api/index.ts'
 
 /** What a daemon takes from outside; tests give their own. */
@@ -81,6 +83,9 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   running.defer(() => delivery.stop())
   const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, log, meter, time })
   running.defer(() => api.close())
+  const path = proxyPathOf(api.path)
+  const proxy = await serveProxy({ path, workloads: core.workloads, authority: config.authority, log, time })
+  running.defer(() => proxy.close())
   const workloadApi = `unix://${api.path}`
   const status = () => statusOf(core, { workloadApi, startedAt, version: io.version ?? '', url: config.authority })
   const admin = await startAdmin(

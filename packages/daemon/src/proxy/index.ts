@@ -1,0 +1,1 @@
+export { type ProxyOptions, type ProxyServer, serveProxy } from './serve.ts'
