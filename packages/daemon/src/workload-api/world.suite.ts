@@ -35,6 +35,7 @@ export interface World {
   readonly client: TestClient
   readonly counted: readonly string[]
   readonly errors: readonly unknown[]
+  readonly warnings: readonly unknown[]
   gauge(name: string): number
   connect(authority?: string): TestClient
   close(): Promise<void>
@@ -52,13 +53,19 @@ export async function world(t: TestContext, { limits = {}, processOf }: WorldOpt
   const process = new FakeProcess()
   const counted: string[] = []
   const errors: unknown[] = []
+  const warnings: unknown[] = []
   const gauges = new Map<string, () => number>()
   const meter: Meter = {
     count: (name, labels = {}) => counted.push([name, ...Object.values(labels)].join(' ')),
     time() {},
     gauge: (name, value) => gauges.set(name, value),
   }
-  const log: Log = { debug() {}, info() {}, warn() {}, error: fields => errors.push(fields) }
+  const log: Log = {
+    debug() {},
+    info() {},
+    warn: fields => warnings.push(fields),
+    error: fields => errors.push(fields),
+  }
   const path = join(folder, 's')
   const server = await serveWorkloadApi({
     path,
@@ -89,6 +96,7 @@ export async function world(t: TestContext, { limits = {}, processOf }: WorldOpt
     client: connect(),
     counted,
     errors,
+    warnings,
     gauge,
     connect,
     close: () => server.close(),

@@ -92,6 +92,8 @@ export class TestCall {
       trailers = headers
     })
     stream.on('data', (chunk: Buffer) => this.#take(chunk))
+    // As every client of gRPC: who was answered has no more to say.
+    stream.once('end', () => stream.end())
     const closed = new Promise<void>(resolve => stream.once('close', resolve))
     this.ended = closed.then(() => {
       this.#closed = true
