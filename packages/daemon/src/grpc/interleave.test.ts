@@ -46,6 +46,20 @@ test('neither is asked for more than is dealt with', async () => {
   await both.return(undefined)
 })
 
+test('a source that was told and not asked since is ended too', async () => {
+  let stopped = 0
+  const telling = async function* () {
+    try {
+      for (;;) yield 1
+    } finally {
+      stopped++
+    }
+  }
+  for await (const _ of interleave(idle, telling, telling)) break
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(stopped, 2)
+})
+
 test('a failure of one ends both, and so does the signal', async () => {
   let stopped = 0
   const failing = async function* (): AsyncGenerator<never> {

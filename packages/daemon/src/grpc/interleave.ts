@@ -19,7 +19,7 @@ export async function* interleave<A, B>(
     inbox.pull(first(both), value => ({ from: 'first', value })),
     inbox.pull(second(both), value => ({ from: 'second', value })),
   ]
-  for (const next of sources) next()
+  for (const { next } of sources) next()
   try {
     for (;;) {
       const { value, next } = await inbox.next()
@@ -29,7 +29,15 @@ export async function* interleave<A, B>(
     }
   } finally {
     over.abort()
+    // Not waited for: a source that waits ends by the signal, one that does not would never hear of it.
+    for (const { stop } of sources) stop()
   }
+}
+
+interface Pull {
+  /** Asks the source for its next. */
+  readonly next: () => void
+  readonly stop: () => void
 }
 
 interface Item<T> {
@@ -43,8 +51,8 @@ class Inbox<T> {
   readonly #items: (Item<T> | { readonly failure: unknown })[] = []
   #wake: () => void = () => {}
 
-  /** What asks `source` for its next. */
-  pull<V>(source: AsyncIterable<V>, made: (value: V) => T): () => void {
+  /** Takes from `source` what is asked for. */
+  pull<V>(source: AsyncIterable<V>, made: (value: V) => T): Pull {
     const iterator = source[Symbol.asyncIterator]()
     const next = () => {
       iterator.next().then(
@@ -52,7 +60,7 @@ class Inbox<T> {
         failure => this.#put({ failure }),
       )
     }
-    return next
+    return { next, stop: () => void iterator.return?.().catch(() => {}) }
   }
 
   async next(): Promise<Item<T>> {

@@ -105,5 +105,9 @@ export async function world(t: TestContext, { limits = {}, processOf }: WorldOpt
 
 /** Waits for what comes in one of the next turns. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise(resolve => setImmediate(resolve))
+  const deadline = performance.now() + 4000
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`expected within 4 s: ${holds}`)
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }
