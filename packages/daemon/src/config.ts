@@ -42,6 +42,8 @@ export interface DaemonConfig {
   readonly systemctl: string | null
   readonly maxHashBytes: number | null
   readonly delivery: readonly DeliverySetting[]
+  /** Where metrics are served without TLS: on this machine alone; null: on the admin socket only. */
+  readonly metrics: { readonly host: string; readonly port: number } | null
   readonly logLevel: LogLevel
   readonly logFormat: 'json' | 'text'
 }
@@ -87,6 +89,7 @@ export const DAEMON_SETTINGS: readonly DaemonSetting[] = [
   setting('docker_socket', 'PATH', 'Socket of the Docker engine', '', 'path'),
   setting('systemctl', 'PATH', 'systemctl of this machine', '', 'path'),
   setting('max_hash_bytes', 'N', 'Executables larger than this have no sha256 selector; 0: none has', '', 'number'),
+  setting('metrics', 'HOST:PORT', 'Loopback address for Prometheus; the admin socket alone has them where not given'),
   setting('log_level', 'debug|info|warn|error|silent', 'The least important kind of message that is logged', 'info'),
   setting('log_format', 'json|text', 'One JSON object or one line of text for each message', 'json'),
 ]
@@ -121,6 +124,7 @@ export function daemonConfig(written: WrittenSettings, cwd: string): DaemonConfi
     systemctl: read.path('systemctl'),
     maxHashBytes: read.optionalNumber('max_hash_bytes'),
     delivery: read.delivery(),
+    metrics: read.loopback('metrics'),
     logLevel: read.oneOf('log_level', read.text('log_level')!, ['debug', 'info', 'warn', 'error', 'silent']),
     logFormat: read.oneOf('log_format', read.text('log_format')!, ['json', 'text']),
   }
@@ -182,6 +186,16 @@ class Reader {
     const found = choices.find(choice => choice === value)
     if (found === undefined) throw refusal(`${key}: expected ${choices.join(', ')}, got ${JSON.stringify(value)}`)
     return found
+  }
+
+  /** An address that other machines cannot reach, since nothing asks there who reads. */
+  loopback(key: string): { host: string; port: number } | null {
+    const text = this.text(key)
+    if (text === null) return null
+    const [, host, digits] = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\]):(\d{1,5})$/.exec(text) ?? []
+    if (host === undefined || Number(digits) > 65_535)
+      throw refusal(`${key}: expected a loopback address such as 127.0.0.1:9464, got ${JSON.stringify(text)}`)
+    return { host: host.replace(/[[\]]/g, ''), port: Number(digits) }
   }
 
   delivery(): DeliverySetting[] {

@@ -37,8 +37,12 @@ export function createCore(ports: CorePorts): Core {
     ...ports,
     changed: change => changed(change),
     died: () => {
+      const heard = time.monotonic()
+      const before = svids.held.length
       svids.judge()
       tokens.judge()
+      // Followers are told in a microtask that was queued before this one.
+      if (svids.held.length < before) queueMicrotask(() => meter.time('withdrawal', (time.monotonic() - heard) / 1000))
     },
     again: () => svids.again(),
   })

@@ -11,6 +11,7 @@ import { startDelivery } from './delivery/index.ts'
 import { PrivateFolder } from './disk/private-folder.ts'
 import { createLaunches } from './launches/index.ts'
 import { createLog } from './log.ts'
+import { serveMetrics } from './observe/listen.ts'
 import { createMeter } from './observe/meter.ts'
 import { processOfPid, processOfSocket } from './peer/index.ts'
 import type { Log, Time } from './ports.ts'
@@ -78,7 +79,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     attestation,
   })
   running.defer(() => core.stop())
-  await core.start()
+  await holdingOn(core.start())
   const delivery = startDelivery({ settings: config.delivery, core, log, meter, time })
   running.defer(() => delivery.stop())
   const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, log, meter, time })
@@ -100,6 +101,11 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     },
   )
   running.defer(() => admin.close())
+  if (config.metrics !== null) {
+    const metrics = await serveMetrics(config.metrics, () => meter.text())
+    running.defer(() => metrics.close())
+  }
+  meter.gauge('launches', () => launches.running().length)
   const { id } = core.node.keeper.credential
   log.info({ workload_api: workloadApi, node: id.toString(), pid: process.pid }, 'ready')
   const owned = running.move()
@@ -112,6 +118,16 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     status,
     metrics: () => meter.text(),
     close: () => (closed ??= owned.disposeAsync()),
+  }
+}
+
+/** Keeps the process alive for whoever waits: the timers of a daemon alone would not. */
+async function holdingOn<T>(waited: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1 << 30)
+  try {
+    return await waited
+  } finally {
+    clearInterval(timer)
   }
 }
 
