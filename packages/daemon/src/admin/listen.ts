@@ -7,6 +7,8 @@ import { LanyardError } from '@lanyard/api'
 
 /** sun_path of unix(7), without its final zero. */
 const LONGEST_PATH = 107
+/** Connections that wait to be taken. Beyond it connect(2) fails at once, so all workloads of a node must fit. */
+const BACKLOG = 4096
 
 /**
  * Lets a server listen on a Unix socket that nobody else can use before it has `mode`. A socket that nobody serves any more
@@ -22,7 +24,7 @@ export async function listenPrivately(server: Server, path: string, mode: number
     // The file is made within listen(): a chmod afterwards would leave a moment in which others connect.
     const before = process.umask(0o177)
     try {
-      server.listen(path)
+      server.listen({ path, backlog: BACKLOG })
     } finally {
       process.umask(before)
     }
