@@ -24,8 +24,10 @@ export function ask(socket: Socket): Promise<Got> {
     }
     const fail = (code: string) => end({ ids: [], keys: [], code })
     const timer = setTimeout(() => fail('no_answer'), DEADLINE_MS)
-    session.on('error', error => fail((error as NodeJS.ErrnoException).code ?? error.message))
-    session.on('close', () => fail('connection_closed'))
+    // Which of these comes first when the daemon ends a connection is chance.
+    const ended = () => fail('connection_ended')
+    session.on('error', ended)
+    session.on('close', ended)
     const stream = session.request({
       ':method': 'POST',
       ':path': '/SpiffeWorkloadAPI/FetchX509SVID',
@@ -33,7 +35,7 @@ export function ask(socket: Socket): Promise<Got> {
       te: 'trailers',
       'workload.spiffe.io': 'true',
     })
-    stream.on('error', error => fail((error as NodeJS.ErrnoException).code ?? error.message))
+    stream.on('error', ended)
     const refused = (headers: Record<string, unknown>) => {
       if (headers['grpc-status'] !== undefined && headers['grpc-status'] !== '0')
         fail(codeOf(decodeURIComponent(String(headers['grpc-message'] ?? ''))))

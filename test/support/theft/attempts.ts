@@ -115,8 +115,8 @@ export const ATTEMPTS = {
     },
     'connection of the dead': {
       attempt: 'It keeps a connection of the agent, and asks over it when the agent has ended.',
-      code: 'workload_gone',
-      because: 'The process that connected is held by pidfd and must live at each message.',
+      code: 'connection_ended',
+      because: 'The process that connected is held by pidfd; when it ends the daemon ends its connections.',
     },
     'pid reuse': {
       attempt: 'It waits until the agent has ended, gets its process number, and asks.',
@@ -125,7 +125,7 @@ export const ATTEMPTS = {
     },
     'pid reuse with a connection of the dead': {
       attempt: 'It does both at a time: a connection of the agent, while another process has its number.',
-      code: 'workload_gone',
+      code: 'connection_ended',
       because: 'Number, start time and pidfd must be those of the process that connected.',
     },
   },

@@ -2,12 +2,12 @@
 // story, and whoever tries to steal from it.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { connect, Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import process from 'node:process'
 import { createInterface, type Interface } from 'node:readline'
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { ask, type Got } from './ask.ts'
 
 /** What a puppet does. `to` names one of its children, which is to do it instead. */
@@ -17,7 +17,8 @@ export type Order = { readonly to?: readonly string[] } & (
   | { readonly do: 'connect'; readonly as: string }
   /** Lets a connection outlive an exec; gives its descriptor. */
   | { readonly do: 'keep'; readonly what: string }
-  | { readonly do: 'give'; readonly what: string; readonly to_child: string }
+  /** Passes a connection on: to a child, or to the parent. */
+  | { readonly do: 'give'; readonly what: string; readonly to_child: string | null }
   | { readonly do: 'take'; readonly as: string }
   | {
       readonly do: 'spawn'
@@ -36,14 +37,20 @@ export type Order = { readonly to?: readonly string[] } & (
   | { readonly do: 'signal'; readonly pid: number; readonly signal: NodeJS.Signals }
   | { readonly do: 'search'; readonly pid: number }
   | { readonly do: 'call'; readonly code: string }
-  | { readonly do: 'end' }
+  /** Takes orders at an abstract socket, too, so that it does not depend on its parent. */
+  | { readonly do: 'serve'; readonly name: string }
 )
 
 const endpoint = () => process.env.SPIFFE_ENDPOINT_SOCKET!.replace(/^unix:\/\//, '')
 const connections = new Map<string, Socket>()
 const children = new Map<string, { child: ChildProcess; input: Writable; replies: AsyncIterator<string> }>()
 const handed: Socket[] = []
-process.on('message', (_: unknown, socket: unknown) => handed.push(socket as Socket))
+const arrivals = new EventEmitter()
+const arrived = (_: unknown, socket: unknown) => {
+  handed.push(socket as Socket)
+  arrivals.emit('one')
+}
+process.on('message', arrived)
 
 async function obey(order: Order): Promise<unknown> {
   const [child, ...further] = order.to ?? []
@@ -66,10 +73,10 @@ async function obey(order: Order): Promise<unknown> {
     case 'keep':
       return keep(connections.get(order.what)!)
     case 'give':
-      children.get(order.to_child)!.child.send('socket', connections.get(order.what)!)
+      give(order.to_child, connections.get(order.what)!)
       return {}
     case 'take':
-      while (handed.length === 0) await once(process, 'message')
+      while (handed.length === 0) await once(arrivals, 'one')
       connections.set(order.as, handed.shift()!)
       return {}
     case 'spawn':
@@ -87,14 +94,23 @@ async function obey(order: Order): Promise<unknown> {
       return search(order.pid)
     case 'call':
       return new Function('require', `return (async () => { ${order.code} })()`)(require)
-    case 'end':
-      setImmediate(() => process.exit(0))
+    case 'serve':
+      await once(
+        createServer(socket => void serve(socket, socket).finally(process.exit)).listen(`\0${order.name}`),
+        'listening',
+      )
       return {}
   }
 }
 
 const { createRequire } = await import('node:module')
 const require = createRequire(import.meta.url)
+
+function give(child: string | null, socket: Socket): void {
+  const message = ['socket', socket] as const
+  if (child === null) process.send!(...message)
+  else children.get(child)!.child.send(...message)
+}
 
 /** Takes FD_CLOEXEC off, which Node sets on every descriptor: F_SETFD is 2. */
 function keep(socket: Socket): number {
@@ -126,6 +142,7 @@ async function spawnPuppet({ as, command, env, inherits, channel, leaves }: Extr
   const stdio: StdioOptions = ['pipe', 'pipe', 'inherit', third, ...(leaves ? (['pipe'] as const) : [])]
   const child = spawn(file, args, { stdio, env: { ...process.env, ...env } })
   await once(child, 'spawn')
+  if (channel) child.on('message', arrived)
   const lines: Interface = createInterface(child.stdout!)
   children.set(as, { child, input: child.stdio[leaves ? 4 : 0] as Writable, replies: lines[Symbol.asyncIterator]() })
   return forward(as, { do: 'hello' })
@@ -188,7 +205,11 @@ function* keysBetween(memory: number, from: number, to: number): Generator<strin
   }
 }
 
-for await (const line of createInterface(process.stdin)) {
-  const reply = await obey(JSON.parse(line) as Order).catch(error => ({ error: error.code ?? String(error) }))
-  process.stdout.write(`${JSON.stringify(reply)}\n`)
+async function serve(input: Readable, output: Writable): Promise<void> {
+  for await (const line of createInterface(input)) {
+    const reply = await obey(JSON.parse(line) as Order).catch(error => ({ error: error.code ?? String(error) }))
+    output.write(`${JSON.stringify(reply)}\n`)
+  }
 }
+
+await serve(process.stdin, process.stdout)

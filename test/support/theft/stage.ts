@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { appendFile, copyFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { type Json, lanyardUp } from '../lanyard-up.ts'
 import type { Got } from './ask.ts'
 import type { Order } from './puppet.ts'
@@ -25,6 +28,8 @@ export interface Actor {
   readonly ended: Promise<number | null>
   readonly child: ChildProcess
   end(): Promise<void>
+  /** Ends it by SIGKILL, and waits until nobody has its number. */
+  kill(): Promise<void>
   /** What was said on standard error. */
   said(): string
 }
@@ -41,6 +46,10 @@ export interface Stage {
   launch(entry: string, uid: number, how?: How): Promise<Actor>
   /** Starts a puppet under a uid, which nobody launched. */
   start(uid: number, how?: How): Promise<Actor>
+  /** The same, kept only if it has got this process number. */
+  startAs(pid: number, uid: number): Promise<Actor | null>
+  /** A child of an actor, over a line of its own, so that it can be asked when the actor has ended. */
+  adopt(actor: Actor, child: string): Promise<Pick<Actor, 'order' | 'ask'>>
   /** Another program than ours that does the same: a copy of Node.js with other content. Root owns it. */
   otherNode(): Promise<string>
   /** What `POST /explain` of the daemon says. */
@@ -77,9 +86,10 @@ export async function openStage(): Promise<Stage> {
   const [ready] = await Promise.race([once(createInterface(daemon.stdout), 'line'), once(daemon, 'exit')])
   if (typeof ready !== 'string') throw new Error(`lanyard daemon ended with ${ready}`)
   const actors: Actor[] = []
+  const lines: Socket[] = []
   const explain = (pid: number) => askAdmin(adminSocket, { pid })
   const play = async (file: string, args: readonly string[], options: object) => {
-    const actor = await playing(spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options }))
+    const actor = await playing(spawn(file, args, { ...PIPES, ...options }))
     actors.push(actor)
     return actor
   }
@@ -106,8 +116,28 @@ export async function openStage(): Promise<Stage> {
       const own = { PATH: process.env.PATH, SPIFFE_ENDPOINT_SOCKET: endpoint, ...env }
       return play(file, args, { env: own, ...(uid === 0 ? {} : { uid, gid: uid }) })
     },
+    async startAs(pid, uid) {
+      const options = { ...PIPES, uid, gid: uid, env: { PATH: process.env.PATH, SPIFFE_ENDPOINT_SOCKET: endpoint } }
+      const child = spawn(process.execPath, [PUPPET], options)
+      if (child.pid !== pid) {
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+        return null
+      }
+      const actor = await playing(child)
+      actors.push(actor)
+      return actor
+    },
+    async adopt(actor, child) {
+      const name = `lyt-${randomUUID()}`
+      await actor.order({ to: [child], do: 'serve', name })
+      const line = connect(`\0${name}`)
+      lines.push(line)
+      return orders(line, line)
+    },
     otherNode: () => (other ??= copyOfNode(join(folder, 'other-node'))),
     async close() {
+      for (const line of lines) line.destroy()
       for (const actor of actors) await actor.end()
       daemon.kill('SIGTERM')
       if (daemon.exitCode === null) await once(daemon, 'exit')
@@ -125,26 +155,37 @@ async function copyOfNode(path: string): Promise<string> {
   return path
 }
 
+const PIPES = { stdio: ['pipe', 'pipe', 'pipe'] } as { stdio: ['pipe', 'pipe', 'pipe'] }
+
+/** Orders and replies, line by line. */
+function orders(input: Writable, output: Readable, why = async () => 'the line ended'): Pick<Actor, 'order' | 'ask'> {
+  const replies = createInterface(output)[Symbol.asyncIterator]()
+  input.on('error', () => {})
+  const order = async (order: Order): Promise<Json> => {
+    input.write(`${JSON.stringify(order)}\n`)
+    const { value, done } = await replies.next()
+    if (done) throw new Error(await why())
+    return JSON.parse(value)
+  }
+  return { order, ask: more => order({ do: 'ask', ...more }) as Promise<Got> }
+}
+
 async function playing(child: ChildProcess): Promise<Actor> {
   let said = ''
   child.stderr!.setEncoding('utf8').on('data', text => (said += text))
-  const replies = createInterface(child.stdout!)[Symbol.asyncIterator]()
   const ended = once(child, 'exit').then(([code]) => code as number | null)
-  child.stdin!.on('error', () => {})
-  const order = async (order: Order): Promise<Json> => {
-    child.stdin!.write(`${JSON.stringify(order)}\n`)
-    const { value, done } = await replies.next()
-    if (done) throw new Error(`ended with ${await ended}: ${said}`)
-    return JSON.parse(value)
-  }
-  const { pid } = await order({ do: 'hello' })
+  const told = orders(child.stdin!, child.stdout!, async () => `ended with ${await ended}: ${said}`)
+  const { pid } = await told.order({ do: 'hello' })
   return {
     pid,
-    order,
-    ask: more => order({ do: 'ask', ...more }) as Promise<Got>,
+    ...told,
     ended,
     child,
     said: () => said,
+    async kill() {
+      process.kill(pid, 'SIGKILL')
+      await ended
+    },
     async end() {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.stdin!.end()
