@@ -9,8 +9,10 @@ import { invalid } from './x509pop.ts'
 /** A machine that proved itself: which node it becomes, and by what. */
 export interface Claim extends NodeScope {
   readonly method: NodeMethod
-  /** Takes the right to it, which counts once. Throws `node_proof_invalid` before anything is written. */
-  readonly redeem: (rows: Rows, before: NodeState | undefined) => Step<void>
+  /** Throws `node_proof_invalid` where the right to it was used by now: it counts once. */
+  readonly stands: (rows: Rows, before: NodeState | undefined) => Step<void>
+  /** Uses it. */
+  readonly spend: (rows: Rows) => Step<void>
 }
 
 /** The certificate that it gets if all goes well. */
@@ -43,13 +45,14 @@ export function* recordNode(
   if (claim.tenant !== null && (yield* rows.tenants.find(claim.tenant)) === undefined)
     throw new LanyardError('tenant_unknown', `there is no tenant ${claim.tenant}`)
   const before = yield* rows.nodes.findByName(claim.tenant, claim.name)
+  yield* claim.stands(rows, before)
   const refused = yield* refusalOf(rows, before, claim, certified, settings, act.at)
   if (refused !== null) {
     const detail = { name: claim.name, method: claim.method, code: refused.code }
     yield* rows.events.append(eventOf({ ...act, caller: 'server' }, 'node.refused', claim, detail, 'refused'))
     return { refused }
   }
-  yield* claim.redeem(rows, before)
+  yield* claim.spend(rows)
   const node = nodeOf(claim, certified, before, act.at)
   yield* replace(rows, before, node)
   const detail = {
@@ -112,7 +115,11 @@ export function claimOfToken({ name, tenant, groups, hash }: JoinTokenState): Cl
   return {
     ...{ name, tenant, groups },
     method: 'join_token',
-    *redeem(rows) {
+    *stands(rows) {
+      if ((yield* rows.joinTokens.find(hash)) === undefined) throw spent()
+    },
+    *spend(rows) {
+      // Nobody can come in between under the locks of an attestation; a node without a right must not be written even so.
       if ((yield* rows.joinTokens.take(hash)) === undefined) throw spent()
     },
   }
@@ -121,14 +128,19 @@ export function claimOfToken({ name, tenant, groups, hash }: JoinTokenState): Cl
 export const spent = () => invalid('expected a join token that was not used and has not ended')
 
 /** The right to a challenge of `askedAt` (Unix ms): it counts for one attestation, which all later ones must follow. */
-export const claimOfMachine = (scope: NodeScope, askedAt: number): Claim => ({
-  ...scope,
-  method: 'x509pop',
-  // biome-ignore lint/correctness/useYield: a step that only decides
-  *redeem(_rows, before) {
-    if (before !== undefined && askedAt <= before.attestedAt) throw invalid('expected a new challenge, got an old one')
-  },
-})
+export function claimOfMachine(scope: NodeScope, askedAt: number): Claim {
+  return {
+    ...scope,
+    method: 'x509pop',
+    // biome-ignore lint/correctness/useYield: a step that only decides
+    *stands(_rows, before) {
+      if (before !== undefined && askedAt <= before.attestedAt)
+        throw invalid('expected a new challenge, got an old one')
+    },
+    // What is written down is when it attested.
+    *spend() {},
+  }
+}
 
 const PERMISSIONS = permissionsOf('node')
 

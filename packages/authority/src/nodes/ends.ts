@@ -49,6 +49,8 @@ export function* takeNode(rows: Rows, toll: Toll, node: NodeState, reason: strin
   yield* rows.nodes.update(after)
   yield* takeWorkloads(rows, toll, after, reason, act)
   yield* rows.events.append(eventOf(act, 'node.banned', after, { ...named(after), reason, ...lossOf(toll) }))
+  // Whoever tells nodes looks where the counter of entries has moved.
+  yield* rows.entries.bump()
   return after
 }
 

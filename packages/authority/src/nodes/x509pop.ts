@@ -7,6 +7,7 @@ import {
   encodeUtf8,
   ProtocolError,
   type PublicKeyInfo,
+  requireKeyLimits,
   signatureAlgorithmFor,
   toHex,
   verifyChain,
@@ -47,7 +48,9 @@ export function readMachine(pem: string, { roots }: X509PopSettings, at: number,
   })
 }
 
-function requireLeaf({ basicConstraints, keyUsage }: Certificate): void {
+function requireLeaf({ basicConstraints, keyUsage, publicKey }: Certificate): void {
+  // Chains of others may have larger keys than ours; this one verifies what a stranger sends.
+  requireKeyLimits(publicKey)
   if (basicConstraints?.ca) throw invalid('expected the certificate of a machine, got that of an authority')
   if (keyUsage !== undefined && !keyUsage.has('digitalSignature'))
     throw invalid('expected digitalSignature in the key usage')
