@@ -1,6 +1,6 @@
 import { LanyardError, type Streaming } from '@lanyard/api'
 import { type Clock, identityOf, type NodeCaller, type Rows, type Store } from '@lanyard/authority'
-import type { Bundle, Crypto } from '@lanyard/protocol'
+import type { Bundle, Crypto, Subject } from '@lanyard/protocol'
 import type { Bus } from '../bus/bus.ts'
 import { inTime } from '../feed/watcher.ts'
 import type { Feed, Log, NodeNews } from '../http/ports.ts'
@@ -15,7 +15,7 @@ export interface NodeNewsParts {
   readonly watch: Pick<Store, 'read'>
   readonly rows: Pick<Rows, 'entries' | 'nodes' | 'deaths' | 'federatedBundles'>
   readonly authorities: { readonly trustDomain: string; bundle(): Bundle }
-  readonly feed: Pick<Feed, 'feedId' | 'confirmNodes'>
+  readonly feed: Pick<Feed, 'feedId' | 'confirmNodes' | 'onDeaths'>
   readonly bus: Pick<Bus, 'publish' | 'subscribe'>
   /** What is told on the bus, where listeners of the feed know it already. */
   readonly epoch: () => number
@@ -55,6 +55,7 @@ export class RunningNodeNews implements NodeNews {
   static async start(parts: NodeNewsParts): Promise<RunningNodeNews> {
     const news = new RunningNodeNews(parts)
     await news.look()
+    parts.feed.onDeaths(died => news.#heard(new Set(died)))
     news.#ends.push(
       parts.bus.subscribe(() => void news.turn()),
       parts.timers.every(parts.pollMs, () => news.turn()),
@@ -127,6 +128,16 @@ export class RunningNodeNews implements NodeNews {
     this.#stopped = true
     for (const end of this.#ends.splice(0)) end()
     for (const reader of this.#readers) reader.end()
+  }
+
+  // A killed key is no change of any entry or node.
+  #heard(died: ReadonlySet<Subject>): void {
+    const struck = [...this.#readers].filter(({ key }) => died.has(key))
+    for (const reader of struck) {
+      reader.doubt()
+      void this.#pump(reader)
+    }
+    if (struck.length > 0) void this.#parts.feed.confirmNodes()
   }
 
   async #look(): Promise<void> {

@@ -7,7 +7,7 @@ import {
   type Step,
   type Store,
 } from '@lanyard/authority'
-import type { Crypto } from '@lanyard/protocol'
+import { type Crypto, type Subject, subjectOf } from '@lanyard/protocol'
 import { cursorOf, revisionOf, sightHash } from './cursor.ts'
 import { entryLines, LINE_MAX, lineOf } from './lines.ts'
 
@@ -42,6 +42,8 @@ type Page =
 /** One node that follows its entries: a place in their revisions, and nothing that waits in memory but what it was just sent. */
 export class NodeReader {
   readonly caller: NodeCaller
+  /** The key that it is known by, as deaths name it. */
+  readonly key: Subject
   readonly #parts: ReaderParts
   readonly #sink: Sink
   readonly #hash: string
@@ -64,6 +66,7 @@ export class NodeReader {
 
   constructor(caller: NodeCaller, cursor: string | null, sink: Sink, parts: ReaderParts) {
     this.caller = caller
+    this.key = subjectOf('key', caller.keyThumbprint, parts.crypto)
     this.#parts = parts
     this.#sink = sink
     this.#hash = sightHash({ ...caller, feedId: parts.standing().feedId }, parts.crypto)
@@ -84,6 +87,11 @@ export class NodeReader {
     } finally {
       this.#busy = false
     }
+  }
+
+  /** Asks again whether the node still is one, although nothing came. */
+  doubt(): void {
+    this.#seen = null
   }
 
   /** Says that there is news, or none; to whom takes nothing nothing is said. */

@@ -2,6 +2,7 @@ export { type Answer, type CallOptions, type ClientTls, send } from './client.ts
 export { FeedReader } from './feed-reader.ts'
 export { csrOf, HandClock, type Held, type HttpHarness, openHttp, pemOf } from './http.ts'
 export { type HeldNode, heldNode, joinNode, joinToken, type NodeWish } from './nodes.ts'
+export { NodeStream } from './node-stream.ts'
 export { openPipeline, type Pipeline, pipelineOn } from './pipeline.ts'
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'
 export { type RedisServer, startRedis } from './redis.ts'
