@@ -2,8 +2,9 @@ import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { LanyardError } from '@lanyard/api'
 import type { HeldProcess } from '../ports.ts'
-import { type Answer, openPidfd, peerCredentials, peerPidfd } from './native.ts'
-import { procIsOurs, statOf, statusOf } from './proc.ts'
+import { openPidfd, peerCredentials, peerPidfd } from './native.ts'
+import { pidfdFrom } from './pidfd.ts'
+import { openStatus, ownerIn, procIsOurs, statOf } from './proc.ts'
 import { Held } from './process.ts'
 
 interface Owner {
@@ -23,52 +24,52 @@ function descriptorOf(socket: Socket): number {
   return fd
 }
 
-/** Kernels before 6.5 do not know the option; those before 5.3 do not know the call. Every other error is an error. */
-const UNKNOWN_TO_KERNEL = new Set(['ENOPROTOOPT', 'ENOSYS'])
-/** No such process any more: which of these it is depends on the kernel's version. */
-const GONE = new Set(['ESRCH', 'EINVAL', 'ENODATA'])
-
-/**
- * The descriptor of a process; null where the kernel knows none. Want of descriptors must not lead to the weaker way, or who
- * opens many connections could choose it.
- */
-function pidfdFrom(answer: Answer<number>): number | null {
-  if (answer.ok) return answer.value
-  if (UNKNOWN_TO_KERNEL.has(answer.name)) return null
-  if (GONE.has(answer.name)) throw new LanyardError('workload_gone', 'the process has ended')
-  throw new LanyardError('attestation_failed', `no descriptor of the process can be had: ${answer.name}`)
+/** Uid and gid as they are now, where nobody told them, and the start. Null: it has ended. */
+function factsOf(pid: number, status: number, owner: Owner | null) {
+  const { uid, gid } = owner ?? ownerIn(status) ?? {}
+  const startTime = statOf(pid)?.startTime
+  return uid === undefined || gid === undefined || startTime === undefined ? null : { uid, gid, startTime }
 }
 
-/** Uid and gid as they are now, where nobody told them, and the start. Null: it has ended. Throws `attestation_failed`. */
-function factsOf(pid: number, owner?: Owner): (Owner & { readonly startTime: bigint }) | null {
-  // Else we would read of another process of this number.
-  if (!procIsOurs()) throw new LanyardError('attestation_failed', '/proc does not show the processes of this namespace')
+/** Null: it has ended, or is another user by now. Throws the system's error. */
+function heldBy(pid: number, pidfd: number | null, owner: Owner | null): HeldProcess | null {
+  const owned = pidfd === null ? [] : [pidfd]
   try {
-    const [stat, { uid, gid } = {}] = [statOf(pid), owner ?? statusOf(pid) ?? undefined]
-    return stat && uid !== undefined && gid !== undefined ? { uid, gid, startTime: stat.startTime } : null
+    const status = openStatus(pid)
+    if (status === null) return null
+    owned.push(status)
+    const facts = factsOf(pid, status, owner)
+    if (!facts) return null
+    const process = new Held({ pid, status, pidfd, ...facts })
+    owned.length = 0
+    // Only now is it proved that what was read by the number is about this process.
+    return process.isAlive() ? process : null
+  } finally {
+    for (const fd of owned) closeSync(fd)
+  }
+}
+
+/** Holds it, or gives its descriptor back. */
+function held(pid: number, pidfd: number | null, owner: Owner | null): HeldProcess {
+  let process: HeldProcess | null
+  try {
+    process = heldBy(pid, pidfd, owner)
   } catch (cause) {
     throw new LanyardError('attestation_failed', `/proc tells nothing about process ${pid}`, {}, { cause })
   }
+  if (process) return process
+  throw new LanyardError('workload_gone', `process ${pid} has ended, or is another user by now`)
 }
 
-/** Holds it, or gives the descriptor back. */
-function held(pid: number, pidfd: number | null, owner?: Owner): HeldProcess {
-  let kept = false
-  try {
-    const facts = factsOf(pid, owner)
-    const process = facts && new Held({ pid, pidfd, ...facts })
-    kept = process !== null
-    if (process?.isAlive()) return process
-    process?.release()
-  } finally {
-    if (!kept && pidfd !== null) closeSync(pidfd)
-  }
-  throw new LanyardError('workload_gone', `process ${pid} has ended, or is another user by now`)
+/** Else we would read of another process of the same number. */
+function requireOurProc(): void {
+  if (procIsOurs()) return
+  throw new LanyardError('attestation_failed', '/proc does not show the processes of this namespace')
 }
 
 /**
  * Holds the process that had connected a Unix socket: `SO_PEERCRED` says who, `SO_PEERPIDFD` gives a descriptor of it, which a
- * pid that was used again cannot fool. Before Linux 6.5 the start time stands in. Whoever asks must `release()` it.
+ * pid that was used again cannot fool. Before Linux 6.5 it is the process that has the pid now. Whoever asks must `release()` it.
  *
  * Ask in the turn in which the connection came. For a connection that was handed on, it is still who had connected it.
  * Throws `workload_gone`: it has ended, or has another uid or gid by now, or lives in a namespace that we do not see (pid 0).
@@ -82,6 +83,7 @@ export function processOfSocket(socket: Socket): HeldProcess {
   // Every process of a namespace beside or above ours is 0.
   if (pid <= 0)
     throw new LanyardError('workload_gone', 'expected a process of this namespace, got one that has no number here')
+  requireOurProc()
   const own = pidfdFrom(peerPidfd(fd))
   return held(pid, own ?? pidfdFrom(openPidfd(pid)), { uid, gid })
 }
@@ -99,5 +101,6 @@ export function peerPid(socket: Socket): number | null {
 export function processOfPid(pid: number): HeldProcess {
   if (!Number.isSafeInteger(pid) || pid <= 0 || pid > 0x7fff_ffff)
     throw new LanyardError('workload_gone', `expected the number of a process, got ${pid}`)
-  return held(pid, pidfdFrom(openPidfd(pid)))
+  requireOurProc()
+  return held(pid, pidfdFrom(openPidfd(pid)), null)
 }

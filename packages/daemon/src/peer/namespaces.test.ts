@@ -17,7 +17,7 @@ const skip = canUnshare ? false : 'needs namespaces of users and processes'
 async function heldBy(
   program: string,
   args: readonly string[],
-): Promise<{ code?: string; pid?: number; detail?: string }> {
+): Promise<{ code?: string; pid?: number; detail?: string; other?: unknown }> {
   const folder = mkdtempSync(join(tmpdir(), 'peer-'))
   using child = start(
     program,
@@ -84,4 +84,6 @@ test('want of descriptors does not lead to the weaker way', async () => {
   ])
   assert.equal(said.code, 'attestation_failed', String(said.detail))
   assert.match(String(said.detail), /EMFILE/)
+  // Who was held before lives on, meanwhile too.
+  assert.deepEqual(said.other, [true, true])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseStat, parseStatus, procIsOurs, statOf, statusOf } from './proc.ts'
+import { parseOwner, parseStat, parseStatus, procIsOurs, statOf, statusOf } from './proc.ts'
 
 const REST = '4 4 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0'
 const stat = (name: string, state = 'S', parent = '3') => `4 (${name}) ${state} ${parent} ${REST}\n`
@@ -48,6 +48,14 @@ test('what is no status is none', () => {
     [IDS[0]!, IDS[1]!, 'Groups:\tx'],
   ])
     assert.equal(parseStatus(status(lines)), null, JSON.stringify(lines))
+})
+
+test('the owner stands in the beginning, and a line that was cut is none', () => {
+  const text = status(IDS)
+  assert.deepEqual(parseOwner(text), { state: 'S', uid: 1001, gid: 6 })
+  const end = text.indexOf('Groups')
+  assert.ok(parseOwner(text.slice(0, end)))
+  for (let length = 0; length < end; length++) assert.equal(parseOwner(text.slice(0, length)), null, String(length))
 })
 
 test('a process that names itself like lines of its status changes none of them', () => {

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 
 /** What the kernel says of a process, read in one piece: proc(5). */
 export interface ProcessStatus {
@@ -50,10 +50,28 @@ export function parseStatus(text: string): ProcessStatus | null {
   return { uid: Number(uids[1]), gid: Number(gids[1]), groups: groups.map(Number) }
 }
 
+/** Who a process is at this moment. */
+export interface ProcessOwner {
+  /** As in {@link ProcessStat}. */
+  readonly state: string
+  /** Effective ones. */
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Reads the beginning of `/proc/PID/status`: what follows may be long. Null as {@link parseStat}. */
+export function parseOwner(text: string): ProcessOwner | null {
+  const [, state] = /^State:\t([A-Za-z]) .*\n/m.exec(text) ?? []
+  const [, uid] = /^Uid:\t\d+\t(\d+)\t\d+\t\d+\n/m.exec(text) ?? []
+  const [, gid] = /^Gid:\t\d+\t(\d+)\t\d+\t\d+\n/m.exec(text) ?? []
+  if (state === undefined || uid === undefined || gid === undefined) return null
+  return { state, uid: Number(uid), gid: Number(gid) }
+}
+
 /** Null: there is no such process. Throws what else the kernel says, such as want of descriptors. */
-function read(pid: number, name: string): string | null {
+function unlessGone<T>(look: () => T): T | null {
   try {
-    return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+    return look()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ESRCH') return null
@@ -63,12 +81,29 @@ function read(pid: number, name: string): string | null {
 
 /** Throws the error of the system when it cannot be read although the process is there. */
 export function statOf(pid: number): ProcessStat | null {
-  const text = read(pid, 'stat')
+  const text = unlessGone(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   return text === null ? null : parseStat(text)
 }
 
 /** Throws as {@link statOf}. */
 export function statusOf(pid: number): ProcessStatus | null {
-  const text = read(pid, 'status')
+  const text = unlessGone(() => readFileSync(`/proc/${pid}/status`, 'utf8'))
   return text === null ? null : parseStatus(text)
+}
+
+/**
+ * Opens `/proc/PID/status`. The descriptor belongs to the process and not to its number: once the process has ended, it
+ * tells nothing of whoever has the number then. Null: there is no such process. Throws as {@link statOf}.
+ */
+export function openStatus(pid: number): number | null {
+  return unlessGone(() => openSync(`/proc/${pid}/status`, 'r'))
+}
+
+/** More than the lines up to `Gid` take. */
+const beginning = Buffer.alloc(1024)
+
+/** Who the process is that {@link openStatus} opened. Null: it has ended. Throws as {@link statOf}. */
+export function ownerIn(status: number): ProcessOwner | null {
+  const length = unlessGone(() => readSync(status, beginning, 0, beginning.length, 0))
+  return length === null ? null : parseOwner(beginning.toString('latin1', 0, length))
 }

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import type { HeldProcess } from '../ports.ts'
 import { endedOf } from './native.ts'
-import { statOf, statusOf } from './proc.ts'
+import { ownerIn, type ProcessOwner } from './proc.ts'
 import { unwatch, type Watched, watch } from './watch.ts'
 
 export interface HeldFacts {
@@ -9,22 +9,16 @@ export interface HeldFacts {
   readonly uid: number
   readonly gid: number
   readonly startTime: bigint
-  /** Null: the start time must do. Owned by what is made of it. */
+  /** Of {@link openStatus}. It and the next are owned by what is made of them. */
+  readonly status: number
+  /** Null: this kernel gives none, and `status` must do. */
   readonly pidfd: number | null
 }
 
-/** What is found out, or null when the system cannot say, for want of descriptors perhaps: nobody has ended by that. */
-function tell(find: () => boolean): boolean | null {
-  try {
-    return find()
-  } catch {
-    return null
-  }
-}
-
 /**
- * A process held by a descriptor of it, or where the kernel gives none, by its start time. Facts read from `/proc` by its
- * number are facts of this process when {@link isAlive} says yes *afterwards*: as long as it lives nobody else has its number.
+ * A process held by descriptors of it, which never are another's. Facts read from `/proc` by its number are facts of this
+ * process when {@link isAlive} says yes *afterwards*: as long as it lives nobody else has its number. To ask takes no further
+ * descriptor, so that nobody ends by want of them.
  */
 export class Held implements HeldProcess, Watched {
   readonly pid: number
@@ -32,14 +26,16 @@ export class Held implements HeldProcess, Watched {
   readonly gid: number
   readonly startTime: bigint
   readonly #listeners = new Set<() => void>()
-  #pidfd: number | null
+  readonly #status: number
+  readonly #pidfd: number | null
   #state: 'held' | 'ended' | 'released' = 'held'
 
-  constructor({ pid, uid, gid, startTime, pidfd }: HeldFacts) {
+  constructor({ pid, uid, gid, startTime, status, pidfd }: HeldFacts) {
     this.pid = pid
     this.uid = uid
     this.gid = gid
     this.startTime = startTime
+    this.#status = status
     this.#pidfd = pidfd
   }
 
@@ -49,34 +45,29 @@ export class Held implements HeldProcess, Watched {
 
   isAlive(): boolean {
     if (this.#state !== 'held') return false
-    const alive = this.#look()
-    if (alive === false) this.ended()
-    return alive === true
-  }
-
-  /** The descriptor is asked last: it proves that what was read before is about this process. Null: it cannot be told. */
-  #look(): boolean | null {
-    const same = tell(() => this.#isTheSame())
-    const ended = this.hasEnded()
-    if (ended || same === false) return false
-    return ended === null ? null : same
+    const alive = this.#isTheSame() && this.hasEnded() === false
+    if (!alive) this.ended()
+    return alive
   }
 
   /** A process whose uid or gid is another by now counts as ended for good: it connected as somebody else. */
   #isTheSame(): boolean {
-    const status = statusOf(this.pid)
-    return this.#runs() && status?.uid === this.uid && status.gid === this.gid
+    const owner = this.#running()
+    return owner?.uid === this.uid && owner.gid === this.gid
   }
 
-  #runs(): boolean {
-    const stat = statOf(this.pid)
-    return stat?.startTime === this.startTime && stat.state !== 'Z' && stat.state !== 'X'
+  /** Null: it runs no more. An error never means that it does. */
+  #running(): ProcessOwner | null {
+    try {
+      const owner = ownerIn(this.#status)
+      return owner?.state === 'Z' || owner?.state === 'X' ? null : owner
+    } catch {
+      return null
+    }
   }
 
   hasEnded(): boolean | null {
-    if (this.#pidfd !== null) return endedOf([this.#pidfd])?.[0] ?? null
-    const runs = tell(() => this.#runs())
-    return runs === null ? null : !runs
+    return this.#pidfd === null ? this.#running() === null : (endedOf([this.#pidfd])?.[0] ?? null)
   }
 
   onEnd(listener: () => void): () => void {
@@ -102,15 +93,14 @@ export class Held implements HeldProcess, Watched {
   }
 
   release(): void {
-    this.#state = 'released'
     this.#listeners.clear()
-    this.#close()
+    if (this.#state === 'held') this.#close()
+    this.#state = 'released'
   }
 
   #close(): void {
     unwatch(this)
-    if (this.#pidfd === null) return
-    closeSync(this.#pidfd)
-    this.#pidfd = null
+    closeSync(this.#status)
+    if (this.#pidfd !== null) closeSync(this.#pidfd)
   }
 }

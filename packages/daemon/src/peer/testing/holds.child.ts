@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
+import type { HeldProcess } from '../../ports.ts'
 import { processOfPid, processOfSocket } from '../index.ts'
 
 /** Listens at the path that it is given, and writes for each connection who had made it, or why it cannot be told. */
@@ -17,10 +18,15 @@ function exhaust(): number[] {
   }
 }
 
-// As a daemon that has served others before.
-try {
-  processOfPid(process.pid).release()
-} catch {}
+/** As a daemon that has served others before, and serves them on. */
+function servedBefore(): HeldProcess | null {
+  try {
+    return processOfPid(process.pid)
+  } catch {
+    return null
+  }
+}
+const other = servedBefore()
 
 createServer(socket => {
   const taken = mode === 'exhausted' ? exhaust() : []
@@ -31,7 +37,8 @@ createServer(socket => {
   } catch (error) {
     said = { code: (error as { code?: string }).code, detail: String(error) }
   }
+  const during = other?.isAlive()
   for (const fd of taken) closeSync(fd)
-  console.log(JSON.stringify(said))
+  console.log(JSON.stringify({ ...said, other: [during, other?.isAlive()] }))
 }).listen(path, () => console.log('ready'))
 process.stdin.resume().on('end', () => process.exit(0))

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Child, IS_ROOT, start } from '../../../peer/testing/peers.ts'
@@ -7,10 +18,20 @@ import { type Child, IS_ROOT, start } from '../../../peer/testing/peers.ts'
 const SYSTEMD = '/usr/lib/systemd/systemd'
 const NAMESPACES = '-pmuinC'
 
+/** In a container they are there to be read alone. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Where control groups of version 2 are; undefined: nowhere. */
 function unifiedRoot(): string | undefined {
   return ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find(
-    path => existsSync(join(path, 'cgroup.procs')) && existsSync(join(path, 'cgroup.subtree_control')),
+    path => existsSync(join(path, 'cgroup.subtree_control')) && isWritable(join(path, 'cgroup.procs')),
   )
 }
 
