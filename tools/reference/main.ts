@@ -2,5 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { REFERENCE, referencePages } from './pages.ts'
 
-mkdirSync(REFERENCE, { recursive: true })
-for (const [name, text] of Object.entries(await referencePages())) writeFileSync(new URL(name, REFERENCE), text)
+for (const [name, text] of Object.entries(await referencePages())) {
+  mkdirSync(new URL('.', new URL(name, REFERENCE)), { recursive: true })
+  writeFileSync(new URL(name, REFERENCE), text)
+}

@@ -2,14 +2,16 @@ import { cliPage } from './cli.ts'
 import { configurationPage } from './configuration.ts'
 import { errorsPage } from './errors.ts'
 import { metricsPage } from './metrics.ts'
+import { theftsPage } from './thefts.ts'
 
-/** Pages under docs/reference that derive from the source: file name → text. */
+/** Pages that derive from the source: file name, seen from docs/reference → text. */
 export async function referencePages(): Promise<Readonly<Record<string, string>>> {
   return {
     'cli.md': await cliPage(),
     'configuration.md': configurationPage(),
     'errors.md': errorsPage(),
     'metrics.md': metricsPage(),
+    '../attestors/what-a-child-can-do.md': theftsPage(),
   }
 }
 

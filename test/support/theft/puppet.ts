@@ -44,6 +44,7 @@ export type Order = { readonly to?: readonly string[] } & (
 const endpoint = () => process.env.SPIFFE_ENDPOINT_SOCKET!.replace(/^unix:\/\//, '')
 const connections = new Map<string, Socket>()
 const children = new Map<string, { child: ChildProcess; input: Writable; replies: AsyncIterator<string> }>()
+const serving = false
 const handed: Socket[] = []
 const arrivals = new EventEmitter()
 const arrived = (_: unknown, socket: unknown) => {
@@ -208,8 +209,9 @@ function* keysBetween(memory: number, from: number, to: number): Generator<strin
 async function serve(input: Readable, output: Writable): Promise<void> {
   for await (const line of createInterface(input)) {
     const reply = await obey(JSON.parse(line) as Order).catch(error => ({ error: error.code ?? String(error) }))
-    output.write(`${JSON.stringify(reply)}\n`)
+    output.write(`${JSON.stringify(reply ?? null)}\n`)
   }
 }
 
 await serve(process.stdin, process.stdout)
+if (!serving) process.exit()

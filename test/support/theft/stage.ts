@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { appendFile, copyFile } from 'node:fs/promises'
+import { appendFile, copyFile, readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,8 @@ import { type Json, lanyardUp } from '../lanyard-up.ts'
 import type { Got } from './ask.ts'
 import type { Order } from './puppet.ts'
 
-const MAIN = new URL('../../../packages/cli/src/main.ts', import.meta.url).pathname
+/** The command line. */
+export const MAIN = new URL('../../../packages/cli/src/main.ts', import.meta.url).pathname
 /** The program that agents and thieves are. */
 export const PUPPET = new URL('./puppet.ts', import.meta.url).pathname
 
@@ -37,6 +38,8 @@ export interface Actor {
 /** An authority, a node and its daemon, each a real process, the daemon as root. */
 export interface Stage {
   readonly folder: string
+  /** Folder of the daemon's keys. */
+  readonly data: string
   readonly adminSocket: string
   readonly endpoint: string
   readonly api: Awaited<ReturnType<typeof lanyardUp>>
@@ -52,6 +55,8 @@ export interface Stage {
   adopt(actor: Actor, child: string): Promise<Pick<Actor, 'order' | 'ask'>>
   /** Another program than ours that does the same: a copy of Node.js with other content. Root owns it. */
   otherNode(): Promise<string>
+  /** SHA-256 of the Node.js that runs, hex. */
+  hashOfNode(): Promise<string>
   /** What `POST /explain` of the daemon says. */
   explain(pid: number): Promise<Json>
   close(): Promise<void>
@@ -96,6 +101,7 @@ export async function openStage(): Promise<Stage> {
   let other: Promise<string> | undefined
   return {
     folder,
+    data: join(folder, 'data'),
     adminSocket,
     endpoint,
     api,
@@ -135,6 +141,10 @@ export async function openStage(): Promise<Stage> {
       lines.push(line)
       return orders(line, line)
     },
+    hashOfNode: async () =>
+      createHash('sha256')
+        .update(await readFile(process.execPath))
+        .digest('hex'),
     otherNode: () => (other ??= copyOfNode(join(folder, 'other-node'))),
     async close() {
       for (const line of lines) line.destroy()
