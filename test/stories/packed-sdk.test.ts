@@ -6,11 +6,14 @@ import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { packSdk } from '../../tools/pack.ts'
-import { type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
+import { type Json, type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
 import { npm, oldNode } from '../support/old-node.ts'
+import { ownProcesses } from '../support/workload-stage.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
+
+const linux = process.platform === 'linux'
 
 let authority: LanyardUp
 let project: string
@@ -19,7 +22,7 @@ before(async () => {
   project = await mkdtemp(join(tmpdir(), 'lanyard-packed-'))
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   npm(project, ['install', packSdk(join(project, 'tarballs'))])
-  await writeFile(join(project, 'example.js'), await example())
+  await writeFile(join(project, 'example.js'), await example('Identity.fromToken'))
   authority = await lanyardUp()
   await authority.call('POST', '/v1/tenants', { tenant: 'acme' })
   await authority.call('POST', '/v1/agents', { tenant: 'acme', agent: 'example' })
@@ -30,13 +33,21 @@ after(async () => {
   await rm(project, { recursive: true, force: true })
 })
 
-/** The first example of the README, as it stands there. */
-async function example(): Promise<string> {
+/** An example of the README, as it stands there. */
+async function example(has: string): Promise<string> {
   const readme = await readFile(join(ROOT, 'packages/sdk/README.md'), 'utf8')
-  const [, code] = /```js\n([\s\S]*?)```/.exec(readme) ?? []
-  if (!code?.includes('Identity.fromToken')) throw new Error('the README has no example')
+  const blocks = Array.from(readme.matchAll(/```js\n([\s\S]*?)```/g), ([, code]) => code!)
+  const code = blocks.find(block => block.includes(has))
+  if (code === undefined) throw new Error(`the README has no example with ${has}`)
   return code
 }
+
+/** An entry by which every process of this user is an agent. */
+const workload = () => {
+  entry ??= authority.call('POST', '/v1/entries', { tenant: 'acme', agent: 'example', ...ownProcesses })
+  return entry
+}
+let entry: Promise<Json> | undefined
 
 const nodes: readonly (readonly [line: string, node: () => string])[] = [
   ['v22.', oldNode],
@@ -56,6 +67,19 @@ for (const [line, node] of nodes)
     const { stdout, stderr } = await run(node(), ['example.js'], { cwd: project, env, timeout: 30_000 })
     assert.equal(stdout, `I am ${id}\nhello ${id}\n`)
     assert.equal(stderr, '')
+  })
+
+for (const [line, node] of nodes)
+  test(`without a secret, the README’s example runs under Node ${line}x`, { skip: !linux }, async () => {
+    const { spiffe_id: id } = await workload()
+    const env = { ...process.env, SPIFFE_ENDPOINT_SOCKET: authority.ready.workload_api }
+    for (const keys of ['memory', 'daemon']) {
+      const code = (await example('Identity.fromWorkloadApi')).replace('Api()', `Api({ keys: '${keys}' })`)
+      await writeFile(join(project, `${keys}.js`), code)
+      const { stdout, stderr } = await run(node(), [`${keys}.js`], { cwd: project, env, timeout: 30_000 })
+      assert.equal(stdout, `hello from ${id}\n`)
+      assert.equal(stderr, '')
+    }
   })
 
 test('the tarball brings undici along, and nothing else', async () => {

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import process from 'node:process'
+import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
+import { LANYARD_FLAGS } from '../../tools/node.mjs'
+import { readGuide } from '../support/guide.ts'
+import { openStage, type WorkloadStage } from '../support/workload-stage.ts'
+
+// The programs of docs/guides/spiffe-workload-api.md, as they stand there, at a real daemon.
+
+const CACHE = resolve(import.meta.dirname, '../../.cache')
+const run = promisify(execFile)
+const linux = process.platform === 'linux'
+
+let stage: WorkloadStage
+let folder: string
+
+before(async () => {
+  if (!linux) return
+  stage = await openStage()
+  mkdirSync(CACHE, { recursive: true })
+  folder = mkdtempSync(join(CACHE, 'guide-'))
+})
+
+after(async () => {
+  await stage?.remove()
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+})
+
+/** Each program, by a line of its own, and what it prints. */
+const programs: readonly (readonly [has: string, prints: () => RegExp])[] = [
+  ['caller(request).id', () => new RegExp(`^hello ${stage.id}\n$`)],
+  ["identity.on('withdrawn'", () => /^$/],
+  ["authority: 'https://127.0.0.1:8443'", () => /^(catching-up|fresh)\n$/],
+  ['JwtSource.open()', () => new RegExp(`^${stage.id}\n$`)],
+  ['X509Source.open()', () => /^-----BEGIN CERTIFICATE-----[\s\S]*\n1\n$/],
+  ["keys: 'daemon'", () => /^hello\n$/],
+]
+
+for (const [has, prints] of programs)
+  test(`the program with ${has} does what the guide says`, { skip: !linux }, async () => {
+    const program = readGuide('spiffe-workload-api.md').programs.find(code => code.includes(has))
+    const file = join(folder, `${programs.findIndex(each => each[0] === has)}.ts`)
+    writeFileSync(file, program!.replace('https://127.0.0.1:8443', stage.up.ready.url))
+    const env = { ...process.env, SPIFFE_ENDPOINT_SOCKET: `unix://${stage.socket}` }
+    const { stdout, stderr } = await run(process.execPath, [...LANYARD_FLAGS, file], { env, timeout: 30_000 })
+    assert.match(stdout, prints())
+    assert.equal(stderr, '')
+  })
