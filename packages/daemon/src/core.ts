@@ -1,4 +1,5 @@
 import type { CatalogueChange } from './authority/catalogue.ts'
+import { Expiry } from './authority/expiry.ts'
 import { Signals } from './authority/signals.ts'
 import { DaemonNode, type NodePorts } from './node/node.ts'
 import type { Attestation } from './ports.ts'
@@ -67,16 +68,25 @@ export function createCore(ports: CorePorts): Core {
   })
   const signals = new Signals({ time, log, report: list => node.call('/v1/node/signals', { signals: list }) })
   const workloads: WorkloadDesk = new WorkloadDesk({
-    ...{ attestation, catalogue: node.catalogue, svids, tokens, time, meter },
+    ...{ attestation, catalogue: node.catalogue, svids, tokens, time, log, meter },
     refused: (miss, code) => signals.add(miss, code),
   })
   const changed = (change: CatalogueChange) => {
     for (const { key_policy } of change.changed) keys.prepare(key_policy)
     svids.entriesChanged(change.changed, change.removed)
+    expiry.changed(change)
     tokens.entriesChanged([...change.changed.map(({ id }) => id), ...change.removed])
     workloads.catalogueChanged(change)
     tell()
   }
+  const expiry: Expiry = new Expiry(time, entries => {
+    log.info({ entries: entries.map(({ id }) => id) }, 'entries have expired')
+    const change = { changed: entries, removed: [], bundles: false }
+    svids.entriesChanged(change.changed, [])
+    tokens.entriesChanged(entries.map(({ id }) => id))
+    workloads.catalogueChanged(change)
+    tell()
+  })
   meter.gauge('svids', () => svids.held.length)
   meter.gauge('key_pool', () => keys.size)
   return {
@@ -95,6 +105,7 @@ export function createCore(ports: CorePorts): Core {
     },
     stop() {
       workloads.stop()
+      expiry.stop()
       signals.stop()
       svids.stop()
       keys.stop()

@@ -6,6 +6,7 @@ import { FakeTime, FakeTrustDomain } from '../testing/index.ts'
 import { Catalogue, type CatalogueChange } from './catalogue.ts'
 import { takeChange } from './changes.ts'
 import { AuthorityClock } from './clock.ts'
+import { Expiry } from './expiry.ts'
 
 function world() {
   const changes: CatalogueChange[] = []
@@ -106,4 +107,18 @@ test('lines say the time, end the connection, or are passed over', () => {
   assert.throws(() => take({ kind: 'ended', code: 'resync', reason: 'x' }), { code: 'server_unreachable' })
   assert.equal(catalogue.cursor, null)
   assert.throws(() => take({ kind: 'entries' }), { code: 'server_unreachable' })
+})
+
+test('an entry ends by its date without a word of the authority', async () => {
+  const time = new FakeTime()
+  const ended: string[] = []
+  const expiry = new Expiry(time, entries => ended.push(...entries.map(({ id }) => id)))
+  const until = (ms: number) => entryOf({ expires_at: new Date(time.now() + ms).toISOString() })
+  const [a, b, c] = [until(10_000), until(20_000), until(20_000)]
+  expiry.changed({ changed: [a, b, c, entryOf()], removed: [], bundles: false })
+  await time.advance(10_500)
+  assert.deepEqual(ended, [a.id])
+  expiry.changed({ changed: [{ ...b, expires_at: null }], removed: [], bundles: false })
+  await time.advance(60_000)
+  assert.deepEqual(ended, [a.id, c.id])
 })

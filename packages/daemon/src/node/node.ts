@@ -31,7 +31,7 @@ export interface NodePorts {
 
 const CATALOGUE = 'entries.json'
 /** Between a change and its copy on disk. */
-const SAVE_MS = 500
+const SAVE_MS = 2_000
 
 /** This machine as a node: its identity, its connection to the authority, and what it learns there. */
 export class DaemonNode {

@@ -65,6 +65,11 @@ export class SvidManager {
     return this.#slots.get(entry)?.state ?? { kind: 'pending' }
   }
 
+  /** When the SVID of an entry came, by the steady clock; infinite where there is none. */
+  since(entry: string): number {
+    return this.#slots.get(entry)?.since ?? Number.POSITIVE_INFINITY
+  }
+
   /** Wants the SVID of an entry until what comes back is called. */
   follow(entry: NodeEntry): () => void {
     return this.#slot(entry).follow()

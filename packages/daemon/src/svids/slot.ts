@@ -88,6 +88,7 @@ export class Slot {
   /** Of a request whose reply may have been lost: the same key again is no fork. */
   #key: { readonly key: KeyObject; readonly renews: string | null } | null = null
   #cancelGrace = () => {}
+  #since = Number.POSITIVE_INFINITY
   #dead = false
 
   constructor(entry: NodeEntry, ports: SlotPorts) {
@@ -108,6 +109,11 @@ export class Slot {
 
   get svid(): HeldSvid | null {
     return this.#kept?.svid ?? null
+  }
+
+  /** When the SVID that is held came, by the steady clock. */
+  get since(): number {
+    return this.#since
   }
 
   get followers(): number {
@@ -295,6 +301,7 @@ export class Slot {
   #put(kept: Kept): void {
     this.#cancelGrace()
     this.#kept = kept
+    this.#since = this.#ports.time.monotonic()
     const end = endOf(kept)
     this.#renewAt = kept.renewAfter + this.#ports.random() * JITTER * (end - kept.renewAfter)
     this.#tell({ kind: 'svid', svid: kept.svid })

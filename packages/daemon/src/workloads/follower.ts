@@ -22,6 +22,8 @@ export interface FollowerPorts {
   readonly want: (entry: NodeEntry) => () => void
   /** A refusal goes out; `miss`: since no entry gives this process anything. */
   readonly refused: (state: NoIdentity, miss: Miss | null) => void
+  /** Something of ours failed: one follower must not take the daemon along. */
+  readonly failed: (error: unknown) => void
 }
 
 /** Examined anew where nobody asks, so that a change of selectors is not missed for ever. */
@@ -87,6 +89,14 @@ export class Follower {
    */
   changed(): void {
     if (this.#over) return
+    try {
+      this.#changed()
+    } catch (error) {
+      this.#ports.failed(error)
+    }
+  }
+
+  #changed(): void {
     this.#lookAgain = this.#looking
     if (this.#workload === null) {
       if (!this.#looking) void this.#look()
@@ -100,14 +110,22 @@ export class Follower {
 
   async #look(): Promise<void> {
     this.#looking = true
-    do {
-      this.#lookAgain = false
-      await this.#examine()
-      if (this.#over) return
-      const state = this.#failure ?? this.#state()
-      if (state !== null) this.#tell(state)
-    } while (this.#lookAgain)
-    this.#looking = false
+    try {
+      do await this.#lookOnce()
+      while (this.#lookAgain && !this.#over)
+    } catch (error) {
+      this.#ports.failed(error)
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
+    this.#lookAgain = false
+    await this.#examine()
+    if (this.#over) return
+    const state = this.#failure ?? this.#state()
+    if (state !== null) this.#tell(state)
   }
 
   async #examine(): Promise<void> {

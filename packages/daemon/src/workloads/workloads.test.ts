@@ -59,6 +59,7 @@ class World extends SvidWorld {
       svids: this.manager,
       tokens: this.tokens,
       time: this.time,
+      log: noLog,
       meter: noMeter,
       refused: (_, code) => this.refusals.push(code),
     })

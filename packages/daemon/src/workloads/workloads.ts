@@ -1,8 +1,8 @@
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import type { SpiffeId } from '@lanyard/protocol'
 import type { Catalogue, CatalogueChange } from '../authority/catalogue.ts'
-import { asLanyardError } from '../authority/codes.ts'
-import type { Attestation, Bundles, HeldProcess, HeldToken, HeldWit, Meter, Time, Workloads } from '../ports.ts'
+import { asLanyardError, isFinal } from '../authority/codes.ts'
+import type { Attestation, Bundles, HeldProcess, HeldToken, HeldWit, Log, Meter, Time, Workloads } from '../ports.ts'
 import type { SvidManager } from '../svids/manager.ts'
 import type { TokenDesk } from '../tokens/desk.ts'
 import { Follower, type FollowerPorts, type Following, type Miss } from './follower.ts'
@@ -14,6 +14,7 @@ export interface WorkloadDeskPorts {
   readonly svids: SvidManager
   readonly tokens: TokenDesk
   readonly time: Time
+  readonly log: Log
   readonly meter: Meter
   /** A process was refused: supervisors are told. */
   readonly refused: (miss: Miss, code: string) => void
@@ -38,6 +39,7 @@ export class WorkloadDesk implements Workloads {
       slotOf: entry => svids.stateOf(entry),
       want: entry => svids.follow(entry),
       refused: ({ code }, miss) => this.#refused(code, miss),
+      failed: error => ports.log.error({ err: error }, 'a process could not be told of its identities'),
     }
   }
 
@@ -49,7 +51,6 @@ export class WorkloadDesk implements Workloads {
   follow(...[process, listener, ended]: Parameters<Workloads['follow']>): () => void {
     const { meter, time } = this.#ports
     const began = time.monotonic()
-    const held = new Set([...this.#ports.svids.held].map(({ entry }) => entry.id))
     let first = true
     return this.#follow(
       process,
@@ -57,7 +58,8 @@ export class WorkloadDesk implements Workloads {
         kind: 'x509',
         tell: state => {
           if (first && state.kind === 'identities') {
-            const from = state.svids.every(({ entry }) => held.has(entry.id)) ? 'memory' : 'authority'
+            const known = state.svids.every(({ entry }) => this.#ports.svids.since(entry.id) <= began)
+            const from = known ? 'memory' : 'authority'
             meter.time('first_svid', (time.monotonic() - began) / 1000, { from })
           }
           first = false
@@ -190,6 +192,4 @@ export class WorkloadDesk implements Workloads {
 const notKnown = () => new LanyardError('server_unreachable', 'the authority has not told the entries of this node')
 
 const saying = (error: LanyardError) =>
-  error.code === 'no_identity' || error.code === 'server_unreachable'
-    ? error
-    : new LanyardError(error.code, `no identity issued: ${error.message}`, {}, { cause: error })
+  isFinal(error) ? new LanyardError(error.code, `no identity issued: ${error.message}`, {}, { cause: error }) : error
