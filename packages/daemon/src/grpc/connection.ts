@@ -8,6 +8,7 @@ import {
 import type { Socket } from 'node:net'
 import { Code } from '@connectrpc/connect'
 import type { HeldProcess, Time } from '../ports.ts'
+import { LegalAuthority } from './authority.ts'
 import type { Calls } from './calls.ts'
 import { respondWithStatus } from './exchange.ts'
 import type { GrpcLimits } from './limits.ts'
@@ -44,7 +45,7 @@ export class Connection {
     this.#caller = caller
     this.#parts = parts
     this.#abandoned = { count: 0, since: parts.time.monotonic() }
-    this.#session = performServerHandshake(socket, settingsFor(parts.limits))
+    this.#session = performServerHandshake(new LegalAuthority(socket), settingsFor(parts.limits))
     this.#session.on('error', () => {})
     this.#session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
       this.#opened(stream, headers),

@@ -105,6 +105,7 @@ export class FakeTrustDomain {
   certify(spki: Uint8Array, id: SpiffeId, { ttlSec = 300, dns = [], lineage }: FakeSvid & { lineage: string }) {
     const validity = { notBefore: this.#seconds() - 10, notAfter: this.#seconds() + ttlSec }
     return this.#sign(this.#issuerKey, this.issuer.subject.der, EMPTY_NAME, spki, validity, [
+      basicConstraints({ ca: false }),
       keyUsage(['digitalSignature']),
       extendedKeyUsage(['serverAuth', 'clientAuth']),
       authorityKeyId(identifier(spkiOf(this.#issuerKey))),
