@@ -143,6 +143,13 @@ test('a selector that could never match is refused', async () => {
     'docker:label:a\nb',
     'docker:label:a\u007fb',
     'docker:label:\u0085',
+    'docker:label:a\u200bb',
+    'docker:label:a\u2028b',
+    'unix:uuid:1',
+    'unix:constructor:1',
+    'systemd:unit:agent.service',
+    'systemd:fragment_path:agent.service',
+    'docker:image:app',
   ]) {
     const { body } = await create({ tenant: 'acme', agent: 'a1', selectors: [...fresh(), selector] })
     assert.equal(body.code, 'selector_invalid', selector)
@@ -153,8 +160,11 @@ test('a selector that could never match is refused', async () => {
     'unix:path:/opt/größe/a b',
     `unix:sha256:${'a'.repeat(64)}`,
     'docker:label:app:invoice:v2',
-    'systemd:unit:agent@1.service',
+    'systemd:id:agent@1.service',
+    'systemd:fragment_path:/etc/systemd/system/agent.service',
+    'docker:label:größe:3 kg',
     'k8s:ns:default',
+    'constructor:x:1',
   ])
     await made({ selectors: [...fresh(), selector] })
 })
