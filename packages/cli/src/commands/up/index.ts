@@ -1,6 +1,8 @@
+import { join } from 'node:path'
+import process from 'node:process'
 import type { RunningDaemon } from '@lanyard/daemon'
-import { loadConfig, type RunningServer, startServer } from '@lanyard/server'
-import { command, flag, type Options, type Outcome, text } from '../../command.ts'
+import { loadConfig, type RunningServer, type ServerConfig, startServer } from '@lanyard/server'
+import { command, type Options, type Outcome, text } from '../../command.ts'
 import type { Io } from '../../io.ts'
 import { card } from '../../layout.ts'
 import { SAME_USER, sharedUser } from '../../same-user.ts'
@@ -10,10 +12,9 @@ import { firstSteps } from './first-steps.ts'
 import { CONFIG_OPTION, SETTING_OPTIONS, settingsAmong } from './settings-options.ts'
 
 const WORKLOAD_API = {
-  'workload-api': flag('Serve the SPIFFE Workload API to the processes of this machine too (Linux)'),
-  'workload-api-socket': text(
-    'unix:///PATH',
-    'Where to serve it; workload-api.sock in the data folder where not given',
+  'workload-api': text(
+    'unix:///PATH|none',
+    'Where to serve the SPIFFE Workload API (Linux); where not given, workload-api.sock in the data folder if only this machine can call the authority',
   ),
 } as const satisfies Options
 
@@ -30,7 +31,10 @@ export const up = command({
       line: 'lanyard up --data /srv/lanyard --listen 0.0.0.0:8443 --hosts id.example.org --trust-domain example.org',
       does: 'For other machines, under a name of your own.',
     },
-    { line: 'lanyard up --workload-api', does: 'With a Workload API for programs in any language on this laptop.' },
+    {
+      line: 'lanyard up --workload-api unix:///tmp/agents/api.sock',
+      does: 'With the Workload API for programs in any language where you want it.',
+    },
     { line: 'lanyard up --listen 127.0.0.1:0 --json', does: 'For a program: one line of JSON once it is ready.' },
   ],
   run: async ({ options, io, emit, note }) => {
@@ -50,21 +54,37 @@ export const up = command({
     const server = await startServer(config, { env: io.env })
     running.defer(() => server.close())
     for (const warning of warningsOf(server)) note(`warning: ${warning}`)
-    const socket = options['workload-api-socket'] as string | undefined
-    let daemon: RunningDaemon | null = null
-    if (options['workload-api'] || socket !== undefined) {
-      // Loaded here alone: who serves no Workload API needs no native code.
-      const { ONE_USER, startLocalDaemon } = await import('./workload-api.ts')
-      daemon = await startLocalDaemon({ socket, server, config })
-      const { close } = daemon
-      running.defer(() => close())
-      note(`note: ${ONE_USER}`)
+    const address = addressFor(options['workload-api'] as string | undefined, config)
+    const daemon = address === null ? null : await startDaemon(address, server, config)
+    if (daemon !== null) {
+      running.defer(() => daemon.close())
+      note(`note: ${daemon.oneUser}`)
     }
     emit(ready(server, daemon, io))
     await untilAborted(stopped)
     return undefined
   },
 })
+
+/**
+ * Where the Workload API is served; null: nowhere. An authority that others call is no laptop: it serves none unasked, and
+ * needs no native code in its process.
+ */
+function addressFor(given: string | undefined, { data, listen }: ServerConfig): string | null {
+  if (given !== undefined) return given === 'none' ? null : given
+  const path = join(data, 'workload-api.sock')
+  const fits = Buffer.byteLength(path) <= LONGEST_SOCKET_PATH
+  return process.platform === 'linux' && LOOPBACK.has(listen.host) && fits ? `unix://${path}` : null
+}
+
+/** unix(7): what fits beside the end of the string. */
+const LONGEST_SOCKET_PATH = 107
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
+
+async function startDaemon(address: string, server: RunningServer, config: ServerConfig) {
+  const { ONE_USER, startLocalDaemon } = await import('./workload-api.ts')
+  return { ...(await startLocalDaemon({ address, server, config })), oneUser: ONE_USER }
+}
 
 function warningsOf(server: RunningServer): string[] {
   const user = sharedUser()

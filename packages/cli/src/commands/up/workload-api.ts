@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
 import { daemonConfig, type RunningDaemon, startDaemon } from '@lanyard/daemon'
 import type { RunningServer, ServerConfig } from '@lanyard/server'
@@ -9,16 +10,14 @@ import { requireLinux } from '../daemon/platform.ts'
 
 /** Name of the node that `up` makes of its own machine, where that is free. */
 const NODE = 'local'
-/** Of the socket, beside the store. */
-const SOCKET = 'workload-api.sock'
 
 /** Said to whoever starts it where all is one user. */
 export const ONE_USER =
   'the Workload API of this laptop tells processes of one user apart by what they run: that keeps honest programs apart and nothing more'
 
 export interface LocalDaemon {
-  /** `unix:///PATH` or a path; undefined: in the data folder. */
-  readonly socket: string | undefined
+  /** `unix:///PATH`, or a path. */
+  readonly address: string
   readonly server: RunningServer
   readonly config: ServerConfig
 }
@@ -28,7 +27,7 @@ export interface LocalDaemon {
  *
  * @throws LanyardError `platform_unsupported`, and those of {@link startDaemon}
  */
-export async function startLocalDaemon({ socket, server, config }: LocalDaemon): Promise<RunningDaemon> {
+export async function startLocalDaemon({ address, server, config }: LocalDaemon): Promise<RunningDaemon> {
   requireLinux()
   const data = join(config.data, 'daemon')
   // Its authority forgets everything, and so does the node.
@@ -37,7 +36,7 @@ export async function startLocalDaemon({ socket, server, config }: LocalDaemon):
     {
       authority: server.url,
       root_sha256: server.rootSha256,
-      socket: addressOf(socket ?? join(config.data, SOCKET), config.data),
+      socket: addressOf(address, process.cwd()),
       admin_socket: join(config.data, 'admin.sock'),
       data,
       log_level: config.log.level === 'silent' ? 'silent' : 'warn',
