@@ -47,8 +47,12 @@ export interface Stage {
   register(agent: string, entry: object): Promise<{ entry: string; id: string }>
   /** Starts a puppet by `lanyard run`. */
   launch(entry: string, uid: number, how?: How): Promise<Actor>
+  /** A puppet that was started by other means. */
+  play(child: ChildProcess): Promise<Actor>
   /** Starts a puppet under a uid, which nobody launched. */
   start(uid: number, how?: How): Promise<Actor>
+  /** Kills the daemon and starts it again on what it has kept. */
+  restartDaemon(): Promise<void>
   /** The same, kept only if it has got this process number. */
   startAs(pid: number, uid: number): Promise<Actor | null>
   /** A child of an actor, over a line of its own, so that it can be asked when the actor has ended. */
@@ -79,22 +83,17 @@ export async function openStage(): Promise<Stage> {
   const { token } = await api.call('POST', '/v1/nodes/join-tokens', { name: 'stage' })
   const adminSocket = join(folder, 'run/admin.sock')
   const endpoint = `unix://${join(folder, 'run/api.sock')}`
-  const daemon = spawn(
-    process.execPath,
-    [
-      ...[MAIN, 'daemon', '--json', '--authority', api.ready.url, '--root-sha256', api.ready.root_sha256],
-      ...['--socket', endpoint, '--admin-socket', adminSocket, '--data', join(folder, 'data')],
-      ...['--attestors', 'unix', '--log-level', 'error'],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH, LANYARD_JOIN_TOKEN: token } },
-  )
-  const [ready] = await Promise.race([once(createInterface(daemon.stdout), 'line'), once(daemon, 'exit')])
-  if (typeof ready !== 'string') throw new Error(`lanyard daemon ended with ${ready}`)
+  const options = [
+    ...[MAIN, 'daemon', '--json', '--authority', api.ready.url, '--root-sha256', api.ready.root_sha256],
+    ...['--socket', endpoint, '--admin-socket', adminSocket, '--data', join(folder, 'data')],
+    ...['--attestors', 'unix', '--log-level', 'error'],
+  ]
+  let daemon = await daemonOf(options, { LANYARD_JOIN_TOKEN: token })
   const actors: Actor[] = []
   const lines: Socket[] = []
   const explain = (pid: number) => askAdmin(adminSocket, { pid })
-  const play = async (file: string, args: readonly string[], options: object) => {
-    const actor = await playing(spawn(file, args, { ...PIPES, ...options }))
+  const play = async (child: ChildProcess) => {
+    const actor = await playing(child)
     actors.push(actor)
     return actor
   }
@@ -106,6 +105,7 @@ export async function openStage(): Promise<Stage> {
     endpoint,
     api,
     explain,
+    play,
     async register(agent, entry) {
       const { spiffe_id: id } = await api.call('POST', '/v1/agents', { tenant: 'acme', agent })
       const made = await api.call('POST', '/v1/entries', { tenant: 'acme', agent, ...entry })
@@ -115,12 +115,17 @@ export async function openStage(): Promise<Stage> {
     },
     launch: (entry, uid, { command = [process.execPath, PUPPET], env = {}, options = [] } = {}) => {
       const run = ['run', '--entry', entry, '--user', `${uid}:${uid}`, '--admin-socket', adminSocket, ...options]
-      return play(process.execPath, [MAIN, ...run, '--', ...command], { env: { PATH: process.env.PATH, ...env } })
+      const whole = { PATH: process.env.PATH, ...env }
+      return play(spawn(process.execPath, [MAIN, ...run, '--', ...command], { ...PIPES, env: whole }))
     },
     start: (uid, { command = [process.execPath, PUPPET], env = {} } = {}) => {
       const [file = '', ...args] = command
       const own = { PATH: process.env.PATH, SPIFFE_ENDPOINT_SOCKET: endpoint, ...env }
-      return play(file, args, { env: own, ...(uid === 0 ? {} : { uid, gid: uid }) })
+      return play(spawn(file, args, { ...PIPES, env: own, ...(uid === 0 ? {} : { uid, gid: uid }) }))
+    },
+    async restartDaemon() {
+      await endOf(daemon, 'SIGKILL')
+      daemon = await daemonOf(options, {})
     },
     async startAs(pid, uid) {
       const options = { ...PIPES, uid, gid: uid, env: { PATH: process.env.PATH, SPIFFE_ENDPOINT_SOCKET: endpoint } }
@@ -130,9 +135,7 @@ export async function openStage(): Promise<Stage> {
         await once(child, 'exit')
         return null
       }
-      const actor = await playing(child)
-      actors.push(actor)
-      return actor
+      return play(child)
     },
     async adopt(actor, child) {
       const name = `lyt-${randomUUID()}`
@@ -149,12 +152,26 @@ export async function openStage(): Promise<Stage> {
     async close() {
       for (const line of lines) line.destroy()
       for (const actor of actors) await actor.end()
-      daemon.kill('SIGTERM')
-      if (daemon.exitCode === null) await once(daemon, 'exit')
+      await endOf(daemon, 'SIGTERM')
       await api.remove()
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function daemonOf(options: readonly string[], env: Readonly<Record<string, string>>): Promise<ChildProcess> {
+  const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit']
+  const daemon = spawn(process.execPath, options, { stdio, env: { PATH: process.env.PATH, ...env } })
+  const [ready] = await Promise.race([once(createInterface(daemon.stdout), 'line'), once(daemon, 'exit')])
+  if (typeof ready !== 'string') throw new Error(`lanyard daemon ended with ${ready}`)
+  return daemon
+}
+
+async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  await ended
 }
 
 async function copyOfNode(path: string): Promise<string> {
