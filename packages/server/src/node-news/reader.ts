@@ -47,6 +47,7 @@ export class NodeReader {
   readonly #parts: ReaderParts
   readonly #sink: Sink
   readonly #hash: string
+  readonly #feedId: string
   /** Up to here it was told; null: it begins anew. */
   #after: number | null
   /** It has been told nothing: the first line comes even when there is nothing to tell. */
@@ -69,7 +70,8 @@ export class NodeReader {
     this.key = subjectOf('key', caller.keyThumbprint, parts.crypto)
     this.#parts = parts
     this.#sink = sink
-    this.#hash = sightHash({ ...caller, feedId: parts.standing().feedId }, parts.crypto)
+    this.#feedId = parts.standing().feedId
+    this.#hash = sightHash({ ...caller, feedId: this.#feedId }, parts.crypto)
     this.#after = revisionOf(cursor, this.#hash)
     this.#cursor = this.#after === null ? '' : cursor!
     sink.onDrain(() => {
@@ -109,7 +111,11 @@ export class NodeReader {
 
   /** Whether it told something. */
   async #tell(): Promise<boolean> {
-    const { revision, bundles } = this.#parts.standing()
+    const { revision, bundles, feedId } = this.#parts.standing()
+    if (feedId !== this.#feedId) {
+      this.end({ kind: 'ended', code: 'resync', reason: 'the database was restored or promoted' })
+      return true
+    }
     if (bundles !== this.#bundles) {
       this.#bundles = bundles
       this.#write(bundles)
@@ -138,8 +144,7 @@ export class NodeReader {
   *#standsStill(rows: Pick<Rows, 'nodes' | 'deaths'>): Step<Extract<NodeChange, { kind: 'ended' }> | null> {
     try {
       const node = yield* requireNodeStanding(rows, this.caller)
-      const { feedId } = this.#parts.standing()
-      if (sightHash({ ...node, feedId }, this.#parts.crypto) === this.#hash) return null
+      if (sightHash({ ...node, feedId: this.#feedId }, this.#parts.crypto) === this.#hash) return null
       return { kind: 'ended', code: 'resync', reason: 'what this node serves was changed' }
     } catch (error) {
       if (!(error instanceof LanyardError)) throw error
