@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { FakeTrustDomain } from '@lanyard/daemon/testing'
 import { COMMANDS } from './commands/index.ts'
 import { lanyard, type World } from './testing/fake-io.ts'
 import { TestCa } from './testing/test-ca.ts'
@@ -359,6 +360,62 @@ test('the doctor does not mix the folder of one authority with the profile of an
     checks.find(({ code }) => code === 'server_reachable')!.detail
   assert.match(reached(alone), /^127\.0\.0\.1:1: /)
   assert.match(reached(await type('doctor --config other.yaml --profile default')), /proves itself under the root/)
+})
+
+test('a machine becomes a node, and a program on it an agent', { skip: process.platform !== 'linux' }, async () => {
+  await type('agent create globex courier')
+  const uid = process.getuid!()
+  const entry = await type(`entry create globex/courier --selector unix:uid:${uid}`)
+  assert.deepEqual(await type(`entry show ${entry.id}`), entry)
+  assert.equal((await type(`entry update ${entry.id} --hint main --revision 1`)).hint, 'main')
+  assert.equal((await type(`entry update ${entry.id} --hint other --revision 1`, 1)).code, 'revision_conflict')
+  writeFileSync(join(folder, 'more.jsonl'), '{"tenant":"globex","agent":"courier","selectors":["unix:uid:4001"]}\n')
+  const [second] = (await type('entry import more.jsonl')).items
+  assert.equal((await type('entry list --tenant globex --agent courier')).items.length, 2)
+  assert.deepEqual(await type(`entry delete ${second.id}`), {})
+
+  await type('join-token create laptop --out join.token')
+  const admin = join(folder, 'admin.sock')
+  const at = `--socket unix://${folder}/api.sock --admin-socket ${admin} --data ${folder}/node --attestors unix`
+  const authority = `--authority ${up.ready.url} --root-file ${up.ready.root_file} --join-token-file join.token`
+  const stop = new AbortController()
+  const ready = Promise.withResolvers<void>()
+  const line = `daemon ${authority} ${at} --log-level silent --json`
+  const io = { home: folder, cwd: folder, env: {}, stop: stop.signal, onOut: () => ready.resolve() }
+  const running = lanyard(line.split(' '), io)
+  await Promise.race([ready.promise, running])
+  assert.equal((await type(`daemon status --admin-socket ${admin}`)).node.name, 'laptop')
+  const explained = () => type(`entry explain --pid ${process.pid} --admin-socket ${admin}`)
+  while ((await explained()).verdicts.length === 0) await new Promise(resolve => setTimeout(resolve, 10))
+  assert.equal((await explained()).verdicts[0].code, 'workload_is_descendant')
+  const launch = `run --entry ${entry.id} --admin-socket ${admin} -- /bin/sh -c exit\u00a07`
+  assert.equal(
+    (
+      await lanyard(
+        launch.split(' ').map(word => word.replace('\u00a0', ' ')),
+        io,
+      )
+    ).exit,
+    7,
+  )
+
+  const [node] = (await type('node list')).items
+  assert.deepEqual(await type(`node show ${node.node}`), node)
+  assert.deepEqual((await type(`node group ${node.node} --group prod`)).groups, ['prod'])
+  assert.equal((await type(`node ban ${node.node} --reason lost`)).state, 'banned')
+  stop.abort()
+  assert.equal((await running).exit, 0)
+  await type(`node unban ${node.node}`)
+  assert.deepEqual(await type(`node remove ${node.node}`), {})
+  used.add('daemon').add('run')
+})
+
+test('the bundle of a partner is set, listed and removed', async () => {
+  const partner = new FakeTrustDomain('partner.example')
+  writeFileSync(join(folder, 'partner.json'), partner.bundle.toJson())
+  await type('bundle set partner.example partner.json')
+  assert.equal((await type('bundle list')).items[0].trust_domain, 'partner.example')
+  assert.deepEqual(await type('bundle remove partner.example'), {})
 })
 
 test('a second authority on the same folder is refused', async () => {
