@@ -15,7 +15,7 @@ export function entryList(context: RowContext): Pick<EntryRows, 'list'> {
 
   return {
     *list(filter, page) {
-      const floor = filter.parent === undefined && filter.selector === undefined ? undefined : yield* last(filter, page)
+      const floor = isNarrowed(filter) ? yield* last(filter, page) : undefined
       const rows = yield* statements.query(
         narrowed(walk(filter, page), filter)
           .$if(floor !== undefined, q => q.where('e.no', '<=', floor!))
@@ -37,34 +37,35 @@ export function entryList(context: RowContext): Pick<EntryRows, 'list'> {
 
   // What an index can follow, in its order.
   function walk({ tenant, agent }: EntryFilter, { after }: Page) {
-    const ids = db.selectFrom('agents as b').innerJoin('tenants as u', 'u.id', 'b.tenant_id')
+    const tenants = db
+      .selectFrom('tenants')
+      .select('id')
+      .where('tenant', '=', tenant ?? '')
+    const agents = db
+      .selectFrom('agents')
+      .select('id')
+      .where('tenant_id', '=', tenants)
+      .where('agent', '=', agent ?? '')
     return entries
-      .$if(tenant !== undefined && agent === undefined, q =>
-        q.where('e.tenant_id', '=', db.selectFrom('tenants').select('id').where('tenant', '=', tenant!)),
-      )
-      .$if(agent !== undefined, q =>
-        q.where(
-          'e.agent_id',
-          'in',
-          ids
-            .select('b.id')
-            .where('b.agent', '=', agent!)
-            .$if(tenant !== undefined, named => named.where('u.tenant', '=', tenant!)),
-        ),
-      )
+      .$if(tenant !== undefined && agent === undefined, q => q.where('e.tenant_id', '=', tenants))
+      .$if(tenant !== undefined && agent !== undefined, q => q.where('e.agent_id', '=', agents))
       .$if(after !== null, q => q.where('e.no', '>', numbersOfCursor(after!, 1)[0]!))
       .orderBy('e.no')
   }
 
   // As a JSON string no selector is a part of another.
-  function narrowed(query: ReturnType<typeof walk>, { parent, selector }: EntryFilter) {
+  function narrowed(query: ReturnType<typeof walk>, { tenant, agent, parent, selector }: EntryFilter) {
     return query
+      .$if(tenant === undefined && agent !== undefined, q => q.where('a.agent', '=', agent!))
       .$if(parent !== undefined, q => q.where('e.parent', '=', parent!))
       .$if(selector !== undefined, q =>
         q.where(sql<boolean>`${sql.raw(position)}(${sql.ref('e.selectors')}, ${JSON.stringify(selector)}) > 0`),
       )
   }
 }
+
+const isNarrowed = ({ tenant, agent, parent, selector }: EntryFilter) =>
+  parent !== undefined || selector !== undefined || (tenant === undefined && agent !== undefined)
 
 const cursorOf = ({ no }: EntryRow) => `${no}`
 

@@ -114,3 +114,48 @@ test('a certificate is found by its serial', () => {
   const [plan] = plansOf(rows.certificates.list({ now, serial: 'ab'.repeat(16) }, page))
   assert.match(plan!, /certificates_by_serial/)
 })
+
+for (const [name, index, filter] of [
+  ['all', 'e USING INTEGER PRIMARY KEY|SCAN e', {}],
+  ['a tenant', 'entries_of_tenant', { tenant: 't' }],
+  ['a tenant by selector', 'entries_of_tenant', { tenant: 't', selector: 'unix:uid:1' }],
+  ['a tenant by parent', 'entries_of_tenant', { tenant: 't', parent: 'node:n' }],
+  ['an agent', 'entries_of_agent', { tenant: 't', agent: 'a' }],
+] as const) {
+  test(`the list of entries of ${name} walks them in order`, () => {
+    for (const after of [null, '7']) {
+      for (const plan of plansOf(rows.entries.list(filter, { ...page, after }))) {
+        assert.match(plan, new RegExp(index))
+        assert.doesNotMatch(plan, /TEMP B-TREE FOR ORDER BY/)
+      }
+    }
+  })
+}
+
+for (const [name, index, filter] of [
+  ['all', 'sqlite_autoindex_nodes', {}],
+  ['a tenant', 'sqlite_autoindex_nodes', { tenant: 't' }],
+  ['a name', 'nodes_by_name', { name: 'n' }],
+] as const) {
+  test(`the list of nodes of ${name} walks an index in order`, () => {
+    for (const after of [null, 'n']) {
+      for (const plan of plansOf(rows.nodes.list(filter, { ...page, after }))) {
+        assert.match(plan, new RegExp(`n USING (COVERING )?INDEX ${index}`))
+        assert.doesNotMatch(plan, /TEMP B-TREE FOR ORDER BY/)
+      }
+    }
+  })
+}
+
+for (const [name, index, tenant] of [
+  ['one tenant', 'entries_of_tenant_by_revision', 't'],
+  ['all', 'entries_by_revision', null],
+] as const) {
+  test(`what changed for a node of ${name} is found by revision`, () => {
+    const range = { after: 3, through: 9, limit: 5 }
+    for (const plan of plansOf(rows.entries.changed({ name: 'n', tenant, groups: [] }, range) as Step<never>)) {
+      assert.match(plan, new RegExp(`${index}|entry_marks_by_revision`))
+      assert.doesNotMatch(plan, /SCAN (e|entries|entry_marks)( |$)/)
+    }
+  })
+}
