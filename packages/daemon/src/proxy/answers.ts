@@ -73,7 +73,8 @@ export async function answerListen(asking: Asking, { id, host, port, alpn }: Req
   const { socket, process, agents } = asking
   requireOpenPort(port)
   const agent = agents.find(process, socket)
-  const { identity } = agent.identityOf(id)
+  const held = agent.identityOf(id)
+  const { identity } = held
   const server = identity.protect(createServer({ ...identity.serverOptions(), ALPNProtocols: [...alpn] }), {
     allow: dangerouslyAny(),
   })
@@ -87,6 +88,7 @@ export async function answerListen(asking: Asking, { id, host, port, alpn }: Req
   }
   const bound = (server.address() as AddressInfo).port
   socket.once('close', () => server.close())
+  held.onClose(() => socket.destroy())
   if (socket.destroyed) server.close()
   socket.write(lineOf({ listening: { host, port: bound } }))
   socket.on('data', () => socket.destroy())

@@ -22,6 +22,7 @@ export interface HeldIdentityParts {
 export class HeldIdentity {
   readonly #parts: HeldIdentityParts
   readonly #stop: () => void
+  readonly #listeners = new Set<() => void>()
   #id: SpiffeId | null
   #svid: Svid | null = null
   #identity: Identity | null = null
@@ -47,9 +48,15 @@ export class HeldIdentity {
     return this.#identity
   }
 
+  /** Calls when it is closed. */
+  onClose(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
   /** Ends every connection that was made with it. */
   async close(): Promise<void> {
     this.#stop()
+    for (const listener of this.#listeners) listener()
     await this.#identity?.close()
   }
 

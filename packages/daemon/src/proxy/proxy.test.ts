@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect as http2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +31,57 @@ describe('keys: daemon', () => {
         const answer = await alice.identity.fetch(`${serving.url}/`, { peer: agentId(BOB) })
         assert.equal(await answer.text(), `${ALICE} 127.0.0.1:${serving.port}`)
       }
+    }
+  })
+
+  it('speaks HTTP/2 where both sides do', async t => {
+    const { alice, bob } = await stage(t)
+    const serving = await bob.identity.serve({ allow, http2: true }, (request, response) =>
+      response.end(`${request.httpVersion} ${caller(request).id}`),
+    )
+    const socket = await alice.identity.connect({ host: '127.0.0.1', port: serving.port, peer, alpn: ['h2'] })
+    assert.equal(socket.alpnProtocol, 'h2')
+    const session = http2(serving.url, { createConnection: () => socket })
+    t.after(() => session.destroy())
+    const stream = session.request({ ':path': '/' })
+    stream.setEncoding('utf8')
+    let text = ''
+    for await (const chunk of stream) text += chunk
+    assert.equal(text, `2.0 ${ALICE}`)
+    await serving.close()
+  })
+
+  it('closes a server once the requests under way have ended, and takes no more', async t => {
+    const { alice, bob } = await stage(t)
+    let finish = () => {}
+    const serving = await bob.identity.serve({ allow }, (_request, response) => {
+      finish = () => response.end('done')
+      response.write('begun ')
+    })
+    const answer = await alice.identity.fetch(serving.url, { peer })
+    let closed = false
+    const closing = serving.close().then(() => {
+      closed = true
+    })
+    await assert.rejects(alice.identity.fetch(serving.url, { peer }))
+    assert.equal(closed, false)
+    finish()
+    assert.equal(await answer.text(), 'begun done')
+    await closing
+  })
+
+  it('comes back when the daemon does, servers on their ports too', async t => {
+    const { alice, bob } = await stage(t)
+    const serving = await bob.identity.serve({ allow }, (_request, response) => response.end('yes'))
+    t.after(() => serving.close())
+    await Promise.all([alice.restart(), bob.restart()])
+    await Promise.all([alice.identity.renew(), bob.identity.renew()])
+    for (;;) {
+      const answer = await alice.identity.fetch(serving.url, { peer }).catch(() => null)
+      await new Promise(resolve => setImmediate(resolve))
+      if (answer === null) continue
+      assert.equal(await answer.text(), 'yes')
+      break
     }
   })
 
@@ -188,20 +240,26 @@ async function agent(t: TestContext, { workloads, folder, id, pid }: AgentParts)
   const held: FakeProcess[] = []
   workloads.give(pid, { id })
   const api = join(folder, String(pid))
-  const server = await serveProxy({
-    ...{ path: proxyPathOf(api), workloads, authority: null, log: quiet, time: systemTime },
-    processOf: () => {
-      held.push(new FakeProcess(pid))
-      return held.at(-1)!
-    },
-  })
+  const open = () =>
+    serveProxy({
+      ...{ path: proxyPathOf(api), workloads, authority: null, log: quiet, time: systemTime },
+      processOf: () => {
+        held.push(new FakeProcess(pid))
+        return held.at(-1)!
+      },
+    })
+  let server = await open()
   t.after(() => server.close())
+  const restart = async () => {
+    await server.close()
+    server = await open()
+  }
   const identity = await Identity.fromWorkloadApi({ socket: api, keys: 'daemon' })
   t.after(() => identity.close())
   const end = () => {
     for (const each of held) each.end()
   }
-  return { identity, pid, socket: api, path: server.path, end }
+  return { identity, pid, socket: api, path: server.path, end, restart }
 }
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,3 +1,5 @@
+import type { EventEmitter } from 'node:events'
+import type { ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { type Serving, urlOf } from '../guard/serve.ts'
 import { backoff } from '../identity/backoff.ts'
@@ -21,6 +23,11 @@ export class DaemonListener {
   #cancelWait = () => {}
   #failures = 0
   #closed = false
+  #serves = false
+  #opening = false
+  readonly #open = new Set<PeerSocket>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #onEmpty: (() => void)[] = []
 
   constructor(place: Place, server: AnyServer, id: string, options: CarrierListen) {
     this.#place = place
@@ -28,24 +35,50 @@ export class DaemonListener {
     this.#id = id
     this.#options = options
     this.#port = options.port
+    server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
+    const finished = () => this.#closed && setImmediate(() => this.#closeIdle())
+    server.on('request', (_request: unknown, response: EventEmitter) => response.once('close', finished))
   }
 
   /** @throws IdentityError what the daemon says, `workload_api_unreachable` */
   async serve<S extends AnyServer>(server: S): Promise<Serving<S>> {
     await this.#listen()
+    this.#serves = true
+    // From here on Node watches over its connections: those that send slowly, those that are idle.
+    this.#server.emit('listening')
     const { host } = this.#options
     const port = this.#port
-    return { server, host, port, url: urlOf({ host, port }), close: async () => this.close() }
+    return { server, host, port, url: urlOf({ host, port }), close: () => this.close() }
   }
 
-  /** Takes no more connections. */
-  close(): void {
-    if (this.#closed) return
+  /** Takes no more connections, and waits for the requests under way. */
+  async close(): Promise<void> {
     this.#closed = true
     this.#cancelWait()
     this.#socket?.destroy()
+    // It has no socket of its own, which is all that Node could hold against this.
+    this.#server.close(() => {})
+    this.#closeIdle()
+    while (this.#open.size > 0) await new Promise<void>(resolve => this.#onEmpty.push(resolve))
+  }
+
+  /** Node knows of no server that listens here, and would keep connections alive. */
+  #closeIdle(): void {
     if ('closeIdleConnections' in this.#server) this.#server.closeIdleConnections()
-    this.#server.emit('close')
+    for (const session of this.#sessions) session.close()
+  }
+
+  #take(socket: PeerSocket): void {
+    if (this.#closed) return void socket.destroy()
+    this.#open.add(socket)
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      if (this.#open.size === 0) for (const wake of this.#onEmpty.splice(0)) wake()
+    })
+    this.#server.emit('secureConnection', socket)
   }
 
   async #listen(): Promise<void> {
@@ -65,18 +98,31 @@ export class DaemonListener {
     socket.once('close', () => this.#again())
   }
 
-  /** A daemon that has gone comes back: then the same port is wanted. */
+  /** The daemon is there again, and the same port is wanted; now, and not when the pause is over. */
+  reopen(): void {
+    if (this.#closed || this.#socket !== null || !this.#serves || this.#opening) return
+    this.#cancelWait()
+    this.#opening = true
+    this.#listen()
+      .catch(() => this.#again())
+      .finally(() => {
+        this.#opening = false
+      })
+  }
+
   #again(): void {
+    this.#socket = null
     if (this.#closed) return
-    this.#cancelWait = this.#place.time.after(backoff(++this.#failures, Math.random), () => {
-      this.#listen().catch(() => this.#again())
-    })
+    this.#cancelWait()
+    this.#cancelWait = this.#place.time.after(backoff(++this.#failures, Math.random), () => this.reopen())
   }
 
   #accept(ticket: string): void {
     // The door judges the peer, as for any connection of TLS; a request is judged again, and by its authorizer.
-    const arrive = ({ socket }: { readonly socket: PeerSocket }) => this.#server.emit('secureConnection', socket)
     // Whoever has left meanwhile is no loss.
-    join(this.#place, { do: 'accept', ticket }, socket => socket).then(arrive, () => {})
+    join(this.#place, { do: 'accept', ticket }, socket => socket).then(
+      ({ socket }) => this.#take(socket),
+      () => {},
+    )
   }
 }

@@ -22,6 +22,7 @@ export class DaemonSource implements Attachable {
   readonly #hint: string | null
   #id: SpiffeId | null
   #listener: SvidListener = NOBODY
+  readonly #onGiven = new Set<() => void>()
   #tellStanding: TellStanding = () => {}
   #standing: GuardStanding = 'catching-up'
   #socket: Socket | null = null
@@ -29,6 +30,8 @@ export class DaemonSource implements Attachable {
   #failures = 0
   #stopped = false
   #current: Svid | null = null
+  /** Why it is taken back. */
+  #refusal: IdentityError | null = null
   #asked: PromiseWithResolvers<Svid> | null = null
 
   constructor(place: Place, { id, hint }: { readonly id: SpiffeId | null; readonly hint: string | null }) {
@@ -48,14 +51,20 @@ export class DaemonSource implements Attachable {
     tell(this.#standing, null)
   }
 
-  /** Asks the daemon anew, or joins whoever does. */
+  /** Calls whenever the daemon gives the identity, anew or again. */
+  onGiven(listener: () => void): void {
+    this.#onGiven.add(listener)
+  }
+
+  /** What there is: the daemon tells of each change by itself. Where it is away it is asked anew, now. */
   renew(): Promise<Svid> {
     if (this.#asked !== null) return this.#asked.promise
+    if (this.#socket !== null && this.#refusal !== null) return Promise.reject(this.#refusal)
+    if (this.#socket !== null && this.#current !== null) return Promise.resolve(this.#current)
     this.#asked = Promise.withResolvers<Svid>()
     const { promise } = this.#asked
-    this.#socket?.destroy()
     this.#cancelWait()
-    void this.#open()
+    if (this.#socket === null) void this.#open()
     return promise
   }
 
@@ -110,12 +119,15 @@ export class DaemonSource implements Attachable {
       throw new IdentityError('identity_changed', `expected a certificate for ${this.#id}, got one for ${svid.id}`)
     this.#id = svid.id
     this.#current = svid
+    this.#refusal = null
     this.#failures = 0
     this.#listener.onRenewed(svid)
+    for (const listener of this.#onGiven) listener()
     this.#answer(asked => asked.resolve(svid))
   }
 
   #refused(error: IdentityError): void {
+    this.#refusal = error
     if (this.#current === null) this.#listener.onFailing(error, this.#place.time.now(), 1)
     else this.#listener.onWithdrawn(error)
     this.#answer(asked => asked.reject(error))

@@ -30,7 +30,7 @@ export async function startKeyless(options: WorkloadOptions): Promise<Started> {
 
 function keeperOf(place: Place, source: DaemonSource, { id }: Svid): Keeper {
   return {
-    carrier: daemonKeys(place, `${id}`),
+    carrier: daemonKeys(place, source, `${id}`),
     guard: ports => {
       const guard = new DaemonGuard(ports)
       source.onStanding((standing, error) => guard.tell(standing, error))
@@ -40,11 +40,15 @@ function keeperOf(place: Place, source: DaemonSource, { id }: Svid): Keeper {
 }
 
 /** By keys that the daemon holds. */
-function daemonKeys(place: Place, id: string): Carrier {
+function daemonKeys(place: Place, source: DaemonSource, id: string): Carrier {
   return {
     dial: (_svid, { host, port, alpn, judge, signal }) =>
       join(place, { do: 'connect', id, host, port, alpn }, judge, signal),
-    listen: (server, options) => new DaemonListener(place, server, id, options).serve(server),
+    listen: (server, options) => {
+      const listener = new DaemonListener(place, server, id, options)
+      source.onGiven(() => listener.reopen())
+      return listener.serve(server)
+    },
     serverOptions: () => null,
   }
 }

@@ -31,9 +31,8 @@ export class JwtSvid {
     this.expiresAt = exp
     this.audience = typeof aud === 'string' ? [aud] : aud
     this.hint = hint
-    // Not enumerable, so that it is in no log, no dump and no JSON of the object.
     this.token = token
-    Object.defineProperty(this, 'token', { enumerable: false })
+    hide(this, 'token')
   }
 
   /** Whether it has ended, at a moment in Unix milliseconds. */
@@ -68,12 +67,9 @@ export function readJwtSvids(bytes: Uint8Array): JwtSvid[] {
 /** @throws IdentityError `workload_api_reply_invalid` */
 export function readWitSvids(bytes: Uint8Array): WitSvid[] {
   return sound(() =>
-    WitSvidResponse.decode(bytes).svids.map(({ spiffeId, svid, key, hint }) => ({
-      id: SpiffeId.parse(spiffeId),
-      token: svid,
-      keyJwk: key,
-      hint: hint || null,
-    })),
+    WitSvidResponse.decode(bytes).svids.map(({ spiffeId, svid, key, hint }) =>
+      hide({ id: SpiffeId.parse(spiffeId), token: svid, keyJwk: key, hint: hint || null }, 'token', 'keyJwk'),
+    ),
   )
 }
 
@@ -83,4 +79,10 @@ export function requireAudience(audience: JwtSvidChoice['audience']): readonly s
   if (names.length === 0 || names.some(name => typeof name !== 'string' || name === ''))
     throw new TypeError('expected audience as one or more names, none of them empty')
   return names
+}
+
+/** Not enumerable, so that they are in no log, no dump and no JSON of the object. */
+function hide<T extends object>(value: T, ...names: readonly (keyof T & string)[]): T {
+  for (const name of names) Object.defineProperty(value, name, { enumerable: false })
+  return value
 }
