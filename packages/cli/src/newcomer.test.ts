@@ -83,6 +83,7 @@ test('`lanyard up` says in one line of JSON where it is and which root it has', 
     'root_sha256',
     'root_file',
     'admin_key_file',
+    ...(process.platform === 'linux' ? ['workload_api', 'admin_socket'] : []),
   ])
   assert.match(up.ready.url!, /^https:\/\/127\.0\.0\.1:\d+$/)
   assert.equal(up.ready.trust_domain, 'example.test')

@@ -23,7 +23,7 @@ const FILE = 0o600
 /**
  * The data folder, ready to hold keys: made when it is not there, refused with `permissions_too_wide` when others than
  * its owner can enter it, or could read or change one of its files, and with `config_invalid` when something in it is
- * neither a file nor a folder. `chmod` is left to a person: whoever could read the keys may have done so, and no program
+ * neither a file, a folder nor a socket. `chmod` is left to a person: whoever could read the keys may have done so, and no program
  * can undo that.
  */
 export function openPrivateFolder(path: string): void {
@@ -33,7 +33,8 @@ export function openPrivateFolder(path: string): void {
     throw new LanyardError('config_invalid', `expected a folder, got something else at ${path}`)
   requireNarrow(path, folder, FOLDER)
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (!entry.isDirectory()) requirePrivateFile(join(path, entry.name))
+    // A socket holds nothing to read; one is left behind by an authority that was killed with its Workload API.
+    if (!entry.isDirectory() && !entry.isSocket()) requirePrivateFile(join(path, entry.name))
   }
 }
 

@@ -48,4 +48,8 @@ export function checkPassphraseFile({ env }: Pick<Io, 'env'>): Finding[] {
   ]
 }
 
-const isWide = (path: string): boolean => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0
+/** A socket holds nothing to read, and who may connect is decided by the folder. */
+function isWide(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && !stats.isSocket() && (stats.mode & 0o077) !== 0
+}
