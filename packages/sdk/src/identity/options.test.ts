@@ -45,6 +45,15 @@ test('files from the environment', async t => {
   await identity.close()
 })
 
+test('the Workload API from the environment, where nothing else is', () => {
+  const SPIFFE_ENDPOINT_SOCKET = 'unix:///run/w.sock'
+  const socket = SPIFFE_ENDPOINT_SOCKET
+  assert.deepEqual(optionsFrom({ SPIFFE_ENDPOINT_SOCKET }), { socket, authority: null })
+  const { LANYARD_URL: authority } = SERVER
+  assert.deepEqual(optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER }), { socket, authority })
+  assert.ok('token' in optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER, LANYARD_TOKEN: 't' }))
+})
+
 const WRONG: readonly (readonly [string, NodeJS.ProcessEnv, RegExp])[] = [
   ['nothing', {}, /LANYARD_URL, LANYARD_ROOT_SHA256, LANYARD_TOKEN/],
   ['no token', SERVER, /expected LANYARD_TOKEN in/],

@@ -51,7 +51,7 @@ export type FileOptions = CommonOptions & {
 /** What the environment says of a Workload API. */
 export interface SocketOptions {
   readonly socket: string
-  readonly authority?: string
+  readonly authority: string | null
 }
 
 /** @throws TypeError for an option that cannot be meant */
@@ -94,7 +94,7 @@ export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | File
   const url = value('LANYARD_URL')
   if (folder !== undefined) return fromFolder(folder, url)
   const socket = value(ENDPOINT_VARIABLE)
-  if (socket !== undefined && token === undefined) return { socket, ...(url === undefined ? {} : { authority: url }) }
+  if (socket !== undefined && token === undefined) return { socket, authority: url ?? null }
   const rootSha256 = value('LANYARD_ROOT_SHA256')
   const missing = Object.entries({ LANYARD_URL: url, LANYARD_ROOT_SHA256: rootSha256, LANYARD_TOKEN: token })
     .filter(([, given]) => given === undefined)

@@ -5,11 +5,11 @@ import type { CommonOptions } from './options.ts'
 /** An identity from the SPIFFE Workload API: no secret is needed, the daemon sees which program asks. */
 export interface WorkloadOptions extends CommonOptions, WorkloadApiOptions, IdentityChoice {
   /**
-   * The Lanyard authority, `https:`; `LANYARD_URL` of the environment when absent. Without one (with SPIRE there is none)
+   * The Lanyard authority, `https:`; `LANYARD_URL` of the environment when absent, none with null. Without one (with SPIRE there is none)
    * nothing is heard of the death of others: they are accepted until their certificates end. That the own identity was
    * taken back is always heard, from the Workload API.
    */
-  readonly authority?: string | URL
+  readonly authority?: string | URL | null
   /**
    * Where private keys are: `memory` (when absent) is that of this process; `daemon` leaves them with a Lanyard daemon, which
    * speaks TLS in its place. Then nobody who reads this memory can take the key away; as long as they run code here they

@@ -21,8 +21,8 @@ export async function startWorkload(
   if (keys !== 'memory' && keys !== 'daemon') throw new TypeError(`expected keys as memory or daemon, got ${keys}`)
   // The daemon hears of kills then, and it knows its authority.
   if (keys === 'daemon') return { started: await startKeyless(options), authority: null }
-  const named = options.authority ?? process.env.LANYARD_URL
-  const authority = named === undefined || named === '' ? null : parseAuthorityUrl(named)
+  const named = options.authority === undefined ? process.env.LANYARD_URL || null : options.authority
+  const authority = named === null ? null : parseAuthorityUrl(named)
   const place = placeOf(options)
   const source = new WorkloadSource(new Channel(place), choiceOf(options))
   const started = await startFrom(source, {
