@@ -107,7 +107,7 @@ export function* issue(site: Site, name: string, asked: Asked): Program<Certific
   const { rows, database } = site
   const subject = yield* run(new Act(database, `${name} looks`, null, () => rows.lineages.subject(caller.lineage)))
   if (subject === undefined) return undefined
-  const grant = granted({ subject, caller, key: KEY, keyThumbprint, at: site.now() })
+  const grant = granted({ subject, caller, opens: false, key: KEY, keyThumbprint, dnsNames: [], at: site.now() })
   if (grant === null) return undefined
   const signed: Signed = { grant, issuerKeyId, serial, ...validity(grant.at, grant.ttlSec) }
   const record = site.faults.gateOutside ? recordUnasked : recordIssue
@@ -118,7 +118,7 @@ export function* issue(site: Site, name: string, asked: Asked): Program<Certific
 
 function granted(asked: Omit<Grant, 'tier' | 'ttlSec'>): Grant | null {
   try {
-    return redeem(check({ ...asked, ttlSec: undefined }))
+    return redeem(check({ ...asked, ttlSec: undefined, dnsSuffixes: [] }))
   } catch (error) {
     if (!(error instanceof LanyardError)) throw error
     return null

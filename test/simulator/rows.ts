@@ -40,7 +40,7 @@ export function simulatedRows(faults: RowFaults = {}): Rows {
     agents: agentRows(),
     lineages: lineageRows(faults),
     certificates: certificateRows(),
-    events: { append: nothing },
+    events: { append: nothing, list: () => ask('events.list', () => ({ items: [], next: null })) },
     apiKeys: apiKeyRows(),
     epoch: epochRows(faults),
     sight: sightRows(),
