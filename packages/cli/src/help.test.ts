@@ -19,7 +19,7 @@ Commands
   run         Launch a program as the main process of an entry: it gets the identity, what it spawns does not.
   join-token  Make a token with which one machine becomes a node, once. It is shown this once.
   node        List and show nodes, put them in groups, ban and remove them.
-  daemon      Show how the daemon of this machine is: its node, the authority, what it holds and for whom.
+  daemon      Serve the SPIFFE Workload API on this machine, and see how its daemon is.
   bundle      Set, list and remove the bundles of other trust domains.
   apikey      Create, list and delete API keys.
   kill        Take an identity away everywhere, and see who has confirmed it.
