@@ -16,6 +16,8 @@ import { HEAD_TYP } from './instance/heads.ts'
 import { createLog } from './instance/log.ts'
 import { type RunningServer, type ServerIo, startServer } from './main.ts'
 import { openSqliteStore } from './store/index.ts'
+import { send } from './testing/client.ts'
+import { newRequest } from './testing/machines.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'lanyard-main-'))
 const running = new Set<RunningServer>()
@@ -269,4 +271,16 @@ test('no secret stands in any log line, event, warning or refusal', async () => 
   for (const [file, bytes] of stored)
     for (const secret of [passphrase, ...(file === 'admin.key' ? [] : [key.split('_')[2]!])])
       assert.ok(!bytes.includes(secret), file)
+})
+
+test('whoever runs the server makes a machine a node of all tenants, by a token that counts once', async () => {
+  const server = await start(newFolder())
+  const token = await server.makeJoinToken('local')
+  const { pem: csr } = await newRequest()
+  const [port, ca] = [Number(new URL(server.url).port), readFileSync(server.rootFile, 'utf8')]
+  const attest = () => send(port, ca, 'POST /v1/nodes/attest', { body: { method: 'join_token', token, csr } })
+  const { status, body } = await attest()
+  assert.deepEqual([status, body.name, body.tenant], [201, 'local', null])
+  assert.equal((await attest()).status, 401)
+  await assert.rejects(server.makeJoinToken('local'), { code: 'node_exists' })
 })

@@ -14,7 +14,7 @@ export function bundleHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Calle
       const step = (told: Parameters<typeof setBundle>[3]) =>
         setBundle(rows, { trustDomain, bundle }, authorities.trustDomain, told)
       const state = await act(ports, call, shared(), step)
-      nodeNews?.tell()
+      nodeNews.tell()
       return showBundle(state)
     },
 
@@ -24,7 +24,7 @@ export function bundleHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Calle
 
     async removeBundle(call) {
       await act(ports, call, shared(), told => removeBundle(rows, call.params.trust_domain, told))
-      nodeNews?.tell()
+      nodeNews.tell()
       return undefined
     },
   }

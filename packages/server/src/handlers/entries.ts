@@ -27,7 +27,7 @@ export function entryHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
     const inputs = await Promise.all(news.map(entry => entryInput(ports, call.caller, entry)))
     const locks = exclusive(...new Set(inputs.map(({ tenant }) => tenant)))
     const made = await act(ports, call, locks, told => createEntries(rows, inputs, rules, told))
-    nodeNews?.tell()
+    nodeNews.tell()
     return made.map(showEntry)
   }
 
@@ -35,7 +35,7 @@ export function entryHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
   async function change<T>(call: AnyCall, id: string, step: (told: Act) => Step<T>): Promise<T> {
     const { tenant } = await store.read(() => requireEntry(rows, id, call))
     const done = await act(ports, call, exclusive(tenant), step)
-    nodeNews?.tell()
+    nodeNews.tell()
     return done
   }
 

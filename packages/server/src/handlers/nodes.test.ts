@@ -8,6 +8,7 @@ import type { CallOptions } from '../testing/client.ts'
 import { type Held, type HttpHarness, openHttp } from '../testing/http.ts'
 import { newRequest } from '../testing/machines.ts'
 import { type HeldNode, heldNode, joinNode, joinToken } from '../testing/nodes.ts'
+import { connectRaw } from '../testing/raw.ts'
 
 let server: HttpHarness
 let admin: string
@@ -140,6 +141,17 @@ describe('a join token', () => {
     assert.equal((await join(before)).status, 201)
     assert.equal((await join(late)).status, 201)
   })
+})
+
+// Each costs us more than a refused credential does.
+test('a stranger has three proofs, then the next costs him a handshake', async () => {
+  const connection = await connectRaw(server.port, server.rootPem)
+  const body = JSON.stringify({ method: 'join_token', token: 'guess', csr: (await newRequest()).pem })
+  const headers = ['Host: x', 'Content-Type: application/json', `Content-Length: ${body.length}`]
+  const request = `${['POST /v1/nodes/attest HTTP/1.1', ...headers].join('\r\n')}\r\n\r\n${body}`
+  connection.write(request.repeat(5))
+  const text = await connection.closed()
+  assert.equal(text.match(/"code":"node_proof_invalid"/g)?.length, 3)
 })
 
 describe('a node', () => {

@@ -37,7 +37,7 @@ export function nodeHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handle
     const done = await (lane === 'urgent'
       ? urgentAct(ports, call, locks, step).then(committed => committed.done)
       : act(ports, call, locks, step))
-    nodeNews?.tell()
+    nodeNews.tell()
     return done
   }
 

@@ -40,7 +40,7 @@ export function tenantHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const state = await act(ports, call, exclusive(call.params.tenant), told =>
         updateTenant(rows, call.params.tenant, change, told),
       )
-      nodeNews?.tell()
+      nodeNews.tell()
       return showTenant(state)
     },
   }

@@ -60,6 +60,8 @@ export interface MountParts {
 
 /** After so many refused credentials in a row the connection ends, and another one costs the guesser a handshake. */
 const MAX_FAILURES = 20
+/** As many of these does a proof of a machine count that was none: it costs several verifications of signatures. */
+const PROOF_FAILURES = 7
 
 interface Call {
   readonly id: RouteId
@@ -231,6 +233,7 @@ export class Mount {
 
   #refuse(error: unknown, { request, connection }: Arrival, requestId: string): { reply: Reply; code: string } {
     const { code, status, text, headers } = problemOf(error, requestId)
+    if (code === 'node_proof_invalid') connection.failures += PROOF_FAILURES
     const fields = { request_id: requestId, code, source: connection.source, method: request.method }
     if (!isRefusal(error)) this.#parts.log.error({ ...fields, error: explain(error) }, 'a request failed')
     else if (status >= 500) this.#parts.log.warn({ ...fields, error: explain(error) }, 'a request could not be served')
