@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { dependenciesOf, listed } from '../tools/dependencies.ts'
 
@@ -73,11 +74,13 @@ test('pure floors compile without Node, without a DOM and without types of other
 })
 
 test('packages reach into each other only through what they export', () => {
-  for (const file of Object.keys(FLOORS).flatMap(sources)) {
-    const outward = readFileSync(file, 'utf8').match(
-      /from '(?:\.\.\/)+(?:packages|protocol|api|authority|server|sdk|daemon|cli)\/[^']*'/,
-    )
-    assert.equal(outward, null, `${file} imports ${outward?.[0]}: use the package's name`)
+  for (const name of Object.keys(FLOORS)) {
+    for (const file of sources(name)) {
+      for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']*)'/g)) {
+        const reached = join(dirname(file), target!)
+        assert.ok(reached.startsWith(`packages/${name}/`), `${file} imports ${target}: use the package's name`)
+      }
+    }
   }
 })
 
@@ -91,7 +94,8 @@ test('pure floors have no clock, no dice and no I/O', () => {
 test('no room has a name that cannot say no', () => {
   const files = globSync('{packages,test,tools,bench}/**/*.{ts,mjs}', { exclude: path => path === 'node_modules' })
   assert.deepEqual(
-    files.filter(file => ROOMS.test(file)),
+    // Generated code lies where the names of its protocols put it.
+    files.filter(file => ROOMS.test(file) && !file.startsWith('packages/daemon/gen/')),
     [],
   )
 })
