@@ -5,24 +5,16 @@ import process from 'node:process'
 import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { SpiffeId } from '@lanyard/protocol'
 import { type Dispatcher, type Response, fetch as undiciFetch } from 'undici'
-import { type Ask, findServices } from '../client/services.ts'
+import { findServices } from '../client/services.ts'
 import { IdentityError } from '../errors.ts'
 import { requireAuthorizer } from '../guard/authorizer.ts'
-import { Door } from '../guard/door.ts'
-import { askWith, type GuardPorts, guardFor } from '../guard/for-identity.ts'
 import type { GuardReport } from '../guard/guard.ts'
 import { announcedUrl, type Handler, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
-import { Withdrawable } from '../guard/withdrawable.ts'
-import { type Carrier, ownKeys, type PeerSocket } from '../mtls/carrier.ts'
+import type { PeerSocket } from '../mtls/carrier.ts'
 import { dial } from '../mtls/dial.ts'
 import { PeerDispatcher } from '../mtls/dispatcher.ts'
 import { ownForm } from '../mtls/form.ts'
 import { PeerAgent } from '../mtls/https-agent.ts'
-import type { Local } from '../mtls/local.ts'
-import { Pool } from '../mtls/pool.ts'
-import { Sessions } from '../mtls/session.ts'
-import type { TimeSource } from '../time.ts'
-import { Announcements } from './announcements.ts'
 import type { AllowChoice, AnyServer, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
 import type { IdentityEvents } from './events.ts'
 import { FileSource, readSvid } from './files.ts'
@@ -35,10 +27,10 @@ import {
   type TokenOptions,
   timeOf,
 } from './options.ts'
-import { Own } from './own.ts'
 import type { SvidListener } from './source.ts'
 import { type Started, start } from './start.ts'
 import type { Svid } from './svid.ts'
+import { keysElsewhere, Workings } from './workings.ts'
 import type { WorkloadOptions } from './workload-options.ts'
 import { startWorkload } from './workload-start.ts'
 
@@ -48,34 +40,18 @@ import { startWorkload } from './workload-start.ts'
  *
  * It emits `renewed` (a new certificate is in use), `failing` (a renewal failed and is tried again), `lost` (a person
  * must act, as `remedy` says), `withdrawn` (it was taken back: nothing goes on until it is given again), `refused` (a peer
- * was turned away), `liveness` (it is known in another way than before who is alive) and `cut` (a connection was ended, since its peer is dead).
+ * was turned away), `liveness` (it is known in another way than before who is alive) and `cut` (a connection was ended,
+ * since its peer is dead).
  */
 export class Identity extends EventEmitter<IdentityEvents> {
-  readonly #own: Own
-  readonly #guard: Withdrawable
-  readonly #ask: Ask
-  readonly #sessions: Sessions
-  readonly #announcements: Announcements
-  readonly #local: Local
-  readonly #pool: Pool
+  readonly #parts: Workings
   readonly #authority: URL | null
-  readonly #carrier: Carrier
-  #toldUnguarded = false
 
-  private constructor({ svid, attach, keeper }: Started, options: CommonOptions, authority: URL | null) {
+  private constructor(started: Started, options: CommonOptions, authority: URL | null) {
     super()
-    const time = timeOf(options)
-    this.#own = new Own(svid, time)
     this.#authority = authority
-    this.#carrier = keeper?.carrier ?? ownKeys(time)
-    const inner = keeper?.guard(this.#guardPorts(time)) ?? guardFor(authority, options, this.#guardPorts(time))
-    this.#guard = new Withdrawable(inner)
-    this.#ask = askWith(inner, authority, this.#guardPorts(time))
-    this.#announcements = new Announcements(this.#ask, time, error => this.#tell('unannounced', error))
-    this.#sessions = new Sessions(this.#guard)
-    this.#own.attach(attach(this.#listener()))
-    this.#local = this.#makeLocal(time)
-    this.#pool = new Pool(this.#local)
+    const emit = this.emit as (name: string, ...details: unknown[]) => boolean
+    this.#parts = new Workings(started, options, authority, emit.bind(this))
   }
 
   /**
@@ -144,22 +120,22 @@ export class Identity extends EventEmitter<IdentityEvents> {
 
   /** The own SPIFFE ID. It stays the same over all renewals. */
   get id(): SpiffeId {
-    return this.#own.svid.id
+    return this.#parts.own.svid.id
   }
 
   /** The newest certificate, whether or not it has ended. */
   get svid(): Svid {
-    return this.#own.svid
+    return this.#parts.own.svid
   }
 
   /** How well it is known at this moment who is alive. */
   get guard(): GuardReport {
-    return this.#guard.report()
+    return this.#parts.guard.report()
   }
 
   /** How many connections are open, on both sides. */
   get connections(): number {
-    return this.#sessions.size
+    return this.#parts.sessions.size
   }
 
   /**
@@ -169,7 +145,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws IdentityError of that attempt; the identity goes on trying unless it emits `lost`
    */
   renew(): Promise<Svid> {
-    return this.#own.renew()
+    return this.#parts.own.renew()
   }
 
   /**
@@ -194,12 +170,12 @@ export class Identity extends EventEmitter<IdentityEvents> {
 
   /** A dispatcher for `undici`: its `request`, `stream`, `fetch`, `WebSocket`. It throws as {@link fetch} does. */
   dispatcher({ peer }: PeerChoice): Dispatcher {
-    return new PeerDispatcher(this.#pool, requireAuthorizer(peer, 'peer'))
+    return new PeerDispatcher(this.#parts.pool, requireAuthorizer(peer, 'peer'))
   }
 
   /** An agent for `https.request`, `https.get` and the client of `ws`; requests fail as those of {@link fetch} do. */
   agent({ peer }: PeerChoice): Agent {
-    return new PeerAgent(this.#local, requireAuthorizer(peer, 'peer'))
+    return new PeerAgent(this.#parts.local, requireAuthorizer(peer, 'peer'))
   }
 
   /**
@@ -211,7 +187,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
   async connect(options: ConnectOptions): Promise<PeerSocket> {
     const { host, port, alpn = [], signal } = options
     const authorizer = requireAuthorizer(options.peer, 'peer')
-    return (await dial(this.#local, { host, port, authorizer, alpn, signal })).socket
+    return (await dial(this.#parts.local, { host, port, authorizer, alpn, signal })).socket
   }
 
   /**
@@ -227,13 +203,13 @@ export class Identity extends EventEmitter<IdentityEvents> {
   async serve(options: ServeOptions, handler: Handler): Promise<Serving<AnyServer>>
   async serve(options: ServeOptions, handler: Handler): Promise<Serving<AnyServer>> {
     const { host = '127.0.0.1', port = 0, announce, http2 = false } = options
-    const made = makeServer(this.#carrier.serverOptions(this.svid) ?? {}, options, handler)
+    const made = makeServer(this.#parts.carrier.serverOptions(this.svid) ?? {}, options, handler)
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1']
-    const serving = await this.#carrier.listen(this.#guarded(made, options), { host, port, alpn })
+    const serving = await this.#parts.carrier.listen(this.#parts.guarded(made, options), { host, port, alpn })
     // Whoever comes at once would wait anyhow. Where no news comes, each request is told so.
-    await this.#guard.ready().catch(() => {})
+    await this.#parts.guard.ready().catch(() => {})
     if (announce === false || this.#authority === null) return serving
-    return this.#announcements.add(serving, announce ?? announcedUrl(serving))
+    return this.#parts.announcements.add(serving, announce ?? announcedUrl(serving))
   }
 
   /**
@@ -242,7 +218,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws IdentityError `authority_unknown`, `authority_unreachable`, `reply_invalid`, and the codes of the authority
    */
   find(id: string | SpiffeId): Promise<string[]> {
-    return findServices(`${id}`, this.#ask)
+    return findServices(`${id}`, this.#parts.ask)
   }
 
   /** The server of {@link serve}, not listening yet. */
@@ -259,7 +235,7 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws IdentityError `keys_elsewhere`
    */
   serverOptions(): TlsOptions {
-    return this.#carrier.serverOptions(this.svid) ?? keysElsewhere('servers made elsewhere')
+    return this.#parts.carrier.serverOptions(this.svid) ?? keysElsewhere('servers made elsewhere')
   }
 
   /**
@@ -269,106 +245,12 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws TypeError without `allow`, and for a server that speaks no TLS, listens already, or is protected
    */
   protect<S extends TlsServer>(server: S, options: AllowChoice): S {
-    if (this.#carrier.serverOptions(this.svid) === null) return keysElsewhere('servers made elsewhere')
-    return this.#guarded(server, options)
+    if (this.#parts.carrier.serverOptions(this.svid) === null) return keysElsewhere('servers made elsewhere')
+    return this.#parts.guarded(server, options)
   }
 
   /** Renews no more and ends its connections, open requests included. Servers are closed by whoever opened them. */
-  async close(): Promise<void> {
-    this.#own.close()
-    this.#pool.destroy()
-    this.#sessions.destroy()
-    await this.#announcements.withdraw()
-    this.#guard.stop()
+  close(): Promise<void> {
+    return this.#parts.close()
   }
-
-  #guarded<S extends TlsServer>(server: S, { allow, via, bestEffort }: AllowChoice): S {
-    const options = { allow: requireAuthorizer(allow, 'allow'), bestEffort }
-    const keyless = this.#carrier.serverOptions(this.svid) === null
-    if (keyless && (via ?? bestEffort) !== undefined) return keysElsewhere('via and bestEffort')
-    Door.install(this.#local, via === undefined ? options : { ...options, via: requireAuthorizer(via, 'via') }, server)
-    this.#guard.begin(bestEffort !== undefined)
-    const renew = () => server.setSecureContext(this.serverOptions())
-    if (!keyless) server.once('close', this.#local.onRenewed(renew))
-    return server
-  }
-
-  #makeLocal(time: TimeSource): Local {
-    const own = this.#own
-    return {
-      get id() {
-        return own.svid.id
-      },
-      get svid() {
-        return own.svid
-      },
-      bundles: trustDomain => own.svid.bundles(trustDomain),
-      sessions: this.#sessions,
-      guard: this.#guard,
-      time,
-      carrier: this.#carrier,
-      usable: () => own.usable(),
-      onRenewed: listener => own.onRenewed(listener),
-      refused: (error, { remoteAddress }) => this.#tell('refused', { error, remoteAddress }),
-    }
-  }
-
-  #guardPorts(time: TimeSource): GuardPorts {
-    return {
-      time,
-      random: Math.random,
-      svid: () => this.#own.svid,
-      turned: (standing, error) => this.#tell('liveness', { standing, error }),
-      cut: ({ peer, side, dead }) => this.#tell('cut', { peer, side, dead: dead! }),
-      // What the authority says to that is what a person must know.
-      died: () => void this.#own.renew().catch(() => {}),
-      unguarded: () => this.#tellUnguarded(),
-    }
-  }
-
-  #listener(): SvidListener {
-    const validUntil = () => new Date((this.#own.svid.notAfter + 1) * 1000)
-    return {
-      onRenewed: svid => this.#renewed(svid),
-      onWithdrawn: error => this.#withdrawn(error),
-      onFailing: (error, retryAt, failures) =>
-        this.#tell('failing', { error, failures, retryAt: new Date(retryAt), validUntil: validUntil() }),
-      onLost: error => this.#tell('lost', { error, code: error.code, remedy: error.remedy, validUntil: validUntil() }),
-    }
-  }
-
-  #renewed(svid: Svid): void {
-    const isNew = svid.serial !== this.#own.svid.serial || this.#guard.withdrawn
-    this.#guard.restore()
-    this.#own.take(svid)
-    this.#guard.renewed()
-    this.#sessions.endUntrusted(svid.bundles)
-    if (isNew) this.#tell('renewed', svid)
-  }
-
-  #withdrawn(cause: IdentityError): void {
-    const why = new IdentityError('identity_withdrawn', `${this.id} was taken back: ${cause.code}`, { cause })
-    this.#guard.withdraw(why)
-    for (const session of [...this.#sessions]) session.end(why)
-    this.#tell('withdrawn', { error: cause, code: cause.code })
-  }
-
-  /** In a turn of its own: what a listener throws must not end a renewal or open a door. */
-  #tell<Name extends keyof IdentityEvents>(name: Name, ...details: IdentityEvents[Name]): void {
-    queueMicrotask(() => (this.emit as (name: string, ...details: unknown[]) => boolean).call(this, name, ...details))
-  }
-
-  #tellUnguarded(): void {
-    if (this.#toldUnguarded) return
-    this.#toldUnguarded = true
-    queueMicrotask(() => {
-      if (this.emit('unguarded')) return
-      const message = `${this.id} serves without hearing of kills: give the option authority, or liveness: false`
-      process.emitWarning(message, { code: 'LANYARD_UNGUARDED' })
-    })
-  }
-}
-
-function keysElsewhere(what: string): never {
-  throw new IdentityError('keys_elsewhere', `expected nothing that needs the private key here, got ${what}`)
 }
