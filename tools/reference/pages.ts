@@ -1,5 +1,6 @@
 import { cliPage } from './cli.ts'
 import { configurationPage } from './configuration.ts'
+import { daemonConfigurationPage } from './daemon-configuration.ts'
 import { errorsPage } from './errors.ts'
 import { metricsPage } from './metrics.ts'
 import { theftsPage } from './thefts.ts'
@@ -9,6 +10,7 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
   return {
     'cli.md': await cliPage(),
     'configuration.md': configurationPage(),
+    'daemon-configuration.md': daemonConfigurationPage(),
     'errors.md': errorsPage(),
     'metrics.md': metricsPage(),
     '../attestors/what-a-child-can-do.md': theftsPage(),

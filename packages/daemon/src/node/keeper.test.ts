@@ -136,6 +136,17 @@ test('a banned node is told once, stops renewing, and comes back when it may att
   assert.equal(world.renewed, 1)
 })
 
+test('a node that was away for too long attests anew, where it can', async () => {
+  const world = new World()
+  await world.keeper.start()
+  world.refusal = new LanyardError('certificate_expired', 'ended 8 days ago')
+  await world.keeper.renew()
+  assert.deepEqual(world.ended, ['node_unknown'])
+  world.refusal = null
+  await world.time.advance(60_000)
+  assert.deepEqual([world.attested, world.renewed, world.keeper.failure], [2, 1, null])
+})
+
 test('a key that others can read is refused, and so is a folder that others can enter', async () => {
   const world = new World()
   await world.keeper.start()

@@ -129,7 +129,7 @@ export class NodeKeeper {
       const failure = asLanyardError(error)
       this.#failures++
       log.warn({ code: failure.code }, `cannot renew the certificate of the node: ${failure.message}`)
-      this.refused(failure)
+      this.refused(failure.code === 'certificate_expired' ? TOO_LATE : failure)
     }
   }
 
@@ -176,6 +176,9 @@ export class NodeKeeper {
     }
   }
 }
+
+/** A machine that nobody heard of for longer than the authority remembers it. */
+const TOO_LATE = new LanyardError('node_unknown', 'the certificate of this node ended too long ago to be renewed')
 
 /** Nobody has judged yet: the authority is away, or not ready. */
 const isPassing = ({ code }: LanyardError): boolean =>
