@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { systemTime } from '@lanyard/sdk/authority'
-import { proxyPathOf } from '@lanyard/sdk/proxy'
 import type { DaemonStatus } from './admin/index.ts'
 import { startAdmin } from './admin/index.ts'
 import { attestationOf } from './attest/index.ts'
@@ -15,7 +14,7 @@ import { serveMetrics } from './observe/listen.ts'
 import { createMeter } from './observe/meter.ts'
 import { processOfPid, processOfSocket } from './peer/index.ts'
 import type { Log, Time } from './ports.ts'
-import { serveProxy } from './proxy/index.ts'
+import { serveProxyBeside } from './proxy/index.ts'
 import { serveWorkloadApi } from './workload-api/index.ts'
 
 /** What a daemon takes from outside; tests give their own. */
@@ -84,9 +83,9 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   running.defer(() => delivery.stop())
   const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, log, meter, time })
   running.defer(() => api.close())
-  const path = proxyPathOf(api.path)
-  const proxy = await serveProxy({ path, workloads: core.workloads, authority: config.authority, log, time })
-  running.defer(() => proxy.close())
+  const kept = { workloads: core.workloads, authority: config.authority, log, time }
+  const proxy = await serveProxyBeside(api.path, kept)
+  running.defer(() => proxy?.close())
   const workloadApi = `unix://${api.path}`
   const status = () => statusOf(core, { workloadApi, startedAt, version: io.version ?? '', url: config.authority })
   const admin = await startAdmin(

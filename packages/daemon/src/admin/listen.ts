@@ -6,7 +6,7 @@ import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
 
 /** sun_path of unix(7), without its final zero. */
-const LONGEST_PATH = 107
+export const LONGEST_PATH = 107
 /** Connections that wait to be taken. Beyond it connect(2) fails at once, so all workloads of a node must fit. */
 const BACKLOG = 4096
 

@@ -1,1 +1,1 @@
-export { type ProxyOptions, type ProxyServer, serveProxy } from './serve.ts'
+export { type ProxyOptions, type ProxyServer, serveProxy, serveProxyBeside } from './serve.ts'

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { asIdentityError } from '@lanyard/sdk/authority'
-import { lineOf, readLine } from '@lanyard/sdk/proxy'
-import { listenPrivately } from '../admin/listen.ts'
+import { lineOf, proxyPathOf, readLine } from '@lanyard/sdk/proxy'
+import { LONGEST_PATH, listenPrivately } from '../admin/listen.ts'
 import { requireFolder } from '../grpc/endpoint.ts'
 import { Quota } from '../grpc/quota.ts'
 import { processOfSocket } from '../peer/index.ts'
@@ -35,6 +35,21 @@ const MOST = 4_096
 const MOST_PER_UID = 2_048
 /** How long somebody may take to say what a connection is for. */
 const REQUEST_MS = 5_000
+
+/**
+ * Serves them beside the Workload API at `workloadApi`; null where the path of that is too long for a name beside it.
+ *
+ * @throws LanyardError as {@link serveProxy}
+ */
+export async function serveProxyBeside(
+  workloadApi: string,
+  options: Omit<ProxyOptions, 'path'>,
+): Promise<ProxyServer | null> {
+  const path = proxyPathOf(workloadApi)
+  if (Buffer.byteLength(path) <= LONGEST_PATH) return await serveProxy({ path, ...options })
+  options.log.warn({ path }, `keys stay with agents: a socket has at most ${LONGEST_PATH} bytes in its path`)
+  return null
+}
 
 /**
  * Serves agents that leave their keys with the daemon: it speaks mutual TLS for them, and joins them with peers that have
