@@ -126,6 +126,8 @@ class Revived extends Follower {
 export const IN_THE_STORE: Readonly<Record<string, readonly [Faults, shownBy: string]>> = {
   'a gate outside the transaction': [{ gateOutside: true }, 'kill × bootstrap × issue'],
   'a gate inside, without locks': [{ noLocks: true }, 'kill × bootstrap × issue'],
+  'a ban that takes no locks': [{ noLocks: true }, 'ban of a node × what it asks for a workload'],
+  'a door of nodes without a gate inside': [{ gateOutside: true }, 'ban of a node × what it asks for a workload'],
   'a sequence for the epoch': [{ epochBySequence: true }, 'kills in two tenants at once'],
   'a reinstatement that takes the kill back': [
     { rebirthRevives: true },

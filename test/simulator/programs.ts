@@ -66,8 +66,8 @@ export const siteOf = (database: Database, now: () => number, faults: AuthorityF
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 /** Of a kind that every policy allows; which one it is stands in thumbprints alone. */
-const KEY = parsePublicKey(new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })))
-const OPERATOR: ApiKeyCaller = {
+export const KEY = parsePublicKey(new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })))
+export const OPERATOR: ApiKeyCaller = {
   kind: 'api-key',
   id: 'operator',
   name: 'operator',
@@ -89,7 +89,8 @@ export function* run<T>(act: Act<T>): Program<T | undefined> {
   return act.state === 'committed' && !act.unanswered ? act.result : undefined
 }
 
-function* write<T>(site: Site, name: string, locks: Locks, step: () => Step<T>) {
+/** One act that writes, under its locks unless they are planted to be missing. */
+export function* write<T>(site: Site, name: string, locks: Locks, step: () => Step<T>) {
   return yield* run(new Act(site.database, name, site.faults.noLocks ? shared() : locks, step))
 }
 
@@ -110,13 +111,13 @@ export function* issue(site: Site, name: string, asked: Asked): Program<Certific
   const grant = granted({ subject, caller, opens: false, key: KEY, keyThumbprint, dnsNames: [], at: site.now() })
   if (grant === null) return undefined
   const signed: Signed = { grant, issuerKeyId, serial, ...validity(grant.at, grant.ttlSec) }
-  const record = site.faults.gateOutside ? recordUnasked : recordIssue
-  const step = () => record(rows, signed, actOf(caller, site.now()))
+  const step = () => record(site)(rows, signed, actOf(caller, site.now()))
   const refused = yield* write(site, `${name} records`, shared(caller.tenant), step)
   return refused === null ? (database.committed(`certificates/${serial}`) as CertificateState) : undefined
 }
 
-function granted(asked: Omit<Grant, 'tier' | 'ttlSec'>): Grant | null {
+/** What the check before the signature grants; null for what it refuses. */
+export function granted(asked: Omit<Grant, 'tier' | 'ttlSec'>): Grant | null {
   try {
     return redeem(check({ ...asked, ttlSec: undefined, dnsSuffixes: [] }))
   } catch (error) {
@@ -125,10 +126,14 @@ function granted(asked: Omit<Grant, 'tier' | 'ttlSec'>): Grant | null {
   }
 }
 
+/** The step that records a certificate, or the one that is planted in its place. */
+export const record = ({ faults }: Site) => (faults.gateOutside ? recordUnasked : recordIssue)
+
 /** What recording would be if the check before the signature were enough. */
 function* recordUnasked(rows: Rows, { grant, ...signed }: Signed): Step<null> {
   const { agent, lineage } = grant.subject
   const { generation } = lineage
+  if (grant.opens) yield* rows.lineages.insert(lineage)
   yield* rows.certificates.insert({
     ...{ ...signed, tenant: agent.tenant, agent: agent.agent, spiffeId: agent.spiffeId, tier: grant.tier },
     ...{ issuedAt: grant.at, lineage: lineage.id, generation: generation + 1, parent: null, mintedBy: '' },

@@ -12,6 +12,7 @@ import type {
 } from '@lanyard/authority'
 import type { Transaction } from './database.ts'
 import { incidentRows } from './incident-rows.ts'
+import { nodeTables } from './node-rows.ts'
 
 /** How the tables of a simulation differ from sound ones. */
 export interface RowFaults {
@@ -47,6 +48,7 @@ export function simulatedRows(faults: RowFaults = {}): Rows {
     deaths: deathRows(),
     incidents: incidentRows(),
     services: { removeAll: nothing },
+    ...nodeTables(),
   } as unknown as Rows
 }
 

@@ -11,6 +11,7 @@ import { nodeCrypto } from '@lanyard/protocol/node'
 import { Act } from './act.ts'
 import type { Database } from './database.ts'
 import type { Model } from './explore.ts'
+import { ban, entryState, issueForWorkload, NODE } from './nodes.ts'
 import {
   type AuthorityFaults,
   agentState,
@@ -104,6 +105,34 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
     scene.start('issue', 'one', issue(scene.site, 'issue', asked(token, 1, 'one')))
     scene.start('tenant', 'one', killAll(scene.site, 'kill-0001', ACME))
     scene.start('agent', 'two', kill(scene.site, 'kill-0002', ALICE))
+    return scene
+  },
+  'ban of a node × what it asks for a workload': (faults = {}) => {
+    const scene = world(faults)
+    scene.given('nodes', NODE.node, NODE)
+    const entry = entryState(ALICE)
+    scene.given('entries', entry.id, entry)
+    function* asking(): Program<void> {
+      const first = yield* issueForWorkload(scene.site, 'first', { number: 1 })
+      if (first) yield* issueForWorkload(scene.site, 'next', { number: 2, follows: first })
+    }
+    scene.start('asking', 'one', asking())
+    scene.start('ban', 'two', ban(scene.site, 'ban'))
+    scene.mayCrash('one', 'two')
+    return scene
+  },
+  'two machines with the key of one node ask at once': (faults = {}) => {
+    const scene = world(faults)
+    scene.given('nodes', NODE.node, NODE)
+    const entry = entryState(ALICE)
+    scene.given('entries', entry.id, entry)
+    for (const [number, name] of ['one', 'two'].entries()) {
+      function* asking(): Program<void> {
+        const first = yield* issueForWorkload(scene.site, `first ${name}`, { number: 2 * number + 1 })
+        if (first) yield* issueForWorkload(scene.site, `next ${name}`, { number: 2 * number + 2, follows: first })
+      }
+      scene.start(name, name, asking())
+    }
     return scene
   },
   'kills in two tenants at once': (faults = {}) => {

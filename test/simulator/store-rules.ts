@@ -1,4 +1,4 @@
-import type { AgentState, CertificateState, DeathState, LineageState, TenantState } from '@lanyard/authority'
+import type { AgentState, CertificateState, DeathState, LineageState, NodeState, TenantState } from '@lanyard/authority'
 import type { Database } from './database.ts'
 import { Violation } from './violation.ts'
 
@@ -22,6 +22,7 @@ export class StoreRules {
         throw new Violation(`a certificate of ${one.agent} is alive, and its key is dead`)
     }
     for (const one of database.rows<LineageState>('lineages')) checkLineage(one, agents)
+    checkNodes(database, at)
     checkGenerations(database.rows<CertificateState>('certificates'))
     for (const [name, { deadThrough }] of agents) this.#checkDead(name, deadThrough)
     this.#checkEpochs(database)
@@ -78,6 +79,19 @@ function checkLineage(one: LineageState, agents: ReadonlyMap<string, AgentState>
   const { deadThrough } = agents.get(`${one.tenant}/${one.agent}`)!
   if (one.standing === 'open' && one.incarnation <= deadThrough)
     throw new Violation(`lineage ${one.id.slice(-4)} of ${one.agent} is open after the kill`)
+}
+
+/** Nothing lives that a banned node got for its workloads, and none of it goes on. */
+function checkNodes(database: Database, at: number): void {
+  const banned = database.rows<NodeState>('nodes').filter(({ bannedAt }) => bannedAt !== null)
+  const minters = new Set(banned.map(({ node }) => `node:${node}`))
+  const lineages = database.rows<LineageState>('lineages').filter(({ mintedBy }) => minters.has(mintedBy))
+  for (const { id, standing } of lineages)
+    if (standing === 'open') throw new Violation(`lineage ${id.slice(-4)} is open, and its node is banned`)
+  const theirs = new Set(lineages.map(({ id }) => id))
+  for (const { lineage, serial, revokedAt, notAfter } of database.rows<CertificateState>('certificates'))
+    if (theirs.has(lineage) && revokedAt === null && (notAfter + 1) * 1000 > at)
+      throw new Violation(`certificate ${serial.slice(-4)} is alive, and its node is banned`)
 }
 
 /** Of two that renew one certificate, one is a thief: never do both get away with it. */
