@@ -19,6 +19,8 @@ export interface Ready {
   readonly root_file: string
   /** Null where another instance has told it already. */
   readonly admin_key_file: string | null
+  /** `unix:///PATH`; absent without `--workload-api`. */
+  readonly workload_api?: string
 }
 
 /** A real authority in a process of its own. */

@@ -40,10 +40,14 @@ public final class Client {
   }
 
   private static void fetch(String audience) throws Exception {
+    // The sources wait until they have something; a client of its own learns at once what is refused.
+    X509Context context;
+    try (WorkloadApiClient client = DefaultWorkloadApiClient.newClient()) {
+      context = client.fetchX509Context();
+    }
     try (WorkloadApiClient client = DefaultWorkloadApiClient.newClient();
         DefaultX509Source source = DefaultX509Source.newSource();
         var tokens = DefaultJwtSource.newSource()) {
-      X509Context context = client.fetchX509Context();
       SpiffeId own = source.getX509Svid().getSpiffeId();
       JwtSvid token = tokens.fetchJwtSvid(own, audience);
       JwtBundle bundle = tokens.getBundleForTrustDomain(own.getTrustDomain());
@@ -77,6 +81,8 @@ public final class Client {
 
   private static SSLContext tls(DefaultX509Source source, String peer) throws Exception {
     return SpiffeSslContextFactory.getSslContext(SslContextOptions.builder()
+        // It would be TLS 1.2, which agents of ours refuse.
+        .sslProtocol("TLSv1.3")
         .x509Source(source)
         .acceptedSpiffeIdsSupplier(() -> Collections.singleton(SpiffeId.parse(peer)))
         .build());
