@@ -44,7 +44,7 @@ export type Order = { readonly to?: readonly string[] } & (
 const endpoint = () => process.env.SPIFFE_ENDPOINT_SOCKET!.replace(/^unix:\/\//, '')
 const connections = new Map<string, Socket>()
 const children = new Map<string, { child: ChildProcess; input: Writable; replies: AsyncIterator<string> }>()
-const serving = false
+let serving = false
 const handed: Socket[] = []
 const arrivals = new EventEmitter()
 const arrived = (_: unknown, socket: unknown) => {
@@ -96,10 +96,8 @@ async function obey(order: Order): Promise<unknown> {
     case 'call':
       return new Function('require', `return (async () => { ${order.code} })()`)(require)
     case 'serve':
-      await once(
-        createServer(socket => void serve(socket, socket).finally(process.exit)).listen(`\0${order.name}`),
-        'listening',
-      )
+      serving = true
+      await listen(order.name)
       return {}
   }
 }
@@ -211,6 +209,11 @@ async function serve(input: Readable, output: Writable): Promise<void> {
     const reply = await obey(JSON.parse(line) as Order).catch(error => ({ error: error.code ?? String(error) }))
     output.write(`${JSON.stringify(reply ?? null)}\n`)
   }
+}
+
+async function listen(name: string): Promise<void> {
+  const server = createServer(socket => void serve(socket, socket).finally(() => process.exit()))
+  await once(server.listen(`\0${name}`), 'listening')
 }
 
 await serve(process.stdin, process.stdout)

@@ -142,7 +142,7 @@ export async function openStage(): Promise<Stage> {
       await actor.order({ to: [child], do: 'serve', name })
       const line = connect(`\0${name}`)
       lines.push(line)
-      return orders(line, line)
+      return orders(line, line, async () => `the line ended: ${actor.said()}`)
     },
     hashOfNode: async () =>
       createHash('sha256')
