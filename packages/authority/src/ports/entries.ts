@@ -58,8 +58,11 @@ export interface EntryRows {
   update(entry: EntryState): Step<void>
   /** Leaves a mark, so that nodes that were away learn of it. */
   delete(id: string, revision: number, at: number): Step<void>
-  /** Gives all entries of a tenant this revision: what nodes learn with them has changed. */
-  touch(tenant: string, revision: number): Step<void>
+  /**
+   * Gives all entries of a tenant new revisions, each its own, so that they can be told in parts: what nodes learn with
+   * them has changed.
+   */
+  touch(tenant: string): Step<void>
   /** Oldest first. */
   list(filter: EntryFilter, page: Page): Step<Listed<EntryState>>
   /** One that the node serves, with what it learns of it; undefined for any other. */

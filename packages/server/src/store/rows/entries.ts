@@ -25,8 +25,15 @@ export function entryRows(context: RowContext): Single {
   const entries = entriesOf(context)
   const tenantId = (tenant: string) => db.selectFrom('tenants').select('id').where('tenant', '=', tenant)
   const find = statements.prepareRows((a: { id: Uint8Array }) => entries.where('e.id', '=', a.id))
+  // By the agent's number: from the names SQLite would walk all entries of the tenant.
   const same = statements.prepareRows((a: AgentKey & { shape: Uint8Array }) =>
-    entries.where('t.tenant', '=', a.tenant).where('a.agent', '=', a.agent).where('e.shape', '=', a.shape),
+    entries
+      .where('e.shape', '=', a.shape)
+      .where(
+        'e.agent_id',
+        '=',
+        db.selectFrom('agents').select('id').where('tenant_id', '=', tenantId(a.tenant)).where('agent', '=', a.agent),
+      ),
   )
   const count = statements.prepareRows((a: { tenant: string }) =>
     db
@@ -46,13 +53,11 @@ export function entryRows(context: RowContext): Single {
       ),
   )
   const remove = statements.prepareChange((a: { id: Uint8Array }) => db.deleteFrom('entries').where('id', '=', a.id))
-  const touch = statements.prepareChange((a: { tenant: string; revision: number }) =>
-    db.updateTable('entries').set({ revision: a.revision }).where('tenant_id', '=', tenantId(a.tenant)),
-  )
   const write = writes(context)
 
   return {
     ...counter(context),
+    ...touching(context),
     *find(id) {
       return first(yield* find({ id: bytesOfHex(id) }))
     },
@@ -72,9 +77,6 @@ export function entryRows(context: RowContext): Single {
     *delete(id, revision, at) {
       requireOne(yield* mark({ id: bytesOfHex(id), revision, at }), 'mark of an entry')
       requireOne(yield* remove({ id: bytesOfHex(id) }), 'entry')
-    },
-    *touch(tenant, revision) {
-      yield* touch({ tenant, revision })
     },
   }
 }
@@ -102,6 +104,39 @@ function counter({ statements, trustDomain }: RowContext): Pick<EntryRows, 'bump
     },
     *horizon() {
       return (yield* state({}))[0]!.horizon
+    },
+  }
+}
+
+function touching({ statements, trustDomain }: RowContext): Pick<EntryRows, 'touch'> {
+  const db = statements.kysely
+  const ofTenant = (tenant: string) => db.selectFrom('tenants').select('id').where('tenant', '=', tenant)
+  const span = statements.prepareRows((a: { tenant: string }) =>
+    db
+      .selectFrom('entries')
+      .select(eb => [eb.fn.min<number | null>('no').as('first'), eb.fn.max<number | null>('no').as('last')])
+      .where('tenant_id', '=', ofTenant(a.tenant)),
+  )
+  const take = statements.prepareChangedRows((a: { count: number }) =>
+    db
+      .updateTable('entry_revisions')
+      .set(eb => ({ revision: eb('revision', '+', a.count) }))
+      .where('trust_domain', '=', trustDomain)
+      .returning('revision'),
+  )
+  const touch = statements.prepareChange((a: { tenant: string; shift: number }) =>
+    db
+      .updateTable('entries')
+      .set(eb => ({ revision: eb('no', '+', a.shift) }))
+      .where('tenant_id', '=', ofTenant(a.tenant)),
+  )
+  return {
+    *touch(tenant) {
+      const { first, last } = (yield* span({ tenant }))[0]!
+      if (first === null || last === null) return
+      // The numbers between are those of other tenants' entries, and stay unused.
+      const [counter] = yield* take({ count: last - first + 1 })
+      yield* touch({ tenant, shift: counter!.revision - last })
     },
   }
 }

@@ -159,3 +159,8 @@ for (const [name, index, tenant] of [
     }
   })
 }
+
+test('whether an entry is there already is one look', () => {
+  const [plan] = plansOf(rows.entries.same({ tenant: 't', agent: 'a', parent: null, selectors: ['s'] }) as Step<never>)
+  assert.match(plan!, /SEARCH e USING INDEX sqlite_autoindex_entries_2 \(agent_id=\? AND shape=\?\)/)
+})
