@@ -100,6 +100,9 @@ export function openPidfd(pid: number): Answer<number> {
   return fd >= 0 ? { ok: true, value: fd } : failed()
 }
 
+/** Nothing sends signals so fast. */
+const MOST_INTERRUPTIONS = 1000
+
 /**
  * Which of these processes have ended: a pidfd becomes readable when the last thread of its process has (pidfd_open(2)).
  * Null: it cannot be told at present.
@@ -112,6 +115,10 @@ export function endedOf(pidfds: readonly number[]): readonly boolean[] | null {
     view.setInt32(i * SIZE_OF_POLLFD, fd, LITTLE)
     view.setInt16(i * SIZE_OF_POLLFD + 4, POLLIN, LITTLE)
   }
-  if (libc().poll(polled, pidfds.length, 0) < 0) return null
+  // A signal interrupts it even when it does not wait, SIGCHLD of a child of ours for one: that says nothing of them.
+  for (let tries = 0; libc().poll(polled, pidfds.length, 0) < 0; tries++) {
+    const { name } = failed() as { readonly name: string }
+    if (name !== 'EINTR' || tries === MOST_INTERRUPTIONS) return null
+  }
   return pidfds.map((_, i) => view.getInt16(i * SIZE_OF_POLLFD + 6, LITTLE) !== 0)
 }
