@@ -69,6 +69,7 @@ export function createCore(ports: CorePorts): Core {
   const signals = new Signals({ time, log, report: list => node.call('/v1/node/signals', { signals: list }) })
   const workloads: WorkloadDesk = new WorkloadDesk({
     ...{ attestation, catalogue: node.catalogue, svids, tokens, time, log, meter },
+    noNode: () => node.keeper.failure,
     refused: (miss, code) => signals.add(miss, code),
   })
   const changed = (change: CatalogueChange) => {

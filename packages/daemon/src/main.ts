@@ -25,6 +25,8 @@ export interface DaemonIo {
   readonly random?: () => number
   /** A join token; it is needed at the first start alone. */
   readonly joinToken?: string | null
+  /** Ends the wait for an authority at the first start. */
+  readonly signal?: AbortSignal
   /** Of the program. */
   readonly version?: string
 }
@@ -78,7 +80,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     attestation,
   })
   running.defer(() => core.stop())
-  await holdingOn(core.start())
+  await holdingOn(core.start(), io.signal)
   const delivery = startDelivery({ settings: config.delivery, core, log, meter, time })
   running.defer(() => delivery.stop())
   const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, log, meter, time })
@@ -121,10 +123,14 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
 }
 
 /** Keeps the process alive for whoever waits: the timers of a daemon alone would not. */
-async function holdingOn<T>(waited: Promise<T>): Promise<T> {
+async function holdingOn<T>(waited: Promise<T>, signal?: AbortSignal): Promise<T> {
   const timer = setInterval(() => {}, 1 << 30)
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
   try {
-    return await waited
+    signal?.throwIfAborted()
+    return await Promise.race([waited, aborted])
   } finally {
     clearInterval(timer)
   }

@@ -8,7 +8,7 @@ import {
   openSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
@@ -49,7 +49,7 @@ export function removeFiles(folder: string): void {
 
 /** Who can write a folder can replace what lies in it: it is ours or the reader's, and nobody else's. */
 function openFolder({ folder, uid, gid }: Pick<DeliverySetting, 'folder' | 'uid' | 'gid'>): void {
-  const made = mkdirSync(folder, { recursive: true, mode: 0o750 })
+  const made = mkdirSync(folder, { recursive: true, mode: 0o755 })
   if (made !== undefined && (uid !== null || gid !== null)) chownSync(folder, -1, gid ?? -1)
   for (const path of [folder, dirname(folder)]) {
     const stats = lstatSync(path)
@@ -65,7 +65,7 @@ function putFile(path: string, text: string, mode: number, { uid, gid }: Pick<De
   rmSync(fresh, { force: true })
   const file = openSync(fresh, 'wx', 0o600)
   try {
-    writeSync(file, text)
+    writeFileSync(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)

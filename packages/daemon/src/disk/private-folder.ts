@@ -8,7 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -68,7 +68,7 @@ export class PrivateFolder {
       rmSync(fresh, { force: true })
       const file = openSync(fresh, 'wx', 0o600)
       try {
-        writeSync(file, text)
+        writeFileSync(file, text)
         if (durable) fsyncSync(file)
       } finally {
         closeSync(file)

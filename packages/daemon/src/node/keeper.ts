@@ -97,11 +97,19 @@ export class NodeKeeper {
     if (!isNodeEnd(error.code) || this.#stopped) return
     const again = this.failure?.code === error.code
     this.failure = error
-    if (!again) {
-      this.#ports.log.error({ code: error.code }, `the authority let this node go: ${error.message}`)
-      this.#ports.ended(error)
-    }
+    // Each try to connect says it once more, and must not put off the next one to attest.
+    if (again) return
+    this.#ports.log.error({ code: error.code }, `the authority let this node go: ${error.message}`)
+    this.#ports.ended(error)
     if (this.#ports.attest !== null) this.#alarm.set(this.#ports.time.now() + this.#wait(), () => void this.#reattest())
+  }
+
+  /** The authority takes this node for one. */
+  accepted(): void {
+    if (this.failure === null) return
+    this.failure = null
+    this.#failures = 0
+    this.#plan()
   }
 
   stop(): void {

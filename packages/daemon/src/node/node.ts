@@ -154,6 +154,7 @@ export class DaemonNode {
   #opened(): void {
     this.#ports.log.info({ url: this.#authority.url.host }, 'connected to the authority')
     this.#failure = null
+    this.keeper.accepted()
     this.catalogue.reconnected()
     this.feed.reconnected()
     this.#ports.again()
@@ -169,7 +170,8 @@ export class DaemonNode {
 
   #changed(change: CatalogueChange): void {
     const { roots } = this.catalogue
-    if (change.bundles && roots !== null) this.keeper.believe(roots)
+    // Without any root nothing could tell what comes next.
+    if (change.bundles && roots !== null && roots !== '') this.keeper.believe(roots)
     this.#ports.changed(change)
   }
 

@@ -1,4 +1,4 @@
-import type { NodeEntry } from '@lanyard/api'
+import type { LanyardError, NodeEntry } from '@lanyard/api'
 import { keySelector } from '../authority/catalogue.ts'
 import { asLanyardError } from '../authority/codes.ts'
 import type { Attestation, Bundles, HeldProcess, Verdict, Workload, WorkloadState } from '../ports.ts'
@@ -18,6 +18,8 @@ export interface FollowerPorts {
   readonly bundles: () => Bundles | null
   /** Whether the authority has told the entries, ever. */
   readonly known: () => boolean
+  /** Why this machine is no node; null: it is one. */
+  readonly noNode: () => LanyardError | null
   readonly slotOf: (entry: string) => SlotState
   readonly want: (entry: NodeEntry) => () => void
   /** A refusal goes out; `miss`: since no entry gives this process anything. */
@@ -142,7 +144,7 @@ export class Follower {
 
   /** What it may have by what is known of it; null: that is not settled yet. */
   #state(): Told | null {
-    const { attestation, candidates, bundles, known, slotOf } = this.#ports
+    const { attestation, candidates, bundles, known, noNode, slotOf } = this.#ports
     if (this.#workload === null) return this.#failure
     const workload = this.#workload
     this.#miss = null
@@ -152,6 +154,8 @@ export class Follower {
     const given = givenIn(verdicts)
     this.#wantOnly(this.#following.kind === 'x509' ? given : [])
     if (given.length === 0) {
+      const node = noNode()
+      if (node !== null) return { kind: 'refused', code: node.code, detail: `no identity issued: ${node.message}` }
       if (!known()) return NOT_KNOWN
       const state = refusalOf(verdicts)
       this.#miss = { workload, verdicts }

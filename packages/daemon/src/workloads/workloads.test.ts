@@ -16,6 +16,7 @@ class World extends SvidWorld {
   readonly refusals: string[] = []
   readonly descendants = new Set<number>()
   broken = false
+  noNode: LanyardError | null = null
   examined = 0
   jwts = 0
   readonly catalogue = new Catalogue(noLog, change => {
@@ -59,6 +60,7 @@ class World extends SvidWorld {
       svids: this.manager,
       tokens: this.tokens,
       time: this.time,
+      noNode: () => this.noNode,
       log: noLog,
       meter: noMeter,
       refused: (_, code) => this.refusals.push(code),
@@ -123,6 +125,21 @@ test('before the authority has told its entries nothing is refused', async () =>
   await settled()
   assert.deepEqual(kinds(states), ['server_unreachable'])
   assert.equal(states[0]!.kind, 'unavailable')
+  assert.deepEqual(world.refusals, [])
+})
+
+test('a node that was let go says so', async () => {
+  const world = new World()
+  const entry = entryOf({ selectors: ['unix:uid:7'] })
+  world.sync([entry], [], true)
+  const process = world.process(7, 'unix:uid:7')
+  const { states } = world.follow(process)
+  await settled()
+  world.noNode = new LanyardError('node_banned', 'stolen')
+  world.catalogue.clear()
+  await settled()
+  assert.deepEqual(kinds(states), [1, 'node_banned'])
+  await assert.rejects(world.desk.jwtSvids(process, ['a'], null), { code: 'node_banned' })
   assert.deepEqual(world.refusals, [])
 })
 

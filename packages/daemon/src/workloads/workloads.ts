@@ -13,6 +13,8 @@ export interface WorkloadDeskPorts {
   readonly catalogue: Catalogue
   readonly svids: SvidManager
   readonly tokens: TokenDesk
+  /** Why this machine is no node; null: it is one. */
+  readonly noNode: () => LanyardError | null
   readonly time: Time
   readonly log: Log
   readonly meter: Meter
@@ -36,6 +38,7 @@ export class WorkloadDesk implements Workloads {
       candidates: selectors => catalogue.candidates(selectors),
       bundles: () => catalogue.bundles,
       known: () => catalogue.whole,
+      noNode: ports.noNode,
       slotOf: entry => svids.stateOf(entry),
       want: entry => svids.follow(entry),
       refused: ({ code }, miss) => this.#refused(code, miss),
@@ -152,6 +155,8 @@ export class WorkloadDesk implements Workloads {
     const verdicts = attestation.match(workload, catalogue.candidates(workload.selectors))
     const given = givenIn(verdicts)
     if (given.length === 0) {
+      const node = this.#ports.noNode()
+      if (node !== null) throw saying(node)
       if (!catalogue.whole) throw notKnown()
       const { code, detail } = refusalOf(verdicts)
       this.#refused(code, { workload, verdicts })

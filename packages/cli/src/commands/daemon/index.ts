@@ -24,7 +24,15 @@ export const daemon = command({
     const stopped = io.stopped()
     const config = configIn(options, io)
     const { startDaemon } = await import('@lanyard/daemon')
-    const running = await startDaemon(config, { joinToken: joinTokenIn(io.env), version: VERSION })
+    const running = await startDaemon(config, {
+      joinToken: joinTokenIn(io.env),
+      version: VERSION,
+      signal: stopped,
+    }).catch(error => {
+      if (stopped.aborted) return null
+      throw error
+    })
+    if (running === null) return undefined
     try {
       emit(ready(running))
       await untilAborted(stopped)
