@@ -131,6 +131,8 @@ test('tokens are issued, kept, and validated', async () => {
   const [again] = await client.fetchJwtSvids({ audience: 'bank' })
   assert.equal(again!.token, token!.token)
   assert.equal((await client.validateJwtSvid(token!.token, 'bank')).id.toString(), entry.spiffe_id)
+  const [wit] = await client.fetchWitSvids()
+  assert.equal(wit!.id.toString(), entry.spiffe_id)
 })
 
 test('a restart in an outage goes on with the very certificate, and the authority finds its daemon again', async () => {
@@ -162,7 +164,7 @@ test('a kill takes the identity at once, and a reinstated agent gets another one
 test('a banned node gives nothing any more', async () => {
   const [node] = (await call('GET', '/v1/nodes')).items
   await call('POST', `/v1/nodes/${node.node}/ban`, { reason: 'stolen' })
-  await hears(state => state instanceof Error)
+  await hears(isRefusal('node_banned'))
   assert.equal(daemon.status().entries, 0)
   assert.equal(daemon.status().svids.length, 0)
 })

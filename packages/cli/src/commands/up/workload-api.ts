@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
 import { daemonConfig, type RunningDaemon, startDaemon } from '@lanyard/daemon'
+import { certificatesOf } from '@lanyard/sdk/authority'
 import type { RunningServer, ServerConfig } from '@lanyard/server'
 import { VERSION } from '../../version.ts'
 import { requireLinux } from '../daemon/platform.ts'
@@ -30,8 +31,7 @@ export interface LocalDaemon {
 export async function startLocalDaemon({ address, server, config }: LocalDaemon): Promise<RunningDaemon> {
   requireLinux()
   const data = join(config.data, 'daemon')
-  // Its authority forgets everything, and so does the node.
-  if (config.keys === 'memory') rmSync(data, { recursive: true, force: true })
+  if (isOfAnother(join(data, 'node.json'), server.rootSha256)) rmSync(data, { recursive: true, force: true })
   const settings = daemonConfig(
     {
       authority: server.url,
@@ -54,6 +54,18 @@ export async function startLocalDaemon({ address, server, config }: LocalDaemon)
     // Another instance on the same store, or an earlier one whose folder is gone.
     if (!(error instanceof LanyardError) || error.code !== 'node_exists') throw error
     return await start(`${NODE}-${randomBytes(4).toString('hex')}`)
+  }
+}
+
+/** Whether a node on disk belongs to an authority that is no more: one with keys in memory, or one whose store was removed. */
+function isOfAnother(file: string, rootSha256: string): boolean {
+  if (!existsSync(file)) return false
+  try {
+    const { bundle } = JSON.parse(readFileSync(file, 'utf8')) as { bundle: string }
+    const roots = certificatesOf(bundle).map(({ der }) => createHash('sha256').update(der).digest('hex'))
+    return !roots.includes(rootSha256)
+  } catch {
+    return true
   }
 }
 
