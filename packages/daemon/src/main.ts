@@ -83,7 +83,8 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   await holdingOn(core.start(), io.signal)
   const delivery = startDelivery({ settings: config.delivery, core, log, meter, time })
   running.defer(() => delivery.stop())
-  const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, log, meter, time })
+  const deaths = core.node.feed.follower
+  const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, deaths, log, meter, time })
   running.defer(() => api.close())
   const kept = { workloads: core.workloads, authority: config.authority, log, time }
   const proxy = await serveProxyBeside(api.path, kept)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LanyardError } from '@lanyard/api'
-import { Bundle, bundleSource, SpiffeId, TrustDomain, verifyJwtSvid } from '@lanyard/protocol'
+import { Bundle, bundleSource, type Credential, SpiffeId, TrustDomain, verifyJwtSvid } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { SpiffeWorkloadAPI } from '../../gen/workload_pb.js'
 import { HEADER, STATUS, world } from './world.suite.ts'
@@ -165,4 +165,21 @@ test('who has no identity may not have tokens validated', async t => {
   const svid = workloads.ca.jwt(SpiffeId.parse(ID), ['x'], Math.floor(time.now() / 1000) + 60)
   const { code } = await client.call(validateJWTSVID, { audience: 'x', svid }, HEADER).ended
   assert.equal(code, STATUS.permissionDenied)
+})
+
+test('the token of a dead agent is not valid, that of another trust domain is not judged', async t => {
+  const dead = new Set<string>()
+  const judge = ({ id }: Credential) => (dead.has(id) ? 'agent' : 'alive')
+  const { workloads, client, time } = await world(t, { deaths: { deaths: { judge }, template: null } })
+  workloads.give('anyone', AGENT)
+  const other = workloads.federate('partner.example')
+  const exp = Math.floor(time.now() / 1000) + 60
+  const foreign = 'spiffe://partner.example/tenant/acme/agent/invoice-bot'
+  const ours = workloads.ca.jwt(SpiffeId.parse(ID), ['x'], exp)
+  const theirs = other.jwt(SpiffeId.parse(foreign), ['x'], exp)
+  assert.equal((await client.call(validateJWTSVID, { audience: 'x', svid: ours }, HEADER).next()).spiffeId, ID)
+  for (const id of [ID, foreign]) dead.add(id)
+  const { code, message } = await client.call(validateJWTSVID, { audience: 'x', svid: ours }, HEADER).ended
+  assert.deepEqual([code, message.split(':')[0]], [STATUS.invalidArgument, 'peer_dead'])
+  assert.equal((await client.call(validateJWTSVID, { audience: 'x', svid: theirs }, HEADER).next()).spiffeId, foreign)
 })

@@ -1,6 +1,6 @@
 import { create, type JsonObject } from '@bufbuild/protobuf'
 import type { HandlerContext } from '@connectrpc/connect'
-import { bundleSource, type JwtClaims, SpiffeId, verifyJwtSvid } from '@lanyard/protocol'
+import { bundleSource, type Follower, type JwtClaims, SpiffeId, verifyJwtSvid } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import {
   JWTBundlesResponseSchema,
@@ -18,8 +18,14 @@ import { byTrustDomain, keySetOf } from './bundles.ts'
 import { uniqueHints } from './hints.ts'
 import { bundlesOf, changesOf } from './states.ts'
 
-/** The JWT-SVID profile. */
-export const jwtProfile = (workloads: Workloads, time: Time) => ({
+/** What is known of who is dead. */
+export interface KnownDeaths {
+  readonly deaths: Pick<Follower['deaths'], 'judge'>
+  readonly template: Follower['template']
+}
+
+/** The JWT-SVID profile. Tokens of those in `deaths` are not valid. */
+export const jwtProfile = (workloads: Workloads, time: Time, deaths: KnownDeaths | null = null) => ({
   async fetchJWTSVID(request: JWTSVIDRequest, context: HandlerContext): Promise<JWTSVIDResponse> {
     const { audience, spiffeId } = request
     if (audience.length === 0 || audience.includes(''))
@@ -36,7 +42,7 @@ export const jwtProfile = (workloads: Workloads, time: Time) => ({
     const { audience, svid } = request
     if (audience === '' || svid === '') throw invalidError('body_invalid', 'expected an audience and an SVID')
     const bundles = await workloads.bundlesFor(callerOf(context))
-    return validated(svid, audience, bundles, time)
+    return validated(svid, audience, { bundles, time, deaths })
   },
 })
 
@@ -50,13 +56,35 @@ async function* bundleResponses(states: AsyncIterable<Bundles>) {
   for await (const bundles of states) yield create(JWTBundlesResponseSchema, { bundles: byTrustDomain(bundles, write) })
 }
 
-function validated(token: string, audience: string, bundles: Bundles, time: Time): ValidateJWTSVIDResponse {
+interface Validation {
+  readonly bundles: Bundles
+  readonly time: Time
+  readonly deaths: KnownDeaths | null
+}
+
+function validated(token: string, audience: string, { bundles, time, deaths }: Validation): ValidateJWTSVIDResponse {
   const source = bundleSource(bundles.own, ...bundles.federated.values())
   const at = Math.floor(time.now() / 1000)
   const request = { token, audience, bundles: source, at }
   const { id, claims } = readRequest(() => verifyJwtSvid(request, nodeCrypto))
   const ours = id.trustDomain.equals(bundles.own.trustDomain)
+  // The feed of deaths is that of our own trust domain: it says nothing of others.
+  if (ours && deaths !== null) requireLiving(id, claims, deaths)
   return create(ValidateJWTSVIDResponseSchema, { spiffeId: id.toString(), claims: told(claims, ours) })
+}
+
+/** A token outlives its agent by minutes; whoever has it validated here hears of the death at once. */
+function requireLiving(id: SpiffeId, { inc, lin }: JwtClaims, { deaths, template }: KnownDeaths): void {
+  const verdict = deaths.judge({
+    id: id.toString(),
+    tenant: template?.namesIn(id)?.tenant ?? null,
+    // Without one, any death of its agent kills it.
+    incarnation: typeof inc === 'number' ? inc : 0,
+    lineage: typeof lin === 'string' ? lin : null,
+    keyThumbprint: '',
+    issuerKeyId: null,
+  })
+  if (verdict !== 'alive') throw invalidError('peer_dead', `the identity in this token was taken away: ${verdict}`)
 }
 
 // What another trust domain says of its own beyond the standard, our workloads must not take for words of ours.

@@ -13,7 +13,7 @@ import { processOfSocket } from '../peer/index.ts'
 import type { HeldProcess, Log, Meter, Time, Workloads } from '../ports.ts'
 import { SDS_NAMES, type SdsNames } from '../sds/names.ts'
 import { secretDiscovery } from '../sds/service.ts'
-import { jwtProfile } from './jwt.ts'
+import { jwtProfile, type KnownDeaths } from './jwt.ts'
 import { requireSecurityHeader } from './security-header.ts'
 import { countSubscribers } from './subscribers.ts'
 import { witProfile } from './wit.ts'
@@ -29,6 +29,8 @@ export interface WorkloadApiOptions {
   readonly limits?: Partial<GrpcLimits>
   /** Names that Envoy asks for, where they shall be others. */
   readonly sdsNames?: Partial<SdsNames>
+  /** Tokens of these are not valid; when absent, tokens are judged by signature and time alone. */
+  readonly deaths?: KnownDeaths
   /** Who is at the other end of a connection; asks the kernel when absent. */
   readonly processOf?: (socket: Socket) => HeldProcess
 }
@@ -47,7 +49,7 @@ export function serveWorkloadApi(options: WorkloadApiOptions): Promise<GrpcServe
   const routes = (router: ConnectRouter) => {
     router.service(
       SpiffeWorkloadAPI,
-      { ...x509Profile(workloads), ...jwtProfile(workloads, time), ...witProfile(workloads, time) },
+      { ...x509Profile(workloads), ...jwtProfile(workloads, time, options.deaths), ...witProfile(workloads, time) },
       { requestGate: requireSecurityHeader },
     )
     // Envoy cannot send the header. It is attested like everyone else, so it gets what is its own and no more.

@@ -7,6 +7,7 @@ import { TestClient } from '../grpc/testing/client.ts'
 import { TestTime } from '../grpc/testing/time.ts'
 import type { HeldProcess, Log, Meter } from '../ports.ts'
 import { FakeProcess, FakeWorkloads } from '../testing/index.ts'
+import type { KnownDeaths } from './jwt.ts'
 import { serveWorkloadApi } from './serve.ts'
 
 /** The metadata that the Workload API demands. */
@@ -44,9 +45,10 @@ export interface World {
 export interface WorldOptions {
   readonly limits?: Partial<GrpcLimits>
   readonly processOf?: () => HeldProcess
+  readonly deaths?: KnownDeaths
 }
 
-export async function world(t: TestContext, { limits = {}, processOf }: WorldOptions = {}): Promise<World> {
+export async function world(t: TestContext, { limits = {}, processOf, deaths }: WorldOptions = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'wapi-'))
   const time = new TestTime()
   const workloads = new FakeWorkloads({ now: () => time.now() })
@@ -75,6 +77,7 @@ export async function world(t: TestContext, { limits = {}, processOf }: WorldOpt
     time,
     limits,
     processOf: processOf ?? (() => process),
+    ...(deaths ? { deaths } : {}),
   })
   const clients: TestClient[] = []
   const connect = (authority?: string): TestClient => {
