@@ -35,9 +35,13 @@ interface Run {
   readonly ended: Promise<[number | null, NodeJS.Signals | null]>
 }
 
-function run(command: readonly string[], { options = ['--entry', entry], env = {}, stdin = '', by = MAIN } = {}): Run {
+function run(
+  command: readonly string[],
+  { options = ['--entry', entry], env = {}, stdin = '', by = MAIN, command: through = [] as string[] } = {},
+): Run {
   const args = [by, 'run', ...options, '--admin-socket', stage.adminSocket, '--', ...command]
-  const child = spawn(process.execPath, args, {
+  const [file = '', ...rest] = [...through, process.execPath, ...args]
+  const child = spawn(file, rest, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...env },
     cwd: stage.folder,
@@ -89,6 +93,16 @@ check('the environment is allow-listed, and tells where the socket is', async ()
   )
   assert.deepEqual([seen.NODE_OPTIONS, seen.SECRET, seen.LANG, seen.WANTED], [undefined, undefined, 'C', '1'])
   assert.equal(seen.SPIFFE_ENDPOINT_SOCKET, stage.endpoint)
+})
+
+check('under another user it has the groups of that user alone, and its home', async () => {
+  if (UID !== 0) return
+  const options = ['--entry', entry, '--user', '4098:4097']
+  const script = 'id -u; id -g; id -G; echo $HOME'
+  const groups = { command: ['/usr/bin/setpriv', '--groups', '7,8'] }
+  const { exit, out, err } = await result(run(['/bin/sh', '-c', script], { options, ...groups }))
+  assert.equal(exit, 0, err)
+  assert.equal(out, '4098\n4097\n4097\n/\n')
 })
 
 check('nothing of a program runs that the daemon does not take', async () => {

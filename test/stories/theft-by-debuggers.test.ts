@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { createPrivateKey } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Actor, Stage } from '../support/theft/stage.ts'
 import { type Loot, thefts } from '../support/theft/theft.ts'
 
 const UID = 4031
 const OTHER = 4032
+const KEYLESS = 4033
 
 let launched: Promise<{ agent: Actor; keys: readonly string[] }> | undefined
 function agentOn(stage: Stage) {
@@ -46,6 +49,18 @@ async function traced(thief: Actor, agent: Actor): Promise<Loot> {
 /** Where the machine is restricted already, what the table says of others is not so here. */
 const asElsewhere = (loot: Loot): Loot => (restricted && !loot.stolen ? { code: null, stolen: true } : loot)
 
+/** The private key of an SVID that the daemon keeps on disk: the number itself, in both orders of bytes, hex. */
+function secretsOf(stage: Stage, id: string): string[] {
+  const names = readdirSync(stage.data, { recursive: true, encoding: 'utf8' }).map(name => join(stage.data, name))
+  const texts = names.filter(name => statSync(name).isFile()).map(name => readFileSync(name, 'utf8'))
+  const pem = texts.filter(text => text.includes(id)).flatMap(text => /-----BEGIN PRIVATE[^"]+/.exec(text) ?? [])
+  return pem.flatMap(written => {
+    const { d } = createPrivateKey(written.replaceAll('\\n', '\n')).export({ format: 'jwk' })
+    const bytes = Buffer.from(d!, 'base64url')
+    return [bytes.toString('hex'), Buffer.from(bytes).reverse().toString('hex')]
+  })
+}
+
 thefts({
   inspector: async stage => {
     const { agent } = await agentOn(stage)
@@ -57,6 +72,23 @@ thefts({
   'memory of the same uid': async stage => {
     const { agent, keys } = await agentOn(stage)
     return asElsewhere(await searched(await stage.start(UID), agent, keys))
+  },
+  'memory where the daemon holds the keys': async stage => {
+    const { entry, id } = await stage.register('keyless', { selectors: [`unix:uid:${KEYLESS}`] })
+    const agent = await stage.launch(entry, KEYLESS)
+    const take = `
+      const { Identity } = await load('@lanyard/sdk')
+      globalThis.identity = await Identity.fromWorkloadApi({ keys: 'daemon' })
+      return String(globalThis.identity.id)`
+    assert.equal(await agent.order({ do: 'call', code: take }), id, 'the agent itself has it')
+    const thief = await stage.start(KEYLESS)
+    const secrets = secretsOf(stage, id)
+    assert.equal(secrets.length, 2)
+    const none = await thief.order({ do: 'search', pid: agent.pid, secrets })
+    const any = await thief.order({ do: 'search', pid: agent.pid })
+    assert.deepEqual([none.code, any.code], [null, null], 'its memory was read')
+    const stolen = none.keys.length + any.keys.length > 0
+    return { code: stolen ? null : 'no_key_there', stolen }
   },
   'ptrace of the same uid': async stage => {
     const { agent } = await agentOn(stage)

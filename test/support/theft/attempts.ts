@@ -86,6 +86,12 @@ export const ATTEMPTS = {
       because:
         'The system allows it, unless ptrace is restricted (`kernel.yama.ptrace_scope` of 1 or more): run tools under another uid, or use `keys: daemon`.',
     },
+    'memory where the daemon holds the keys': {
+      attempt: 'It reads the memory of an agent that took its identity by the SDK with `keys: daemon`.',
+      code: 'no_key_there',
+      because:
+        'The key is in the memory of the daemon, of another user. This stops export, not use: see the row below.',
+    },
     'ptrace of the same uid': {
       attempt: 'It attaches to the agent as a debugger (`ptrace`), under the uid of the agent.',
       code: null,

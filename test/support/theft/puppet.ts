@@ -1,7 +1,7 @@
 // A program that does what it is told by lines of JSON on standard input, each answered by one line: the agent of a theft
 // story, and whoever tries to steal from it.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, createPrivateKey } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { connect, createServer, Socket } from 'node:net'
@@ -35,7 +35,7 @@ export type Order = { readonly to?: readonly string[] } & (
   | { readonly do: 'run'; readonly command: readonly string[]; readonly env?: Readonly<Record<string, string>> }
   | { readonly do: 'exec'; readonly command: readonly string[] }
   | { readonly do: 'signal'; readonly pid: number; readonly signal: NodeJS.Signals }
-  | { readonly do: 'search'; readonly pid: number }
+  | { readonly do: 'search'; readonly pid: number; readonly secrets?: readonly string[] }
   | { readonly do: 'call'; readonly code: string }
   /** Takes orders at an abstract socket, too, so that it does not depend on its parent. */
   | { readonly do: 'serve'; readonly name: string }
@@ -92,9 +92,12 @@ async function obey(order: Order): Promise<unknown> {
       process.kill(order.pid, order.signal)
       return {}
     case 'search':
-      return search(order.pid)
+      return search(
+        order.pid,
+        order.secrets?.map(secret => Buffer.from(secret, 'hex')),
+      )
     case 'call':
-      return new Function('require', `return (async () => { ${order.code} })()`)(require)
+      return new Function('require', 'load', `return (async () => { ${order.code} })()`)(require, load)
     case 'serve':
       serving = true
       await listen(order.name)
@@ -102,6 +105,8 @@ async function obey(order: Order): Promise<unknown> {
   }
 }
 
+/** What is made of text has no import of its own. */
+const load = (name: string) => import(name)
 const { createRequire } = await import('node:module')
 const require = createRequire(import.meta.url)
 
@@ -168,14 +173,16 @@ async function runToEnd(command: readonly string[], env: Readonly<Record<string,
 const KEY = Buffer.from('308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420', 'hex')
 const KEY_BYTES = 138
 
-/** Looks for private keys in the memory of another process; gives their SHA-256. */
-function search(pid: number): { keys: string[]; code: string | null } {
+/** Looks into the memory of another process: for these secrets, or for private keys, of which it gives the SHA-256. */
+function search(pid: number, secrets?: readonly Buffer[]): { keys: string[]; code: string | null } {
   const keys = new Set<string>()
   try {
     const memory = openSync(`/proc/${pid}/mem`, 'r')
     for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
       const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? []
-      if (from && to) for (const key of keysBetween(memory, Number(`0x${from}`), Number(`0x${to}`))) keys.add(key)
+      if (!from || !to) continue
+      for (const piece of piecesOf(memory, Number(`0x${from}`), Number(`0x${to}`)))
+        for (const key of secrets ? secretsIn(piece, secrets) : keysIn(piece)) keys.add(key)
     }
     closeSync(memory)
     return { keys: [...keys], code: null }
@@ -186,23 +193,35 @@ function search(pid: number): { keys: string[]; code: string | null } {
 
 const PIECE = 1 << 20
 
-function* keysBetween(memory: number, from: number, to: number): Generator<string> {
-  const piece = Buffer.alloc(PIECE + KEY_BYTES)
-  for (let at = from; at < to; at += PIECE) {
-    let length = 0
-    try {
-      length = readSync(memory, piece, 0, Math.min(piece.length, to - at), at)
-    } catch {
-      continue
-    }
-    const found = piece.subarray(0, length)
-    for (let i = found.indexOf(KEY); i >= 0; i = found.indexOf(KEY, i + 1))
-      if (i + KEY_BYTES <= length)
-        yield createHash('sha256')
-          .update(found.subarray(i, i + KEY_BYTES))
-          .digest('hex')
+/** What begins like a key need not be one: the beginning itself lies in the memory of each puppet. */
+function isKey(der: Buffer): boolean {
+  try {
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).asymmetricKeyType === 'ec'
+  } catch {
+    return false
   }
 }
+
+function* piecesOf(memory: number, from: number, to: number): Generator<Buffer> {
+  const piece = Buffer.alloc(PIECE + KEY_BYTES)
+  for (let at = from; at < to; at += PIECE) {
+    try {
+      yield piece.subarray(0, readSync(memory, piece, 0, Math.min(piece.length, to - at), at))
+    } catch {
+      // A page that nobody can read.
+    }
+  }
+}
+
+function* keysIn(piece: Buffer): Generator<string> {
+  for (let i = piece.indexOf(KEY); i >= 0; i = piece.indexOf(KEY, i + 1)) {
+    const key = piece.subarray(i, i + KEY_BYTES)
+    if (isKey(key)) yield createHash('sha256').update(key).digest('hex')
+  }
+}
+
+const secretsIn = (piece: Buffer, secrets: readonly Buffer[]): string[] =>
+  secrets.filter(secret => piece.includes(secret)).map(secret => secret.toString('hex'))
 
 async function serve(input: Readable, output: Writable): Promise<void> {
   for await (const line of createInterface(input)) {
