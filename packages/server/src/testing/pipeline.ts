@@ -20,6 +20,7 @@ import {
 import { IdTemplate, TrustDomain } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { Authorities } from '../instance/authorities.ts'
+import type { KeyManager } from '../keys/key-manager.ts'
 import { MemoryKeys } from '../keys/memory.ts'
 import { openSqliteStore } from '../store/index.ts'
 import type { OpenStore, StoreRows } from '../store/ports.ts'
@@ -54,14 +55,18 @@ export async function openPipeline(clock: Clock, path = ':memory:'): Promise<Pip
   return await pipelineOn(await openSqliteStore({ path, trustDomain: 'example.test', clock }), clock)
 }
 
-/** The pipeline on a store that is open, which ends with it. */
-export async function pipelineOn(open: OpenStore, clock: Clock): Promise<Pipeline> {
+/** The pipeline on a store that is open, which ends with it. Instances of one store share their keys. */
+export async function pipelineOn(
+  open: OpenStore,
+  clock: Clock,
+  keys: KeyManager = new MemoryKeys(),
+): Promise<Pipeline> {
   const { store, rows, instance, close } = open
   const trustDomain = TrustDomain.parse(open.trustDomain)
   const serverNames = { dns: ['localhost'], ips: [] }
   const dnsSuffixes = ['svc.test']
   const wanted = { trustDomain, instance, algorithm: 'P-256', serverNames, dnsSuffixes } as const
-  const ports = { store, rows, keys: new MemoryKeys(), crypto: nodeCrypto, clock, dice, log: quiet }
+  const ports = { store, rows, keys, crypto: nodeCrypto, clock, dice, log: quiet }
   const authorities = await Authorities.open(wanted, {}, ports)
   const template = IdTemplate.parse('/tenant/{tenant}/agent/{agent}')
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${template.render(trustDomain, tenant, agent)}`

@@ -1,7 +1,9 @@
 import type { AgentKey, EntryRows, EntryState } from '@lanyard/authority'
+import { sql } from 'kysely'
 import { bytesOfHex } from '../encoding.ts'
 import type { RowContext } from './context.ts'
 import { type EntryRow, entryOf, shapeOf, writtenEntry } from './entry-row.ts'
+import { EPOCH_CHANNEL } from './epoch.ts'
 import { requireOne } from './page.ts'
 
 type Single = Pick<
@@ -83,6 +85,12 @@ export function entryRows(context: RowContext): Single {
 
 const first = (rows: readonly EntryRow[]): EntryState | undefined => rows[0] && entryOf(rows[0])
 
+/** Wakes whoever listens for epochs, with the one that there is: the look that follows sees the revision, too. */
+const told = (trustDomain: number) =>
+  sql<unknown>`pg_notify(${sql.lit(EPOCH_CHANNEL)}, (select e.epoch::text from epoch as e where e.trust_domain = ${trustDomain}))`.as(
+    'told',
+  )
+
 function counter({ statements, trustDomain }: RowContext): Pick<EntryRows, 'bump' | 'revision' | 'horizon'> {
   const db = statements.kysely
   const state = statements.prepareRows(() =>
@@ -93,7 +101,8 @@ function counter({ statements, trustDomain }: RowContext): Pick<EntryRows, 'bump
       .updateTable('entry_revisions')
       .set(eb => ({ revision: eb('revision', '+', 1) }))
       .where('trust_domain', '=', trustDomain)
-      .returning('revision'),
+      .returning('revision')
+      .$if(statements.dialect.notifies, q => q.returning(told(trustDomain))),
   )
   return {
     *bump() {
@@ -122,7 +131,8 @@ function touching({ statements, trustDomain }: RowContext): Pick<EntryRows, 'tou
       .updateTable('entry_revisions')
       .set(eb => ({ revision: eb('revision', '+', a.count) }))
       .where('trust_domain', '=', trustDomain)
-      .returning('revision'),
+      .returning('revision')
+      .$if(statements.dialect.notifies, q => q.returning(told(trustDomain))),
   )
   const touch = statements.prepareChange((a: { tenant: string; shift: number }) =>
     db
