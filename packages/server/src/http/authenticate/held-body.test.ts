@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Route, routes } from '@lanyard/api'
 import { type HttpHarness, openHttp } from '../../testing/http.ts'
+import { joinNode } from '../../testing/nodes.ts'
 import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
 
 // A credential is judged when the head of a request has come. Whoever holds the body back until it counts no more must
@@ -10,11 +11,17 @@ import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
 let server: HttpHarness
 let admin: string
 const ACME = { tenant: 'acme', agent: 'a1' }
+const ENTRY = { ...ACME, selectors: ['unix:uid:1001'] }
+/** What is there to be changed, by how paths name it. */
+const ids: Record<string, string> = {}
 
 before(async () => {
   server = await openHttp()
   admin = await server.apiKey('admin')
   await server.agent(ACME)
+  const made = await server.call('POST /v1/entries', { token: admin, body: ENTRY })
+  ids['{id}'] = made.body.id
+  ids['{node}'] = (await joinNode(server, { name: 'n1' })).reply.node
 })
 after(() => server.close())
 
@@ -52,6 +59,13 @@ const CALLS: readonly [call: string, body: object][] = [
   ['POST /v1/tenants/acme/reinstate', { reason: 'x' }],
   ['POST /v1/kill', { key_thumbprint: 'x'.repeat(43), reason: 'x' }],
   ['POST /v1/instances/some/evict', { reason: 'x' }],
+  ['POST /v1/entries', { ...ACME, selectors: ['unix:uid:0'] }],
+  ['POST /v1/entries/batch', { entries: [{ ...ACME, selectors: ['unix:uid:0'] }] }],
+  ['PATCH /v1/entries/{id}', { selectors: ['unix:uid:0'] }],
+  ['POST /v1/nodes/join-tokens', { name: 'late' }],
+  ['PATCH /v1/nodes/{node}', { groups: [] }],
+  ['POST /v1/nodes/{node}/ban', { reason: 'x' }],
+  ['POST /v1/bundles', { trust_domain: 'late.test', bundle: '{"keys":[]}' }],
   ['POST /v1/agent/bootstrap', ACME],
   ['POST /v1/agent/auth/revoke', { ...ACME, reason: 'x' }],
 ]
@@ -69,7 +83,8 @@ test('no call with a body is missing here', () => {
 for (const [call, body] of CALLS) {
   test(`${call} with a key that is deleted before its body comes`, async () => {
     const made = await server.call('POST /v1/api-keys', { token: admin, body: { name: 'k', role: 'admin' } })
-    const reply = await held(call, made.body.key, body, () =>
+    const path = call.replace(/\{\w+\}/, name => ids[name]!)
+    const reply = await held(path, made.body.key, body, () =>
       server.call(`DELETE /v1/api-keys/${made.body.id}`, { token: admin }),
     )
     assert.deepEqual(reply, { status: 401, code: 'unauthenticated' })
