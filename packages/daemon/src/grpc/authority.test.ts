@@ -45,7 +45,7 @@ async function authoritiesOf(bytes: Buffer, count: number, size = bytes.length):
   await new Promise<void>(resolve => server.listen(path, resolve))
   const client = connect(path)
   const answers: Buffer[] = []
-  client.on('data', chunk => {
+  client.on('data', (chunk: Buffer) => {
     answers.push(chunk)
     // RST_STREAM for stream 1.
     if (Buffer.concat(answers).includes(Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, 1]))) client.destroy()

@@ -72,21 +72,25 @@ export class Calls {
   }
 
   async #answer(call: Call, handler: UniversalHandler | undefined): Promise<Code | 0 | null> {
+    try {
+      return await this.#dispatch(call, handler)
+    } catch (error) {
+      // Who has gone needs no answer, and what came of that is no fault.
+      if (call.signal.aborted || call.stream.destroyed) return Code.Canceled
+      this.#log.error({ err: error, rpc: handler?.method.name }, 'a call broke')
+      call.stream.close()
+      return Code.Internal
+    }
+  }
+
+  async #dispatch(call: Call, handler: UniversalHandler | undefined): Promise<Code | 0 | null> {
     const { stream, headers, caller, signal } = call
     if (!GRPC.test(headers['content-type'] ?? '')) return http(stream, 415)
     if (headers[':method'] !== 'POST') return http(stream, 405)
     if (!handler) return status(stream, new ConnectError('there is no such method', Code.Unimplemented))
     if (!caller.isAlive()) return status(stream, deniedError('workload_gone', 'the process that connected has ended'))
-    try {
-      const values = createContextValues().set(CALLER, caller)
-      return await respond(stream, await handler(requestOf(stream, headers, signal, values)))
-    } catch (error) {
-      // Who has gone needs no answer, and what came of that is no fault.
-      if (signal.aborted || stream.destroyed) return Code.Canceled
-      this.#log.error({ err: error, rpc: handler.method.name }, 'a call broke')
-      stream.close()
-      return Code.Internal
-    }
+    const values = createContextValues().set(CALLER, caller)
+    return respond(stream, await handler(requestOf(stream, headers, signal, values)))
   }
 }
 
