@@ -8,7 +8,7 @@ export interface AckPorts {
   readonly link: () => Link | null
   /** Enrols again, where the authority no longer knows this point. */
   readonly enrol: () => Promise<void>
-  readonly failed: (error: IdentityError) => void
+  readonly failed: (error: IdentityError, shown: object) => void
 }
 
 /** What was applied, and when. */
@@ -75,7 +75,7 @@ export class Acks {
       this.#done(due, cut)
     } catch (cause) {
       const error = asIdentityError(cause)
-      this.#ports.failed(error)
+      this.#ports.failed(error, link.svid)
       // Of a feed that is no more, or of a time before this authority's: nothing to say about it.
       if (error.code === 'ack_invalid') return this.#done(due, 0)
       this.#failed = due

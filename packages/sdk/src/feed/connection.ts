@@ -24,7 +24,8 @@ export interface FeedConnectionPorts {
   readonly lost: (error: IdentityError) => void
   /** Throws for a line that cannot be believed: then the connection ends. */
   readonly line: (text: string) => void
-  readonly failed: (error: IdentityError) => void
+  /** An attempt, or a call, failed to which this certificate was shown. */
+  readonly failed: (error: IdentityError, shown: object) => void
 }
 
 /**
@@ -58,6 +59,14 @@ export class FeedConnection {
     if (this.link === null || anew) void this.#open()
   }
 
+  /** There is a new certificate: what was refused to an older one is asked for at once. */
+  renewed(): void {
+    this.#cancelWait?.()
+    this.#cancelWait = null
+    this.#failures = 0
+    this.open(true)
+  }
+
   /** Begins again: something is missing. */
   drop(): void {
     this.#link?.close()
@@ -71,7 +80,8 @@ export class FeedConnection {
   }
 
   async #open(): Promise<void> {
-    const { url, time, svid, patienceMs } = this.#ports
+    const { url, time, patienceMs } = this.#ports
+    const svid = this.#ports.svid()
     this.triedAt = time.monotonic()
     const opening = new AbortController()
     this.#opening = opening
@@ -83,7 +93,7 @@ export class FeedConnection {
     const patience = new Patience(time, patienceMs, () => opening.abort(late))
     let failure: IdentityError | null = null
     try {
-      const link = await Link.open({ url, time, svid: svid(), signal: opening.signal })
+      const link = await Link.open({ url, time, svid, signal: opening.signal })
       await this.#begin(link, opening.signal, patience)
       this.#failures = 0
     } catch (error) {
@@ -92,7 +102,7 @@ export class FeedConnection {
       patience.end()
       this.#opening = null
     }
-    if (failure !== null) this.#retry(failure)
+    if (failure !== null) this.#retry(failure, svid)
     // The one that was taken may be gone again already.
     else this.open()
   }
@@ -144,12 +154,12 @@ export class FeedConnection {
     if (this.#link !== link) return
     this.#link = null
     if (!this.#stopped) this.#ports.lost(error)
-    if (this.#opening === null) this.#retry(error)
+    if (this.#opening === null) this.#retry(error, link.svid)
   }
 
-  #retry(error: IdentityError): void {
+  #retry(error: IdentityError, shown: object): void {
     if (this.#stopped || this.#cancelWait !== null) return
-    this.#ports.failed(error)
+    this.#ports.failed(error, shown)
     this.#failures++
     const wait = Math.max(paceOf(this.#failures, this.#ports.random), Math.min(error.retryAfter ?? 0, MOST_PATIENT_MS))
     this.#cancelWait = this.#ports.time.after(wait, () => {

@@ -27,7 +27,7 @@ export interface LeasePorts {
   readonly enrolled: (enrolment: Enrolment) => void
   /** The clocks were compared. */
   readonly compared: (sample: ClockSample, now: Now) => void
-  readonly failed: (error: IdentityError) => void
+  readonly failed: (error: IdentityError, shown: object) => void
 }
 
 const AGAIN_MS = 1_000
@@ -64,7 +64,7 @@ export class Lease {
     try {
       wait = await this.#ask(link)
     } catch (error) {
-      this.#ports.failed(asIdentityError(error))
+      this.#ports.failed(asIdentityError(error), link.svid)
     }
     this.#cancel()
     if (!this.#stopped) this.#cancel = this.#ports.time.after(wait, () => void this.renew())

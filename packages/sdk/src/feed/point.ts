@@ -27,7 +27,7 @@ export interface PointPorts {
   readonly heard: (received: Received, whole: boolean) => Done
   /** The connection to the authority is gone; another one is tried at once. */
   readonly lost: (error: IdentityError) => void
-  readonly failed: (error: IdentityError) => void
+  readonly failed: (error: IdentityError, shown: object) => void
 }
 
 /** What a line had as its consequence. */
@@ -103,7 +103,7 @@ export class Point {
 
   /** There is a new certificate: the connection is made anew with it, and serves until then. */
   renewed(): void {
-    this.#connection.open(true)
+    this.#connection.renewed()
   }
 
   /** The process has stood still: asks for news of this moment. */

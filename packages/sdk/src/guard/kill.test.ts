@@ -180,3 +180,21 @@ test('an authority that refuses a dead point says that it is dead', async t => {
   authority.cutAll()
   await standing(identity, 'dead')
 })
+
+test('what an older certificate is told late does not end a newer one', async t => {
+  const { authority, feed, bob } = await feedStage(t)
+  const { identity } = await bob()
+  await standing(identity, 'fresh')
+  const answer = Promise.withResolvers<void>()
+  feed.late = answer.promise
+  feed.refusal = { status: 403, code: 'agent_quarantined' }
+  authority.cutAll()
+  await feed.until(() => (feed.refused > 0 ? true : undefined))
+  feed.refusal = null
+  await identity.renew()
+  const turned: string[] = []
+  identity.on('liveness', change => turned.push(change.standing))
+  answer.resolve()
+  await standing(identity, 'fresh')
+  assert.ok(!turned.includes('dead'), turned.join())
+})

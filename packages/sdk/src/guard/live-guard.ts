@@ -70,7 +70,7 @@ export class LiveGuard implements Guard {
       sessions: () => this.#register.size,
       heard: (received, whole) => this.#heard(received, whole),
       lost: error => this.#lost(error),
-      failed: error => this.#failed(error),
+      failed: (error, shown) => this.#failed(error, shown),
     })
     this.#register = new Register(this.#point.follower.deaths)
     this.#waiting = new Waiting(time)
@@ -265,9 +265,10 @@ export class LiveGuard implements Guard {
     this.#ports.died()
   }
 
-  #failed(error: IdentityError): void {
+  #failed(error: IdentityError, shown: object): void {
     this.#error = error
-    if (OWN_DEATHS.has(error.code)) this.#die()
+    // What is said to an older certificate says nothing of a newer one, which may be of the next incarnation.
+    if (OWN_DEATHS.has(error.code) && shown === this.#ports.svid()) this.#die()
   }
 
   #noNews(): IdentityError {

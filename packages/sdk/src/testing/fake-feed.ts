@@ -33,6 +33,10 @@ export class FakeFeed {
   renewAfterMs = 10_000
   /** Answered to all that points ask, in place of what they ask for. */
   refusal: { readonly status: number; readonly code: string } | null = null
+  /** How often it refused. */
+  refused = 0
+  /** Answers go out once this is kept. */
+  late: Promise<void> = Promise.resolve()
   /** The queries of its readers. */
   readonly asked: string[] = []
   readonly enrolments: Enrolment[] = []
@@ -121,6 +125,8 @@ export class FakeFeed {
     const receivedAt = this.#now()
     const body = request.method === 'POST' ? JSON.parse(await textOf(request)) : undefined
     const answer = this.#answer(`${request.method} ${url.pathname}`, url, body, receivedAt)
+    for (const heard of this.#heard.splice(0)) heard()
+    await this.late
     if (answer === 'follow') await this.#follow(url, response)
     else response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text)
     for (const heard of this.#heard.splice(0)) heard()
@@ -129,6 +135,7 @@ export class FakeFeed {
 
   #answer(call: string, url: URL, body: unknown, receivedAt: number) {
     const json = (status: number, value: unknown) => ({ status, text: JSON.stringify(value) })
+    if (this.refusal !== null) this.refused++
     if (this.refusal !== null) return json(this.refusal.status, { ...this.refusal, detail: 'told to refuse' })
     switch (call) {
       case 'GET /v1/feed':
