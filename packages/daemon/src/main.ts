@@ -10,6 +10,7 @@ import { startDelivery } from './delivery/index.ts'
 import { PrivateFolder } from './disk/private-folder.ts'
 import { createLaunches } from './launches/index.ts'
 import { createLog } from './log.ts'
+import type { JoinToken } from './node/proof.ts'
 import { serveMetrics } from './observe/listen.ts'
 import { createMeter } from './observe/meter.ts'
 import { processOfPid, processOfSocket } from './peer/index.ts'
@@ -23,8 +24,8 @@ export interface DaemonIo {
   readonly log?: Log
   /** At least 0, below 1. */
   readonly random?: () => number
-  /** A join token; it is needed at the first start alone. */
-  readonly joinToken?: string | null
+  /** A join token, or what makes one; it is needed at the first start alone, and where the authority has forgotten the node. */
+  readonly joinToken?: JoinToken | null
   /** Ends the wait for an authority at the first start. */
   readonly signal?: AbortSignal
   /** Of the program. */

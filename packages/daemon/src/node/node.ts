@@ -11,7 +11,7 @@ import type { DaemonConfig } from '../config.ts'
 import type { PrivateFolder } from '../disk/private-folder.ts'
 import type { Log, Meter, Time } from '../ports.ts'
 import { NodeKeeper } from './keeper.ts'
-import { proofOf } from './proof.ts'
+import { type JoinToken, proofOf } from './proof.ts'
 
 export interface NodePorts {
   readonly config: DaemonConfig
@@ -20,7 +20,7 @@ export interface NodePorts {
   readonly meter: Meter
   readonly random: () => number
   readonly folder: PrivateFolder
-  readonly joinToken: string | null
+  readonly joinToken: JoinToken | null
   /** Entries or bundles have changed. */
   readonly changed: (change: CatalogueChange) => void
   /** Deaths were heard. */
@@ -64,7 +64,7 @@ export class DaemonNode {
     const proof = proofOf(config, ports.joinToken)
     this.keeper = new NodeKeeper({
       ...{ time, log, random, folder },
-      attest: proof === null ? null : () => this.#authority.attest(proof()),
+      attest: proof === null ? null : async () => await this.#authority.attest(await proof()),
       renew: credential => this.#authority.renew(credential),
       renewed: () => this.#connection.open(true),
       ended: () => this.#ended(),

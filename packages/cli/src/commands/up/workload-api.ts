@@ -44,10 +44,8 @@ export async function startLocalDaemon({ address, server, config }: LocalDaemon)
     },
     config.data,
   )
-  const start = async (name: string) => {
-    const joinToken = existsSync(join(data, 'node.json')) ? null : await server.makeJoinToken(name)
-    return await startDaemon(settings, { joinToken, version: VERSION })
-  }
+  const start = (name: string) =>
+    startDaemon(settings, { joinToken: () => server.makeJoinToken(name), version: VERSION })
   try {
     return await start(NODE)
   } catch (error) {
