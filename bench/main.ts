@@ -1,4 +1,4 @@
-// Benchmarks: `npm run bench -- issue | renewals | kill [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and,
+// Benchmarks: `npm run bench -- issue | renewals | kill | workload-api [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and,
 // with --json, writes them; --chart draws them. `kill` takes [--kills N] [--case a,b,…].
 import { parseArgs } from 'node:util'
 
@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   issue: () => import('./issue.ts'),
   renewals: () => import('./renewals.ts'),
   kill: () => import('./kill.ts'),
+  'workload-api': () => import('./workload-api.ts'),
 }
 
 export interface BenchOptions {
@@ -21,7 +22,7 @@ export interface BenchOptions {
   readonly seconds: number
   /** `renewals`: agents of the largest fleet. */
   readonly agents: number
-  /** `kill`: kills of each case. */
+  /** `kill`: kills of each case; `workload-api`: changes. */
   readonly kills: number
   /** `kill`: letters of the cases to play, and `guard` for what the guard costs, such as `a,d,guard`; all when absent. */
   readonly cases: string | undefined
