@@ -3,9 +3,9 @@ import process from 'node:process'
 import { systemTime } from '@lanyard/sdk/authority'
 import type { DaemonStatus } from './admin/index.ts'
 import { startAdmin } from './admin/index.ts'
+import { type Assembly, assemble } from './assembly.ts'
 import { attestationOf } from './attest/index.ts'
 import type { DaemonConfig } from './config.ts'
-import { type Core, createCore } from './core.ts'
 import { startDelivery } from './delivery/index.ts'
 import { PrivateFolder } from './disk/private-folder.ts'
 import { createLaunches } from './launches/index.ts'
@@ -61,7 +61,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   const startedAt = time.now()
   await using running = new AsyncDisposableStack()
   const launches = createLaunches({
-    entries: () => core.node.catalogue.entries.values(),
+    entries: () => assembly.node.catalogue.entries.values(),
     hold: processOfPid,
     file: join(config.data, 'launches.json'),
     log,
@@ -70,7 +70,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   running.defer(() => launches.close())
   const attestation = attestationOf({ attestors: attestorsIn(config), launches, time, log, meter })
   const random = io.random ?? Math.random
-  const core: Core = createCore({
+  const assembly: Assembly = assemble({
     config,
     time,
     log,
@@ -80,18 +80,18 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     joinToken: io.joinToken ?? null,
     attestation,
   })
-  running.defer(() => core.stop())
-  await holdingOn(core.start(), io.signal)
-  const delivery = startDelivery({ settings: config.delivery, core, log, meter, time })
+  running.defer(() => assembly.stop())
+  await holdingOn(assembly.start(), io.signal)
+  const delivery = startDelivery({ settings: config.delivery, assembly, log, meter, time })
   running.defer(() => delivery.stop())
-  const deaths = core.node.feed.follower
-  const api = await serveWorkloadApi({ path: config.socket, workloads: core.workloads, deaths, log, meter, time })
+  const deaths = assembly.node.feed.follower
+  const api = await serveWorkloadApi({ path: config.socket, workloads: assembly.workloads, deaths, log, meter, time })
   running.defer(() => api.close())
-  const kept = { workloads: core.workloads, authority: config.authority, log, time }
+  const kept = { workloads: assembly.workloads, authority: config.authority, log, time }
   const proxy = await serveProxyBeside(api.path, kept)
   running.defer(() => proxy?.close())
   const workloadApi = `unix://${api.path}`
-  const status = () => statusOf(core, { workloadApi, startedAt, version: io.version ?? '', url: config.authority })
+  const status = () => statusOf(assembly, { workloadApi, startedAt, version: io.version ?? '', url: config.authority })
   const admin = await startAdmin(
     { path: config.adminSocket, launchers: config.launchers, peerOf: processOfSocket, log },
     {
@@ -99,7 +99,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
       metrics: () => meter.text(),
       attestation,
       launches,
-      entries: () => core.node.catalogue.entries.values(),
+      entries: () => assembly.node.catalogue.entries.values(),
       hold: processOfPid,
     },
   )
@@ -109,7 +109,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     running.defer(() => metrics.close())
   }
   meter.gauge('launches', () => launches.running().length)
-  const { id } = core.node.keeper.credential
+  const { id } = assembly.node.keeper.credential
   log.info({ workload_api: workloadApi, node: id.toString(), pid: process.pid }, 'ready')
   const owned = running.move()
   let closed: Promise<void> | undefined
@@ -155,7 +155,7 @@ interface Told {
   readonly url: string
 }
 
-function statusOf({ node, svids, workloads }: Core, { workloadApi, startedAt, version, url }: Told): DaemonStatus {
+function statusOf({ node, svids, workloads }: Assembly, { workloadApi, startedAt, version, url }: Told): DaemonStatus {
   const { name, spiffe_id, tenant, groups, not_after } = node.keeper.credential.reply
   const asOf = node.feed.follower.asOf
   return {

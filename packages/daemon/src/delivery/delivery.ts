@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
+import type { Assembly } from '../assembly.ts'
 import { asLanyardError } from '../authority/codes.ts'
 import type { DeliverySetting } from '../config.ts'
-import type { Core } from '../core.ts'
 import type { Bundles, HeldSvid, Log, Meter, Time } from '../ports.ts'
 import { bundlesFor, bundlesKey } from '../workloads/state.ts'
 import { removeFiles, writeFiles } from './files.ts'
 
 export interface DeliveryPorts {
   readonly settings: readonly DeliverySetting[]
-  readonly core: Core
+  readonly assembly: Assembly
   readonly log: Log
   readonly meter: Meter
   readonly time: Time
@@ -20,9 +20,9 @@ const RELOAD_MS = 30_000
 
 /** Keeps files for programs that know nothing of SPIFFE. Whoever wrote the settings says who gets what: nobody is attested here. */
 export function startDelivery(ports: DeliveryPorts): { stop(): void } {
-  const { core, settings } = ports
+  const { assembly, settings } = ports
   const deliveries = settings.map(setting => new Delivery(setting, ports))
-  const off = core.onChange(() => {
+  const off = assembly.onChange(() => {
     for (const delivery of deliveries) delivery.look()
   })
   for (const delivery of deliveries) delivery.look()
@@ -51,7 +51,7 @@ class Delivery {
 
   /** Looks whether the files are to be others. */
   look(): void {
-    const { svids, node } = this.#ports.core
+    const { svids, node } = this.#ports.assembly
     const entry = this.#find()
     this.#want(entry)
     const slot = entry === null ? null : svids.stateOf(entry.id)
@@ -68,7 +68,7 @@ class Delivery {
 
   /** The entry by its id, or the oldest one that gives the SPIFFE ID. */
   #find(): NodeEntry | null {
-    const { entries } = this.#ports.core.node.catalogue
+    const { entries } = this.#ports.assembly.node.catalogue
     const named = entries.get(this.#setting.entry)
     if (named !== undefined) return named
     const same = [...entries.values()].filter(({ spiffe_id }) => spiffe_id === this.#setting.entry)
@@ -79,7 +79,7 @@ class Delivery {
     if (this.#entry === (entry?.id ?? null)) return
     this.#release?.()
     this.#entry = entry?.id ?? null
-    this.#release = entry === null ? null : this.#ports.core.svids.follow(entry)
+    this.#release = entry === null ? null : this.#ports.assembly.svids.follow(entry)
   }
 
   #write(svid: HeldSvid, bundles: Bundles): void {

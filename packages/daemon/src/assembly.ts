@@ -9,12 +9,12 @@ import { SvidManager } from './svids/manager.ts'
 import { type IssuedToken, TokenDesk } from './tokens/desk.ts'
 import { WorkloadDesk } from './workloads/workloads.ts'
 
-export interface CorePorts extends Omit<NodePorts, 'changed' | 'died' | 'again'> {
+export interface AssemblyPorts extends Omit<NodePorts, 'changed' | 'died' | 'again'> {
   readonly attestation: Attestation
 }
 
 /** What a daemon is without its sockets: a node, what it holds, and who may have what. */
-export interface Core {
+export interface Assembly {
   readonly node: DaemonNode
   readonly svids: SvidManager
   readonly tokens: TokenDesk
@@ -27,7 +27,7 @@ export interface Core {
 }
 
 /** Puts the parts together: whatever one hears, the others learn. */
-export function createCore(ports: CorePorts): Core {
+export function assemble(ports: AssemblyPorts): Assembly {
   const { time, log, meter, random, folder, attestation } = ports
   const keys = new KeyPool()
   const listeners = new Set<() => void>()
