@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -44,7 +45,7 @@ export interface World {
 
 export interface WorldOptions {
   readonly limits?: Partial<GrpcLimits>
-  readonly processOf?: () => HeldProcess
+  readonly processOf?: (socket: Socket) => HeldProcess
   readonly deaths?: KnownDeaths
 }
 
