@@ -44,9 +44,17 @@ export const explain = command({
   },
 })
 
+/** A node may have ten thousand entries: a person wants those that nearly match. */
+const SHOWN = 20
+
+/** What it gets first, in the order of the daemon; then what it lacks least. */
+const nearest = (verdicts: readonly Verdict[]): Verdict[] =>
+  verdicts.toSorted((a, b) => Number(b.given) - Number(a.given) || a.missing.length - b.missing.length).slice(0, SHOWN)
+
 const shown = (found: Explained): Outcome => ({
   json: found,
   text: paint => {
+    const rest = found.verdicts.length - SHOWN
     const main = found.main_of.length > 0 ? found.main_of.join(', ') : null
     const launched = found.launched_for === null ? main : `lanyard run, for entry ${found.launched_for}`
     return [
@@ -54,7 +62,8 @@ const shown = (found: Explained): Outcome => ({
       `  ${paint.faint('launched by')} ${visible(launched ?? 'nobody: it is no main process')}`,
       ...found.selectors.map(selector => `  ${paint.faint('selector')} ${visible(selector)}`),
       ...(found.verdicts.length === 0 ? [paint.faint('no entry is served on this node')] : []),
-      ...found.verdicts.map(verdict => line(verdict, paint)),
+      ...nearest(found.verdicts).map(verdict => line(verdict, paint)),
+      ...(rest > 0 ? [paint.faint(`and ${rest} further from it: --json shows all`)] : []),
     ].join('\n')
   },
 })

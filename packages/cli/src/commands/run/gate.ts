@@ -27,7 +27,7 @@ export interface Gated {
 
 // The same process becomes the program, so that it can be registered before the first instruction of the program runs.
 // Where this one ends first the descriptor ends too, and nothing is started.
-const SCRIPT = 'IFS= read -r go <&3 || exit 125; [ "$go" = go ] || exit 125; exec 3<&-; exec "$@"'
+export const SCRIPT = 'IFS= read -r go <&3 || exit 125; [ "$go" = go ] || exit 125; exec 3<&-; exec "$@"'
 
 /** Not those that the kernel sends for what the process itself did, nor SIGUSR1, which in Node opens an inspector. */
 const PASSED_ON = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { connectDaemon, DAEMON } from '../../client/daemon.ts'
 import { command, list, required, text } from '../../command.ts'
@@ -12,7 +13,7 @@ export const run = command({
   name: 'run',
   summary: 'Launch a program as the main process of an entry: it gets the identity, what it spawns does not.',
   about:
-    'For a supervisor (root, or a user among the `launchers` of the daemon), not for the agent itself. The program gets PATH,\nHOME, LANG, LC_*, TZ, TERM and SPIFFE_ENDPOINT_SOCKET alone, its own exit code is ours, and signals are passed on.\nStandard input and output are its own.',
+    'For a supervisor (root, or a user among the `launchers` of the daemon), not for the agent itself. The program gets PATH,\nHOME, LANG, LC_*, TZ, TERM and SPIFFE_ENDPOINT_SOCKET alone, its own exit code is ours, and signals are passed on.\nStandard input and output are its own. Use --user instead of sudo: what sudo starts is a child of it, and gets nothing.',
   operands: [{ name: 'CMD', about: 'The program, with its arguments after it', rest: true }],
   options: {
     entry: required(text('ENTRY', 'The entry: its id, or its SPIFFE ID where one entry has it')),
@@ -60,10 +61,27 @@ function warningsOf(program: Program, user: User): string[] {
   const writable = changeableBy(user, program.code).map(
     path => `${name} can change ${path}: whatever runs under it is this agent from the next launch on`,
   )
-  return [...program.warnings, ...writable, ...sameUser(user.uid, name)]
+  return [...program.warnings, ...writable, ...sameUser(user.uid, name), ...sharedTerminal(user.uid, name)]
 }
 
 const sameUser = (uid: number, name: string): string[] =>
   uid === process.getuid?.()
     ? [`it runs as ${name}, who launches: this keeps honest programs apart and nothing more (see --user)`]
     : []
+
+/** TIOCSTI puts characters into the input of a terminal, for whoever reads it next: ioctl_tty(2). */
+const sharedTerminal = (uid: number, name: string): string[] =>
+  uid !== process.getuid?.() && process.stdin.isTTY && legacyTiocsti()
+    ? [
+        `it shares your terminal, where ${name} can type in your name: give it other standard input, or sysctl dev.tty.legacy_tiocsti=0`,
+      ]
+    : []
+
+function legacyTiocsti(): boolean {
+  try {
+    return readFileSync('/proc/sys/dev/tty/legacy_tiocsti', 'latin1').trim() !== '0'
+  } catch {
+    // Kernels before 6.2 cannot forbid it.
+    return true
+  }
+}
