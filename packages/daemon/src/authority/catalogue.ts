@@ -7,6 +7,7 @@ import { asLanyardError } from './codes.ts'
 export interface CatalogueChange {
   readonly changed: readonly NodeEntry[]
   readonly removed: readonly string[]
+  /** Bundles, or whether the entries are known at all: whoever asks is concerned. */
   readonly bundles: boolean
 }
 
@@ -87,8 +88,9 @@ export class Catalogue {
     }
     if (line.more) return
     this.#pending = null
+    const first = this.#cursor === null
     this.#cursor = line.cursor
-    this.#apply(pending)
+    this.#apply(pending, first)
   }
 
   /** The connection is another one: half a sync is worth nothing. */
@@ -143,13 +145,14 @@ export class Catalogue {
     this.#changed({ changed: [], removed: [], bundles: true })
   }
 
-  #apply({ reset, entries, removed }: Pending): void {
+  #apply({ reset, entries, removed }: Pending, first: boolean): void {
     const gone = reset ? [...this.#entries.keys()].filter(id => !entries.has(id)) : [...removed]
     const known = gone.filter(id => this.#entries.has(id))
     for (const id of known) this.#drop(id)
     const changed = [...entries.values()].filter(entry => this.#entries.get(entry.id)?.revision !== entry.revision)
     for (const entry of changed) this.#put(entry)
-    if (known.length + changed.length > 0) this.#changed({ changed, removed: known, bundles: false })
+    // Also without any entry: from now on it is known that there is none.
+    if (first || known.length + changed.length > 0) this.#changed({ changed, removed: known, bundles: first })
   }
 
   #put(entry: NodeEntry): void {

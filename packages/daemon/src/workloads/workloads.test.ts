@@ -126,6 +126,9 @@ test('before the authority has told its entries nothing is refused', async () =>
   assert.deepEqual(kinds(states), ['server_unreachable'])
   assert.equal(states[0]!.kind, 'unavailable')
   assert.deepEqual(world.refusals, [])
+  world.sync([], [], true)
+  await settled()
+  assert.deepEqual(kinds(states), ['server_unreachable', 'no_identity'])
 })
 
 test('a node that was let go says so', async () => {
