@@ -36,6 +36,23 @@ thefts({
     assert.ok(pid !== agent.pid && parent !== agent.pid, 'it has left its parents')
     return loot(await agent.ask({ to: ['away'] }), id)
   },
+  'child at the proxy': async stage => {
+    const { agent } = await agentOn(stage)
+    await agent.order({ do: 'spawn', as: 'keyless' })
+    const code = `
+      const { Identity } = await load('@lanyard/sdk')
+      const taken = Identity.fromWorkloadApi({ keys: 'daemon', startTimeoutMs: 1000 })
+      return taken.then(() => null, error => error.code)`
+    const refused: string | null = await agent.order({ to: ['keyless'], do: 'call', code })
+    return { code: refused, stolen: refused === null }
+  },
+  'child as Envoy': async stage => {
+    const { agent } = await agentOn(stage)
+    assert.equal((await agent.ask({ secrets: true })).code, null, 'the agent itself has it')
+    await agent.order({ do: 'spawn', as: 'envoy' })
+    const got = await agent.ask({ to: ['envoy'], secrets: true })
+    return { code: got.code, stolen: got.ids.length > 0 }
+  },
   'same program again': async stage => {
     const { agent, id } = await agentOn(stage)
     await agent.order({ do: 'spawn', as: 'again', command: [process.execPath, '--no-warnings', PUPPET, '--other'] })

@@ -13,8 +13,38 @@ export interface Got {
 
 const DEADLINE_MS = 8000
 
-/** Calls FetchX509SVID over a connection, with nothing but HTTP/2, and takes the first message. */
-export function ask(socket: Socket): Promise<Got> {
+interface Call {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** The message of the request, with its five bytes before it. */
+  readonly request: Buffer
+  read(message: Buffer): Got
+}
+
+/** FetchX509SVID of the Workload API: one empty message, no compression, length 0. */
+const FETCH: Call = {
+  path: '/SpiffeWorkloadAPI/FetchX509SVID',
+  headers: { 'workload.spiffe.io': 'true' },
+  request: Buffer.alloc(5),
+  read: identitiesIn,
+}
+
+/** As Envoy asks for its certificate and key: resource_names = 3, type_url = 4 of DiscoveryRequest. No header is demanded. */
+const SECRETS: Call = {
+  path: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+  headers: {},
+  request: framed(
+    Buffer.concat([
+      textField(3, 'default'),
+      textField(4, 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret'),
+    ]),
+  ),
+  read: message => ({ ids: ['a secret'], keys: [String(message.length)], code: null }),
+}
+
+/** Calls over a connection, with nothing but HTTP/2, and takes the first message. */
+export function ask(socket: Socket, secrets = false): Promise<Got> {
+  const call = secrets ? SECRETS : FETCH
   return new Promise(resolve => {
     const session = connectHttp2('http://localhost', { createConnection: () => socket })
     const end = (got: Got) => {
@@ -30,10 +60,10 @@ export function ask(socket: Socket): Promise<Got> {
     session.on('close', ended)
     const stream = session.request({
       ':method': 'POST',
-      ':path': '/SpiffeWorkloadAPI/FetchX509SVID',
+      ':path': call.path,
       'content-type': 'application/grpc',
       te: 'trailers',
-      'workload.spiffe.io': 'true',
+      ...call.headers,
     })
     stream.on('error', ended)
     const refused = (headers: Record<string, unknown>) => {
@@ -46,11 +76,23 @@ export function ask(socket: Socket): Promise<Got> {
     stream.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk])
       if (bytes.length >= 5 && bytes.length >= 5 + bytes.readUInt32BE(1))
-        end(identitiesIn(bytes.subarray(5, 5 + bytes.readUInt32BE(1))))
+        end(call.read(bytes.subarray(5, 5 + bytes.readUInt32BE(1))))
     })
-    // One empty message: no compression, length 0.
-    stream.end(Buffer.alloc(5))
+    // Envoy's is a stream of requests, which goes on.
+    if (secrets) stream.write(call.request)
+    else stream.end(call.request)
   })
+}
+
+function framed(message: Buffer): Buffer {
+  const before = Buffer.alloc(5)
+  before.writeUInt32BE(message.length, 1)
+  return Buffer.concat([before, message])
+}
+
+/** A field of text below 128 bytes. */
+function textField(field: number, text: string): Buffer {
+  return Buffer.concat([Buffer.of((field << 3) | 2, text.length), Buffer.from(text)])
 }
 
 const codeOf = (message: string): string => /^([a-z_0-9]+): /.exec(message)?.[1] ?? message

@@ -21,6 +21,16 @@ export const ATTEMPTS = {
       code: 'workload_is_descendant',
       because: 'Who its parent is does not matter: it was not launched.',
     },
+    'child at the proxy': {
+      attempt: 'It asks the socket on which the daemon keeps the keys of programs (`keys: daemon`).',
+      code: 'workload_is_descendant',
+      because: 'Who connects there is examined in the same way.',
+    },
+    'child as Envoy': {
+      attempt: 'It asks for the key as Envoy does (`StreamSecrets`), where no header is demanded.',
+      code: 'workload_is_descendant',
+      because: 'As before.',
+    },
     'same program again': {
       attempt: 'It executes the very program of the agent, with other arguments.',
       code: 'workload_is_descendant',

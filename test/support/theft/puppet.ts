@@ -13,7 +13,7 @@ import { ask, type Got } from './ask.ts'
 /** What a puppet does. `to` names one of its children, which is to do it instead. */
 export type Order = { readonly to?: readonly string[] } & (
   | { readonly do: 'hello' }
-  | { readonly do: 'ask'; readonly with?: string; readonly fd?: number }
+  | { readonly do: 'ask'; readonly with?: string; readonly fd?: number; readonly secrets?: true }
   | { readonly do: 'connect'; readonly as: string }
   /** Lets a connection outlive an exec; gives its descriptor. */
   | { readonly do: 'keep'; readonly what: string }
@@ -133,8 +133,9 @@ async function open(prepare = (_: Socket) => {}): Promise<Socket> {
 
 async function askOver(order: Extract<Order, { do: 'ask' }>): Promise<Got> {
   try {
-    const { with: name, fd } = order
-    return await ask(name !== undefined ? connections.get(name)! : fd !== undefined ? new Socket({ fd }) : await open())
+    const { with: name, fd, secrets } = order
+    const own = name !== undefined ? connections.get(name)! : fd !== undefined ? new Socket({ fd }) : await open()
+    return await ask(own, secrets)
   } catch (error) {
     return { ids: [], keys: [], code: (error as NodeJS.ErrnoException).code ?? String(error) }
   }
