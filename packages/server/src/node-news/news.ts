@@ -108,7 +108,8 @@ export class RunningNodeNews implements NodeNews {
         this.#parts.log.warn({ error: String(error) }, 'nodes hear of no changes: no look at the database')
       this.#failing = true
     }
-    await Promise.all([...this.#readers].map(reader => this.#pump(reader)))
+    const behind = [...this.#readers].filter(reader => reader.behind)
+    await Promise.all(behind.map(reader => this.#pump(reader)))
   }
 
   /** Looks at the database: what was committed before is seen then. Throws `store_unavailable`. */
@@ -183,8 +184,9 @@ export class RunningNodeNews implements NodeNews {
   }
 
   #requireRoom(caller: NodeCaller): void {
-    const own = [...this.#readers].filter(reader => reader.caller.node === caller.node)
-    if (own.length < MOST_OF_ONE) return
+    let own = 0
+    for (const reader of this.#readers) if (reader.caller.node === caller.node) own++
+    if (own < MOST_OF_ONE) return
     throw new LanyardError('rate_limited', `expected at most ${MOST_OF_ONE} streams of ${identityOf(caller)}`, {
       retry_after_sec: 1,
     })

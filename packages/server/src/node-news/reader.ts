@@ -80,12 +80,19 @@ export class NodeReader {
     })
   }
 
+  /** Whether there is something to tell, or to ask, and the connection takes it. */
+  get behind(): boolean {
+    const { revision, bundles, feedId } = this.#parts.standing()
+    const all = !this.#fresh && revision === this.#seen && bundles === this.#bundles && feedId === this.#feedId
+    return this.#takes && !this.#over && !all
+  }
+
   /** Tells what there is, as far as the connection takes it. Throws `store_unavailable`; the next call goes on. */
   async pump(): Promise<void> {
     if (this.#busy) return
     this.#busy = true
     try {
-      while (this.#takes && !this.#over && (await this.#tell())) {}
+      while (this.behind) await this.#tell()
     } finally {
       this.#busy = false
     }
@@ -109,25 +116,22 @@ export class NodeReader {
     this.#sink.end()
   }
 
-  /** Whether it told something. */
-  async #tell(): Promise<boolean> {
+  async #tell(): Promise<void> {
     const { revision, bundles, feedId } = this.#parts.standing()
     if (feedId !== this.#feedId) {
       this.end({ kind: 'ended', code: 'resync', reason: 'the database was restored or promoted' })
-      return true
+      return
     }
     if (bundles !== this.#bundles) {
       this.#bundles = bundles
       this.#write(bundles)
-      return true
+      return
     }
-    if (!this.#fresh && revision === this.#seen) return false
     const page = await this.#parts.store.read(() => this.#page(revision))
-    if (this.#over) return false
+    if (this.#over) return
     this.#seen = 'ended' in page || page.through >= revision ? revision : null
     if ('ended' in page) this.end(page.ended)
     else this.#told(page)
-    return true
   }
 
   *#page(target: number): Step<Page> {
