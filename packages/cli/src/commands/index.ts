@@ -73,6 +73,11 @@ export const COMMANDS: readonly Entry[] = [
     ],
   },
   {
+    name: 'svid',
+    summary: 'Ask the Workload API on this machine who this process is.',
+    load: async () => [(await import('./svid.ts')).svid],
+  },
+  {
     name: 'bundle',
     summary: 'Set, list and remove the bundles of other trust domains.',
     load: async () => (await import('./bundle/index.ts')).bundleCommands,
