@@ -3,7 +3,8 @@ import { asLanyardError } from '../authority/codes.ts'
 import type { PrivateFolder } from '../disk/private-folder.ts'
 import type { HeldSvid, Log } from '../ports.ts'
 import { fromText, type Kept, toText } from './held.ts'
-import { Slot, type SlotPorts, type SlotState } from './slot.ts'
+import type { SlotPorts, SlotState } from './ports.ts'
+import { Slot } from './slot.ts'
 import { Turns } from './turns.ts'
 
 /** How many certificates are asked for at once; others wait their turn. */

@@ -1,43 +1,11 @@
-import type { KeyObject } from 'node:crypto'
 import type { ErrorCode, LanyardError, NodeEntry } from '@lanyard/api'
-import { type Bundle, buildCsr, encodePem } from '@lanyard/protocol'
-import { nodeSigner } from '@lanyard/protocol/node'
 import { Alarm, backoff } from '@lanyard/sdk/authority'
-import type { AuthorityClock } from '../authority/clock.ts'
 import { asLanyardError, isFinal } from '../authority/codes.ts'
 import type { Judge } from '../authority/feed.ts'
-import type { HeldSvid, Log, Meter, Time } from '../ports.ts'
-import { type IssuedSvid, type Kept, keep } from './held.ts'
-
-/** How an entry stands. `pending`: its answer comes any moment. */
-export type SlotState =
-  | { readonly kind: 'svid'; readonly svid: HeldSvid }
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'refused' | 'unavailable'; readonly code: ErrorCode; readonly detail: string }
-
-/** The certificate that the next one follows. */
-export interface Renews {
-  readonly lineage: string
-  readonly serial: string
-}
-
-export interface SlotPorts {
-  readonly time: Time
-  readonly clock: AuthorityClock
-  /** At least 0, below 1. */
-  readonly random: () => number
-  readonly log: Log
-  readonly meter: Meter
-  readonly bundle: () => Bundle | null
-  readonly takeKey: (policy: NodeEntry['key_policy']) => Promise<KeyObject>
-  /** Throws the codes of `POST /v1/node/svids/x509`. */
-  readonly issue: (entry: string, csr: string, renews: Renews | null) => Promise<IssuedSvid>
-  readonly judge: Judge
-  readonly store: (kept: Kept) => void
-  readonly forget: (entry: string) => void
-  /** It stands otherwise than before. */
-  readonly changed: (entry: string) => void
-}
+import type { HeldSvid } from '../ports.ts'
+import type { Kept } from './held.ts'
+import type { SlotPorts, SlotState } from './ports.ts'
+import { NEW_LINEAGE, Request } from './request.ts'
 
 /** Whoever asked within this time may ask again: its SVID is renewed although nobody follows. */
 const ASKED_MS = 3_600_000
@@ -48,17 +16,6 @@ const AFTER_END_MS = 2_000
 const REFUSED_MS = 5_000
 /** Part of the second half of a life over which renewals are spread. */
 const JITTER = 0.1
-
-/** A lineage that goes on no longer; a new one may be opened at once. */
-const NEW_LINEAGE: ReadonlySet<string> = new Set<ErrorCode>([
-  'lineage_ended',
-  'lineage_forked',
-  'incarnation_dead',
-  'certificate_revoked',
-  'certificate_expired',
-  'key_killed',
-  'key_reused',
-])
 
 const DEATHS: Readonly<Record<Exclude<ReturnType<Judge>, 'alive'>, ErrorCode>> = {
   agent: 'agent_quarantined',
@@ -73,6 +30,7 @@ export class Slot {
   #entry: NodeEntry
   readonly #ports: SlotPorts
   readonly #alarm: Alarm
+  readonly #next: Request
   #kept: Kept | null = null
   /** When it is renewed, by the authority's time: half life, spread. */
   #renewAt = 0
@@ -85,8 +43,8 @@ export class Slot {
   #followers = 0
   #failures = 0
   #busy: Promise<void> | null = null
-  /** Of a request whose reply may have been lost: the same key again is no fork. */
-  #key: { readonly key: KeyObject; readonly renews: string | null } | null = null
+  /** The entry has changed while the last request was under way. */
+  #stale = false
   #cancelGrace = () => {}
   #since = Number.POSITIVE_INFINITY
   #dead = false
@@ -95,6 +53,7 @@ export class Slot {
     this.#entry = entry
     this.#ports = ports
     this.#alarm = new Alarm(ports.time)
+    this.#next = new Request(ports)
   }
 
   get entry(): NodeEntry {
@@ -162,12 +121,13 @@ export class Slot {
     this.#entry = entry
     this.#refusedUntil = Number.NEGATIVE_INFINITY
     if (before.spiffe_id !== entry.spiffe_id || before.tenant !== entry.tenant || before.agent !== entry.agent) {
-      this.#key = null
+      this.#next.forget()
       if (this.#kept !== null) this.#lose('entry', null)
     } else if (this.#kept !== null) {
       this.#kept = this.#updated(this.#kept)
       this.#tell({ kind: 'svid', svid: this.#kept.svid })
     }
+    this.#stale = this.#busy !== null
     if (this.wanted) this.#request()
   }
 
@@ -220,7 +180,7 @@ export class Slot {
   ): void {
     this.#ports.meter.count('withdrawals', { cause })
     this.#kept = null
-    this.#key = null
+    this.#next.forget()
     this.#state = { kind: 'pending' }
     this.#ports.forget(this.#entry.id)
     this.#alarm.clear()
@@ -236,60 +196,56 @@ export class Slot {
     this.#alarm.clear()
     this.#busy ??= this.#renew().finally(() => {
       this.#busy = null
-      if (!this.#dead) this.#plan()
+      if (this.#dead) return
+      this.#plan()
+      if (this.#stale && this.wanted) this.#request()
+      this.#stale = false
     })
   }
 
   async #renew(): Promise<void> {
     const { meter, time } = this.#ports
     const began = time.monotonic()
+    const before = this.#kept?.svid ?? null
     try {
-      const kept = await this.#issue()
+      const kept = await this.#next.ask(this.#entry, before)
       if (this.#dead) return
-      if (kept.svid.entry.spiffe_id !== this.#entry.spiffe_id) return
       meter.count('renewals', { result: 'ok' })
       meter.time('renewal', (time.monotonic() - began) / 1000)
       this.#failures = 0
-      this.#key = null
-      const verdict = this.#ports.judge(kept.credential)
-      if (verdict !== 'alive') return this.#die(verdict)
-      this.#ports.store(kept)
-      this.#put(this.#updated(kept))
+      this.#take(kept)
     } catch (error) {
-      if (!this.#dead) this.#failed(asLanyardError(error))
+      if (!this.#dead) this.#failed(asLanyardError(error), before !== null)
     }
   }
 
-  async #issue(): Promise<Kept> {
-    const { takeKey, issue, bundle } = this.#ports
-    const entry = this.#entry
-    const before = this.#kept?.svid ?? null
-    const renews = before === null ? null : { lineage: before.lineage, serial: before.serial }
-    if (this.#key === null || this.#key.renews !== (renews?.serial ?? null))
-      this.#key = { key: await takeKey(entry.key_policy), renews: renews?.serial ?? null }
-    const { key } = this.#key
-    const csr = encodePem('CERTIFICATE REQUEST', await buildCsr(nodeSigner(key)))
-    const reply = await issue(entry.id, csr, renews)
-    const own = bundle()
-    if (own === null) throw new TypeError('expected a bundle before the first SVID')
-    return keep(entry, reply, key, own)
+  #take(kept: Kept): void {
+    // The entry is another agent's by now: nothing follows on this one.
+    if (kept.svid.entry.spiffe_id !== this.#entry.spiffe_id) return
+    const verdict = this.#ports.judge(kept.credential)
+    if (verdict !== 'alive') {
+      this.#die(verdict)
+      return
+    }
+    this.#ports.store(kept)
+    this.#put(this.#updated(kept))
   }
 
-  #failed(error: LanyardError): void {
+  #failed(error: LanyardError, renewed: boolean): void {
     const { log, meter } = this.#ports
-    meter.count('renewals', { result: error.code })
-    log.warn({ entry: this.#entry.id, code: error.code }, `no new SVID: ${error.message}`)
+    const { code, message } = error
+    meter.count('renewals', { result: code })
+    log.warn({ entry: this.#entry.id, code }, `no new SVID: ${message}`)
     this.#failures++
-    if (error.code === 'key_reused') this.#key = null
-    if (this.#kept !== null && NEW_LINEAGE.has(error.code)) {
-      const { code, message } = error
+    if (code === 'key_reused') this.#next.forget()
+    if (renewed && NEW_LINEAGE.has(code)) {
       this.#failures = 0
-      this.#lose('death', { ms: AFTER_DEATH_MS, code, detail: message })
+      if (this.#kept !== null) this.#lose('death', { ms: AFTER_DEATH_MS, code, detail: message })
     } else if (isFinal(error)) {
       if (this.#kept !== null) this.#lose('death', null)
-      this.#refuse(error.code, error.message)
+      this.#refuse(code, message)
     } else if (this.#kept === null) {
-      this.#tell({ kind: 'unavailable', code: error.code, detail: error.message })
+      this.#tell({ kind: 'unavailable', code, detail: message })
     }
   }
 

@@ -13,7 +13,7 @@ import type { Log } from '../ports.ts'
 import { FakeTime, FakeTrustDomain } from '../testing/index.ts'
 import type { IssuedSvid } from './held.ts'
 import { SvidManager } from './manager.ts'
-import type { Renews } from './slot.ts'
+import type { Renews } from './ports.ts'
 
 export const noLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -62,6 +62,7 @@ export class SvidWorld {
   /** What the authority answers with instead. */
   refusal: Error | null = null
   ttlSec = 300
+  onAsked = (_renews: Renews | null) => {}
   onChanged = (_entry: string) => {}
   manager: SvidManager
 
@@ -107,6 +108,7 @@ export class SvidWorld {
     const { publicKey } = parseCsr(decodePem(csr, { labels: ['CERTIFICATE REQUEST'] })[0]!.der)
     this.asked.push({ entry: id, spki: toHex(publicKey.der), renews })
     if (this.refusal !== null) throw this.refusal
+    this.onAsked(renews)
     const entry = this.entries.get(id)!
     const lineage = renews?.lineage ?? toHex(randomBytes(16))
     const leaf = this.ca.certify(publicKey.der, SpiffeId.parse(entry.spiffe_id), { ttlSec: this.ttlSec, lineage })

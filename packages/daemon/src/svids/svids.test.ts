@@ -186,6 +186,38 @@ test('a changed entry is renewed, one with another name begins anew, a removed o
   assert.deepEqual(world.folder.names(), [])
 })
 
+test('a lineage that dies while it is renewed is left for a new one at once', async () => {
+  const world = new SvidWorld()
+  const entry = world.add()
+  world.manager.follow(entry)
+  await settled()
+  const first = world.manager.held[0]!
+  world.dead = ({ lineage }) => (lineage === first.lineage ? 'lineage' : 'alive')
+  world.onAsked = renews => {
+    if (renews === null) return
+    world.manager.judge()
+    throw new LanyardError('lineage_ended', 'killed')
+  }
+  await world.time.advance(152_000)
+  assert.notEqual(serialOf(world, entry.id), first.serial)
+  assert.equal(world.manager.stateOf(entry.id).kind, 'svid')
+})
+
+test('a key that was used before is replaced, and costs nothing that is held', async () => {
+  const world = new SvidWorld()
+  const entry = world.add()
+  world.manager.follow(entry)
+  await settled()
+  const first = serialOf(world, entry.id)
+  world.refusal = new LanyardError('key_reused', 'seen before')
+  await world.time.advance(151_000)
+  assert.equal(serialOf(world, entry.id), first)
+  world.refusal = null
+  await world.time.advance(5_000)
+  assert.notEqual(serialOf(world, entry.id), first)
+  assert.equal(new Set(world.asked.map(({ spki }) => spki)).size, world.asked.length)
+})
+
 test('a restart in an outage goes on with what is on disk until it ends', async () => {
   const world = new SvidWorld()
   const entry = world.add()

@@ -2,7 +2,7 @@ import type { LanyardError, NodeEntry } from '@lanyard/api'
 import { keySelector } from '../authority/catalogue.ts'
 import { asLanyardError } from '../authority/codes.ts'
 import type { Attestation, Bundles, HeldProcess, Verdict, Workload, WorkloadState } from '../ports.ts'
-import type { SlotState } from '../svids/slot.ts'
+import type { SlotState } from '../svids/ports.ts'
 import { bundlesFor, bundlesKey, givenIn, keyOf, type NoIdentity, refusalOf, stateOf } from './state.ts'
 
 /** A process to which no entry gives anything, and why. */
@@ -73,6 +73,12 @@ export class Follower {
     this.#over = true
     this.#forget()
     this.#wantOnly([])
+  }
+
+  /** An entry is no more; one with the same id that comes later is another one. */
+  dropped(entry: string): void {
+    this.#wants.get(entry)?.()
+    this.#wants.delete(entry)
   }
 
   /** Whether it has anything to do with an entry. */

@@ -1,7 +1,7 @@
 import type { ErrorCode, NodeEntry } from '@lanyard/api'
 import type { Bundle } from '@lanyard/protocol'
 import type { Bundles, HeldSvid, Verdict, WorkloadState } from '../ports.ts'
-import type { SlotState } from '../svids/slot.ts'
+import type { SlotState } from '../svids/ports.ts'
 
 export type NoIdentity = Exclude<WorkloadState, { kind: 'identities' }>
 

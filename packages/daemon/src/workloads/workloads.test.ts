@@ -131,6 +131,20 @@ test('before the authority has told its entries nothing is refused', async () =>
   assert.deepEqual(kinds(states), ['server_unreachable', 'no_identity'])
 })
 
+test('an entry that was removed and is back at once gives an identity', async () => {
+  const world = new World()
+  const entry = entryOf({ selectors: ['unix:uid:7'] })
+  world.sync([entry], [], true)
+  const { states } = world.follow(world.process(7, 'unix:uid:7'))
+  await settled()
+  world.sync([], [entry.id])
+  world.sync([{ ...entry, revision: entry.revision + 1000 }])
+  await settled()
+  const serials = states.map(state => (state.kind === 'identities' ? state.svids[0]!.serial : state.code))
+  assert.equal(serials.length, 2)
+  assert.notEqual(serials[0], serials[1])
+})
+
 test('a node that was let go says so', async () => {
   const world = new World()
   const entry = entryOf({ selectors: ['unix:uid:7'] })

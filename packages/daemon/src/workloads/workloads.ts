@@ -101,6 +101,7 @@ export class WorkloadDesk implements Workloads {
 
   /** Entries or bundles have changed. */
   catalogueChanged({ changed, removed, bundles }: CatalogueChange): void {
+    for (const follower of this.#followers) for (const id of removed) follower.dropped(id)
     this.#mark(
       follower =>
         bundles || removed.some(id => follower.concerns(id)) || changed.some(entry => follower.mayMatch(entry)),
