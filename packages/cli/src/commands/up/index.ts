@@ -111,7 +111,12 @@ function ready(server: RunningServer, daemon: RunningDaemon | null, io: Io): Out
         ...(daemon === null ? [] : [['socket', `${daemon.workloadApi}  (SPIFFE_ENDPOINT_SOCKET)`]]),
         ...(key === null ? [] : [['key', `${key}  (first admin key: keep it elsewhere, then delete the file)`]]),
       ] as [string, string][]
-      return [`${paint.good('ready')}`, card(rows, paint), '', firstSteps(server, io, paint)].join('\n')
+      return [
+        `${paint.good('ready')}`,
+        card(rows, paint),
+        '',
+        firstSteps({ ...server, workloadApi: daemon?.workloadApi ?? null }, io, paint),
+      ].join('\n')
     },
   }
 }
