@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { get } from 'node:https'
+import process from 'node:process'
 import { test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { IdentityError } from '../errors.ts'
 import type { Cut } from '../identity/events.ts'
+import { sessionOf } from '../mtls/session.ts'
 import { feedStage, first, GET, STREAM, standing } from '../testing/guarded.ts'
 import { answerOn, gone } from '../testing/pair.ts'
 import { agentId, dangerouslyAny, tenant } from './authorizer.ts'
@@ -198,3 +200,24 @@ test('what an older certificate is told late does not end a newer one', async t 
   await standing(identity, 'fresh')
   assert.ok(!turned.includes('dead'), turned.join())
 })
+
+test('who dies while the connection is being closed leaves nothing open', async t => {
+  const { bob, client } = await feedStage(t)
+  const { server, port } = await bob()
+  const arrived = once(server, 'secureConnection')
+  const socket = client(port, 'alice')
+  const [theirs] = await arrived
+  const session = sessionOf(theirs)!
+  const before = sockets()
+  session.dead = 'agent'
+  theirs.end('x')
+  // In the turn after the one in which the shutdown began.
+  await Promise.resolve()
+  await Promise.resolve()
+  session.end(new IdentityError('peer_dead', 'killed'))
+  await gone(socket)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(sockets(), before - 2)
+})
+
+const sockets = () => process.getActiveResourcesInfo().filter(name => name === 'TCPSocketWrap').length

@@ -103,8 +103,12 @@ export class Session implements Ward {
  */
 function reset(socket: SessionParts['socket']): void {
   const below = (socket as { readonly _parent?: unknown })._parent
-  if (below instanceof Socket && !below.destroyed) below.resetAndDestroy()
+  if (!(below instanceof Socket) || below.destroyed) return
+  // While it is being shut down the system would refuse, and Node would never close it then: the process could not end.
+  if (!isShuttingDown(socket) && !isShuttingDown(below)) below.resetAndDestroy()
 }
+
+const isShuttingDown = ({ writableEnded, writableFinished }: Duplex) => writableEnded && !writableFinished
 
 /** Why nobody talks to this peer any longer. */
 export function peerDead({ peer, dead }: Pick<Ward, 'peer' | 'dead'>): IdentityError {
