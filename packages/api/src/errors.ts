@@ -243,7 +243,11 @@ const OWN = {
     'This process was not launched as the workload',
     'Start it by lanyard run, as a systemd unit or as a container; or let its entry say `children: true`.',
   ),
-  workload_gone: row(403, 'The process that asks is no more, or is another by now', 'Ask again; each process asks for itself'),
+  workload_gone: row(
+    403,
+    'The process that asks is no more, or is another by now',
+    'Ask again; each process asks for itself.',
+  ),
   attestation_failed: row(
     503,
     'The process could not be examined',
