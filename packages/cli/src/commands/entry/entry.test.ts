@@ -30,7 +30,7 @@ const ENTRY = {
   updated_at: '2026-11-21T10:00:00.000Z',
 }
 const NODE = {
-  node: 'n1',
+  node: '7c1e09b2d4f85a367c1e09b2d4f85a36',
   name: 'web-1',
   spiffe_id: 'spiffe://example.org/lanyard/node/web-1',
   tenant: null,
@@ -61,11 +61,13 @@ before(async () => {
       body: { items: (body as { entries: [] }).entries },
     }),
     'GET /v1/nodes': page(NODE),
-    'GET /v1/nodes/n1': { body: NODE },
-    'PATCH /v1/nodes/n1': { body: NODE },
-    'POST /v1/nodes/n1/ban': { body: { ...NODE, state: 'banned', banned_at: NODE.not_after, ban_reason: 'r' } },
-    'POST /v1/nodes/n1/unban': { body: NODE },
-    'DELETE /v1/nodes/n1': { status: 204 },
+    'GET /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36': { body: NODE },
+    'PATCH /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36': { body: NODE },
+    'POST /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36/ban': {
+      body: { ...NODE, state: 'banned', banned_at: NODE.not_after, ban_reason: 'r' },
+    },
+    'POST /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36/unban': { body: NODE },
+    'DELETE /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36': { status: 204 },
     'POST /v1/nodes/join-tokens': { status: 201, body: TOKEN },
     'POST /v1/bundles': { status: 201, body: BUNDLE },
     'GET /v1/bundles': { body: { items: [BUNDLE] } },
@@ -120,12 +122,42 @@ const CALLS: readonly (readonly [line: string, call: string, body: unknown, show
   ],
   ['entry delete e1', 'DELETE /v1/entries/e1', undefined, /^deleted e1/],
   ['node list', 'GET /v1/nodes', undefined, /web-1/],
-  ['node show n1', 'GET /v1/nodes/n1', undefined, /every tenant/],
-  ['node group n1 --group a --group b', 'PATCH /v1/nodes/n1', { groups: ['a', 'b'] }, /prod/],
-  ['node group n1', 'PATCH /v1/nodes/n1', { groups: [] }, /prod/],
-  ['node ban n1 --reason r', 'POST /v1/nodes/n1/ban', { reason: 'r' }, /banned/],
-  ['node unban n1', 'POST /v1/nodes/n1/unban', undefined, /attested/],
-  ['node remove n1', 'DELETE /v1/nodes/n1', undefined, /^removed n1/],
+  [
+    'node show 7c1e09b2d4f85a367c1e09b2d4f85a36',
+    'GET /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36',
+    undefined,
+    /every tenant/,
+  ],
+  [
+    'node group 7c1e09b2d4f85a367c1e09b2d4f85a36 --group a --group b',
+    'PATCH /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36',
+    { groups: ['a', 'b'] },
+    /prod/,
+  ],
+  [
+    'node group 7c1e09b2d4f85a367c1e09b2d4f85a36',
+    'PATCH /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36',
+    { groups: [] },
+    /prod/,
+  ],
+  [
+    'node ban 7c1e09b2d4f85a367c1e09b2d4f85a36 --reason r',
+    'POST /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36/ban',
+    { reason: 'r' },
+    /banned/,
+  ],
+  [
+    'node unban 7c1e09b2d4f85a367c1e09b2d4f85a36',
+    'POST /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36/unban',
+    undefined,
+    /attested/,
+  ],
+  [
+    'node remove 7c1e09b2d4f85a367c1e09b2d4f85a36',
+    'DELETE /v1/nodes/7c1e09b2d4f85a367c1e09b2d4f85a36',
+    undefined,
+    /^removed 7c1e/,
+  ],
   [
     'join-token create web-1 --tenant acme --group prod --ttl 60',
     'POST /v1/nodes/join-tokens',
@@ -153,7 +185,7 @@ for (const [line, says] of [
   ['entry update e1', /nothing to change/],
   ['entry update e1 --unset selectors', /--unset: expected parent, /],
   ['entry explain --pid 0', /expected the number of a process/],
-  ['node ban n1', /--reason is missing/],
+  ['node ban 7c1e09b2d4f85a367c1e09b2d4f85a36', /--reason is missing/],
   ['daemon status --admin-socket admin.sock', /expected an absolute path/],
   ['daemon status --daemon-uid root', /--daemon-uid: expected a number/],
 ] as const)
@@ -163,6 +195,20 @@ for (const [line, says] of [
     assert.match(err, says)
     assert.deepEqual(calls, [])
   })
+
+test('a node is named by its name, where one has it, or by its id', async () => {
+  const { calls } = await type('node ban web-1 --reason r')
+  assert.deepEqual(
+    calls.map(({ method, path }) => `${method} ${path}`),
+    ['GET /v1/nodes?name=web-1&limit=3', `POST /v1/nodes/${NODE.node}/ban`],
+  )
+  const given = authority.answers['GET /v1/nodes']!
+  authority.answers['GET /v1/nodes'] = { body: { items: [NODE, { ...NODE, node: 'other' }], next_cursor: null } }
+  const two = await type('node ban web-1 --reason r')
+  authority.answers['GET /v1/nodes'] = given
+  assert.equal(two.exit, 2)
+  assert.match(two.err, /several nodes are called web-1: give the id, 7c1e\w+ or other/)
+})
 
 test('a join token goes into a file of its owner alone, and is not shown', async () => {
   const { exit, out, err } = await type('join-token create web-1 --out join.token --json')

@@ -1,10 +1,21 @@
 import type { Node } from '@lanyard/api'
+import type { ApiClient } from '../../client/client.ts'
 import { CONNECTION, connect } from '../../client/connection.ts'
 import { command, list as listOption, type Outcome, required, text } from '../../command.ts'
-import { card } from '../../layout.ts'
+import { card, visible } from '../../layout.ts'
 import { listing, NO_REPLY, PAGE } from '../../listing.ts'
+import { Misuse } from '../../problem.ts'
 
-const NODE = { name: 'NODE', about: 'Its id, as `node list` shows it' } as const
+const NODE = { name: 'NODE', about: 'Its name or its id, as `node list` shows them' } as const
+
+/** The id of a node from what was written. Throws {@link Misuse} where two nodes of different tenants have this name. */
+async function idOf(written: string, api: ApiClient): Promise<string> {
+  // An id is never taken for a name: who names nodes must not choose which one is banned.
+  if (/^[0-9a-f]{32}$/.test(written)) return written
+  const { items } = await api.call('GET /v1/nodes', { query: { name: written, limit: 3 } })
+  if (items.length < 2) return items[0]?.node ?? written
+  throw new Misuse(`several nodes are called ${written}: give the id, ${items.map(({ node }) => node).join(' or ')}`)
+}
 
 const shown = (node: Node): Outcome => ({
   json: node,
@@ -56,10 +67,11 @@ const show = command({
   summary: 'Show one node.',
   operands: [NODE],
   options: CONNECTION,
-  examples: [{ line: 'lanyard node show 7c1e09b2d4f85a36', does: 'How it proved itself, its groups and its key.' }],
+  examples: [{ line: 'lanyard node show web-1', does: 'How it proved itself, its groups and its key.' }],
   wraps: 'GET /v1/nodes/{node}',
-  run: async ({ operands: [node = ''], options, io }) => {
+  run: async ({ operands: [written = ''], options, io }) => {
     const api = await connect(options, io)
+    const node = await idOf(written, api)
     return shown(await api.call('GET /v1/nodes/{node}', { params: { node } }))
   },
 })
@@ -71,12 +83,13 @@ const group = command({
   operands: [NODE],
   options: { group: listOption('GROUP', 'A group that it is in'), ...CONNECTION },
   examples: [
-    { line: 'lanyard node group 7c1e09b2d4f85a36 --group prod --group eu', does: 'It is in these two from now on.' },
-    { line: 'lanyard node group 7c1e09b2d4f85a36', does: 'It is in none.' },
+    { line: 'lanyard node group web-1 --group prod --group eu', does: 'It is in these two from now on.' },
+    { line: 'lanyard node group web-1', does: 'It is in none.' },
   ],
   wraps: 'PATCH /v1/nodes/{node}',
-  run: async ({ operands: [node = ''], options: { group = [], ...options }, io }) => {
+  run: async ({ operands: [written = ''], options: { group = [], ...options }, io }) => {
     const api = await connect(options, io)
+    const node = await idOf(written, api)
     return shown(await api.call('PATCH /v1/nodes/{node}', { params: { node }, body: { groups: [...group] } }))
   },
 })
@@ -88,13 +101,14 @@ const ban = command({
   options: { reason: required(text('TEXT', 'Why, for the events')), ...CONNECTION },
   examples: [
     {
-      line: 'lanyard node ban 7c1e09b2d4f85a36 --reason "host taken over"',
+      line: 'lanyard node ban web-1 --reason "host taken over"',
       does: 'Its workloads lose their identities.',
     },
   ],
   wraps: 'POST /v1/nodes/{node}/ban',
-  run: async ({ operands: [node = ''], options: { reason, ...options }, io }) => {
+  run: async ({ operands: [written = ''], options: { reason, ...options }, io }) => {
     const api = await connect(options, io)
+    const node = await idOf(written, api)
     return shown(await api.call('POST /v1/nodes/{node}/ban', { params: { node }, body: { reason } }))
   },
 })
@@ -104,10 +118,11 @@ const unban = command({
   summary: 'Lift a ban; the node must attest again.',
   operands: [NODE],
   options: CONNECTION,
-  examples: [{ line: 'lanyard node unban 7c1e09b2d4f85a36', does: 'It may prove itself anew; nothing old revives.' }],
+  examples: [{ line: 'lanyard node unban web-1', does: 'It may prove itself anew; nothing old revives.' }],
   wraps: 'POST /v1/nodes/{node}/unban',
-  run: async ({ operands: [node = ''], options, io }) => {
+  run: async ({ operands: [written = ''], options, io }) => {
     const api = await connect(options, io)
+    const node = await idOf(written, api)
     return shown(await api.call('POST /v1/nodes/{node}/unban', { params: { node } }))
   },
 })
@@ -117,12 +132,13 @@ const remove = command({
   summary: 'Remove a node, with all identities that it got for its workloads; it may attest again.',
   operands: [NODE],
   options: CONNECTION,
-  examples: [{ line: 'lanyard node remove 7c1e09b2d4f85a36', does: 'For a machine that is no more.' }],
+  examples: [{ line: 'lanyard node remove web-1', does: 'For a machine that is no more.' }],
   wraps: 'DELETE /v1/nodes/{node}',
-  run: async ({ operands: [node = ''], options, io }) => {
+  run: async ({ operands: [written = ''], options, io }) => {
     const api = await connect(options, io)
+    const node = await idOf(written, api)
     await api.call('DELETE /v1/nodes/{node}', { params: { node } })
-    return { json: NO_REPLY, text: paint => `${paint.good('removed')} ${node}` }
+    return { json: NO_REPLY, text: paint => `${paint.good('removed')} ${visible(written)}` }
   },
 })
 

@@ -3,6 +3,7 @@ import process from 'node:process'
 import { connectDaemon, DAEMON } from '../../client/daemon.ts'
 import { command, list, required, text } from '../../command.ts'
 import { visible } from '../../layout.ts'
+import { requireLinux } from '../daemon/platform.ts'
 import { changeableBy } from './changeable.ts'
 import { environmentOf } from './environment.ts'
 import { startGated } from './gate.ts'
@@ -32,6 +33,7 @@ export const run = command({
     },
   ],
   run: async ({ operands, options, io, note }) => {
+    requireLinux()
     const user = options.user === undefined ? null : findUser(options.user)
     const program = findProgram(operands, io.cwd, io.env.PATH ?? '/usr/local/bin:/usr/bin:/bin')
     const daemon = connectDaemon(options, io)
