@@ -400,6 +400,8 @@ test('a machine becomes a node, and a program on it an agent', { skip: process.p
     7,
   )
 
+  assert.equal((await type(`svid --socket unix://${folder}/api.sock`, 1)).code, 'workload_is_descendant')
+
   const [node] = (await type('node list')).items
   assert.deepEqual(await type(`node show ${node.node}`), node)
   assert.deepEqual((await type(`node group ${node.node} --group prod`)).groups, ['prod'])
