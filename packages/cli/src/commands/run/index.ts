@@ -14,7 +14,7 @@ export const run = command({
   name: 'run',
   summary: 'Launch a program as the main process of an entry: it gets the identity, what it spawns does not.',
   about:
-    'For a supervisor (root, or a user among the `launchers` of the daemon), not for the agent itself. The program gets PATH,\nHOME, LANG, LC_*, TZ, TERM and SPIFFE_ENDPOINT_SOCKET alone, its own exit code is ours, and signals are passed on.\nStandard input and output are its own. Use --user instead of sudo: what sudo starts is a child of it, and gets nothing.',
+    'For a supervisor (root, or a user among the `launchers` of the daemon), not for the agent itself. The program gets PATH,\nHOME, LANG, LC_*, TZ, TERM and SPIFFE_ENDPOINT_SOCKET alone, its own exit code is ours, and signals are passed on.\nStandard input and output are its own. Use --user instead of sudo: what sudo starts is a child\nof it, and gets nothing; and a program that changes its own user is the agent no more.',
   operands: [{ name: 'CMD', about: 'The program, with its arguments after it', rest: true }],
   options: {
     entry: required(text('ENTRY', 'The entry: its id, or its SPIFFE ID where one entry has it')),
