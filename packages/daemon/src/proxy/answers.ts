@@ -26,6 +26,9 @@ type Request<Kind extends ProxyRequest['do']> = Extract<ProxyRequest, { readonly
 
 /** How long an agent may take to judge a peer. */
 const JUDGE_MS = 10_000
+/** Strangers on the network may connect, and say nothing: how long, and how many to one server. */
+const HANDSHAKE_MS = 10_000
+const MOST_PEERS = 1_024
 
 /** Tells of an identity for as long as the connection lasts; with it end the connections that were made by it. */
 export function answerIdentity(
@@ -75,17 +78,21 @@ export async function answerListen(asking: Asking, { id, host, port, alpn }: Req
   const agent = agents.find(process, socket)
   const held = agent.identityOf(id)
   const { identity } = held
-  const server = identity.protect(createServer({ ...identity.serverOptions(), ALPNProtocols: [...alpn] }), {
-    allow: dangerouslyAny(),
-  })
+  const options = { ...identity.serverOptions(), ALPNProtocols: [...alpn], handshakeTimeout: HANDSHAKE_MS }
+  const server = identity.protect(createServer(options), { allow: dangerouslyAny() })
+  server.maxConnections = MOST_PEERS
   server.on('secureConnection', tls => announce(agent, socket, tls))
   server.on('tlsClientError', () => {})
   try {
     server.listen(port, host)
     await once(server, 'listening')
   } catch (cause) {
+    // So that it is told of no more certificates.
+    server.close(() => {})
     throw refused(`cannot listen on ${host}:${port}: ${codeOf(cause)}`)
   }
+  // Such as too many open files, at a connection that comes: the daemon goes on.
+  server.on('error', () => {})
   const bound = (server.address() as AddressInfo).port
   socket.once('close', () => server.close())
   held.onClose(() => socket.destroy())
