@@ -24,7 +24,7 @@ export class Crowd {
       identity.on('failing', ({ error }) => this.trouble.push(`${at} failing: ${error.code}`))
       identity.on('lost', ({ code }) => this.trouble.push(`${at} lost: ${code}`))
       identity.on('withdrawn', ({ code }) => this.trouble.push(`${at} withdrawn: ${code}`))
-      identity.on('refused', ({ error }) => this.trouble.push(`${at} refused: ${error.code}`))
+      identity.on('refused', ({ error }) => this.trouble.push(`${at} refused: ${error.code} ${error.message}`))
       identity.on('unguarded', () => {})
     }
   }
@@ -74,7 +74,7 @@ export class Crowd {
       assert.ok((until + SKEW_SEC) * 1000 > Date.now(), 'it was known by a certificate that had ended')
       this.calls++
     } catch (error) {
-      this.trouble.push(`${at} → ${next}: ${(error as { code?: string }).code ?? ""} ${error}`)
+      this.trouble.push(`${at} → ${next}: ${(error as { code?: string }).code ?? ''} ${error}`)
     }
   }
 }
