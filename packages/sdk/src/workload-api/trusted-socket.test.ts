@@ -6,7 +6,7 @@ import process from 'node:process'
 import { describe, it, type TestContext } from 'node:test'
 import { temporaryFolder } from '../testing/files.ts'
 import { peerUid } from './peer-uid.ts'
-import { checkEndpoint, checkPeer, trustedUids } from './trusted-socket.ts'
+import { checkEndpoint, checkPeer, isOpenToOthers, trustedUids } from './trusted-socket.ts'
 
 const own = process.getuid?.() ?? 0
 const trusted = new Set([0, own])
@@ -29,7 +29,7 @@ describe('checkEndpoint', () => {
 
   it('refuses a socket in a folder that others may write to', async t => {
     const path = await listening(t)
-    for (const mode of [0o702, 0o720, 0o777]) {
+    for (const mode of [0o702, 0o777]) {
       await chmod(dirname(path), mode)
       await assert.rejects(check(path), refused, mode.toString(8))
     }
@@ -64,6 +64,19 @@ describe('checkEndpoint', () => {
     for (const host of ['1.2.3.4', '0.0.0.0', '::', '::ffff:127.0.0.1'])
       await assert.rejects(checkEndpoint({ kind: 'tcp', host, port: 1 }, trusted), refused)
   })
+})
+
+describe('isOpenToOthers', () => {
+  const rows: readonly [mode: number, gid: number, open: boolean, why: string][] = [
+    [0o700, 1000, false, 'its owner alone'],
+    [0o755, 100, false, 'others may read'],
+    [0o775, 1000, false, 'a group of the owner alone'],
+    [0o775, 100, true, 'a group of several'],
+    [0o777, 1000, true, 'everybody'],
+    [0o1777, 0, false, 'everybody, and sticky'],
+  ]
+  for (const [mode, gid, open, why] of rows)
+    it(`${mode.toString(8)}: ${why}`, () => assert.equal(isOpenToOthers({ uid: 1000, gid, mode }), open))
 })
 
 describe('checkPeer', () => {

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { isIPv4, type Socket } from 'node:net'
 import { dirname } from 'node:path'
@@ -6,7 +7,8 @@ import { codeOf, IdentityError } from '../errors.ts'
 import type { Endpoint } from './address.ts'
 import { peerUid } from './peer-uid.ts'
 
-const OTHERS_WRITE = 0o022
+const GROUP_WRITES = 0o020
+const OTHERS_WRITE = 0o002
 const STICKY = 0o1000
 
 /** Users who may serve: root, the own one, and those who were named. Null where there are no such numbers (Windows). */
@@ -63,10 +65,18 @@ function* foldersAbove(path: string): Generator<string> {
 }
 
 async function checkFolder(folder: string, path: string, uids: ReadonlySet<number>): Promise<void> {
-  const [entry, { uid, mode }] = await Promise.all([lstat(folder), stat(folder)])
-  for (const owner of [entry.uid, uid]) if (!uids.has(owner)) throw untrusted(path, `user ${owner} owns ${folder}`)
-  // In a sticky folder only the owner of an entry can put another in its place, and the owners are judged.
-  if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) throw untrusted(path, `others may write to ${folder}`)
+  const [entry, target] = await Promise.all([lstat(folder), stat(folder)])
+  for (const owner of [entry.uid, target.uid])
+    if (!uids.has(owner)) throw untrusted(path, `user ${owner} owns ${folder}`)
+  if (isOpenToOthers(target)) throw untrusted(path, `others may write to ${folder}`)
+}
+
+/** Whether somebody else than its owner can put another entry in the place of one in this folder. */
+export function isOpenToOthers({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean {
+  // In a sticky folder only the owner of an entry can do that, and the owners are judged.
+  if ((mode & STICKY) !== 0) return false
+  // Many systems give each user a group of the same number with nobody else in it, and let it write.
+  return (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && gid !== uid)
 }
 
 const untrusted = (path: string, why: string) =>
