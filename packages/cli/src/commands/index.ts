@@ -74,7 +74,7 @@ export const COMMANDS: readonly Entry[] = [
   },
   {
     name: 'svid',
-    summary: 'Ask the Workload API on this machine who this process is.',
+    summary: 'Ask the Workload API on this machine who this process is, as any program can.',
     load: async () => [(await import('./svid.ts')).svid],
   },
   {
