@@ -6,7 +6,11 @@ import { ask } from './rows.ts'
 export const nodeTables = () => ({
   nodes: {
     find: (node: string) => ask('nodes.find', (tx: Transaction) => tx.get<NodeState>('nodes', node)),
+    joinedBy: () => ask('nodes.joinedBy', () => []),
     update: (node: NodeState) => ask('nodes.update', (tx: Transaction) => tx.put('nodes', node.node, node)),
+  },
+  joinTokens: {
+    removeOf: () => ask('joinTokens.removeOf', () => undefined),
   },
   entries: {
     served: (id: string) => ask('entries.served', (tx: Transaction) => tx.get<ServedEntry>('entries', id)),

@@ -14,7 +14,7 @@ import { agentState, granted, hexOf, KEY, OPERATOR, type Program, record, run, t
 
 export const NODE: NodeState = {
   ...{ node: hexOf(9), name: 'n1', tenant: 'acme', groups: [], spiffeId: 'spiffe://example.org/lanyard/node/acme/n1' },
-  ...{ method: 'join_token', keyThumbprint: 'key-of-node', serial: hexOf(9), notAfter: 9_999_999_999 },
+  ...{ method: 'join_token', joinedBy: null, keyThumbprint: 'key-of-node', serial: hexOf(9), notAfter: 9_999_999_999 },
   ...{ attestedAt: 0, renewedAt: 0, bannedAt: null, banReason: null },
 }
 

@@ -1,6 +1,7 @@
 import { type KillScope, permissionsOf } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { takeNode } from '../nodes/ends.ts'
 import type { AgentState, ApiKeyState, Rows, Step } from '../ports.ts'
 import { isOfNode } from '../workloads/lineage.ts'
 import { type Link, takeLinked } from './take.ts'
@@ -8,6 +9,8 @@ import type { Toll } from './toll.ts'
 
 /** Certificates whose sources are followed. */
 const FOLLOWED = 200
+/** Nodes that are taken between two looks for more. */
+const NODES = 200
 
 /** What goes along with an agent: links to further lineages, and API keys that end with all that they made. */
 export interface Widening {
@@ -89,11 +92,25 @@ export function mayEnd({ caller }: Act, key: ApiKeyState): boolean {
   return [...permissionsOf(key.role)].every(permission => caller.permissions.has(permission))
 }
 
-/** Ends an API key with all keys that it made, and every lineage that they opened. */
+/**
+ * Ends an API key with all keys that it made, every lineage that they opened, their join tokens, and the nodes that joined
+ * with these: whoever stole the key would else stay, as a machine.
+ */
 export function* takeApiKey(rows: Rows, toll: Toll, id: string, reason: string, act: Act): Step<void> {
   const root = yield* rows.apiKeys.find(id)
   for (const key of yield* rows.apiKeys.revokeTree(id, act.at)) {
     yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: root?.tenant ?? null }, { id: key, reason }))
-    yield* takeLinked(rows, toll, { by: { mintedBy: `api-key:${key}` }, tenant: tenantOf(act) }, reason, act)
+    const maker = `api-key:${key}`
+    yield* takeLinked(rows, toll, { by: { mintedBy: maker }, tenant: tenantOf(act) }, reason, act)
+    yield* rows.joinTokens.removeOf(maker)
+    yield* takeJoined(rows, toll, maker, reason, act)
+  }
+}
+
+function* takeJoined(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+  for (;;) {
+    const nodes = yield* rows.nodes.joinedBy(maker, NODES)
+    for (const node of nodes) yield* takeNode(rows, toll, node, reason, act)
+    if (nodes.length < NODES) return
   }
 }

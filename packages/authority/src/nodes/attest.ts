@@ -9,6 +9,8 @@ import { invalid } from './x509pop.ts'
 /** A machine that proved itself: which node it becomes, and by what. */
 export interface Claim extends NodeScope {
   readonly method: NodeMethod
+  /** Who let it in; null: nobody, it proves itself. */
+  readonly joinedBy: string | null
   /** Throws `node_proof_invalid` where the right to it was used by now: it counts once. */
   readonly stands: (rows: Rows, before: NodeState | undefined) => Step<void>
   /** Uses it. */
@@ -60,6 +62,7 @@ export function* recordNode(
     name: node.name,
     method: node.method,
     groups: node.groups,
+    ...(node.joinedBy === null ? {} : { joined_by: node.joinedBy }),
     again: before !== undefined,
   }
   yield* rows.events.append(
@@ -86,7 +89,7 @@ function* refusalOf(
 }
 
 function nodeOf(claim: Claim, certified: Certified, before: NodeState | undefined, at: number): NodeState {
-  const { name, tenant, method } = claim
+  const { name, tenant, method, joinedBy } = claim
   const { spki: _, ...rest } = certified
   const same = before !== undefined && before.method === 'x509pop' && method === 'x509pop' ? before : null
   return {
@@ -97,6 +100,7 @@ function nodeOf(claim: Claim, certified: Certified, before: NodeState | undefine
     name,
     tenant,
     method,
+    joinedBy,
     attestedAt: at,
     renewedAt: at,
     bannedAt: null,
@@ -111,9 +115,9 @@ function* replace(rows: Rows, before: NodeState | undefined, node: NodeState): S
 }
 
 /** The right to a join token: whoever takes it out has it. */
-export function claimOfToken({ name, tenant, groups, hash }: JoinTokenState): Claim {
+export function claimOfToken({ name, tenant, groups, hash, createdBy: joinedBy }: JoinTokenState): Claim {
   return {
-    ...{ name, tenant, groups },
+    ...{ name, tenant, groups, joinedBy },
     method: 'join_token',
     *stands(rows) {
       if ((yield* rows.joinTokens.find(hash)) === undefined) throw spent()
@@ -132,6 +136,7 @@ export function claimOfMachine(scope: NodeScope, askedAt: number): Claim {
   return {
     ...scope,
     method: 'x509pop',
+    joinedBy: null,
     // biome-ignore lint/correctness/useYield: a step that only decides
     *stands(_rows, before) {
       if (before !== undefined && askedAt <= before.attestedAt)

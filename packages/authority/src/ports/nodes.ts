@@ -8,6 +8,8 @@ export interface NodeState extends NodeScope {
   readonly node: string
   readonly spiffeId: string
   readonly method: NodeMethod
+  /** Who made the token that it joined with, as events name it; null: it has a certificate of its own. */
+  readonly joinedBy: string | null
   /** RFC 7638, base64url. */
   readonly keyThumbprint: string
   /** Serial of its newest certificate, 32 hex digits, and its end in Unix seconds. */
@@ -23,6 +25,8 @@ export interface NodeRows {
   find(node: string): Step<NodeState | undefined>
   /** Names are unique within a tenant, and among nodes without one. */
   findByName(tenant: string | null, name: string): Step<NodeState | undefined>
+  /** Those that joined with tokens of this maker and are not banned, at most `limit`. */
+  joinedBy(maker: string, limit: number): Step<readonly NodeState[]>
   insert(node: NodeState): Step<void>
   update(node: NodeState): Step<void>
   remove(node: string): Step<void>
@@ -43,4 +47,6 @@ export interface JoinTokenRows {
   find(hash: Uint8Array): Step<JoinTokenState | undefined>
   /** Takes the token out and gives it: of many that come at once exactly one gets it. */
   take(hash: Uint8Array): Step<JoinTokenState | undefined>
+  /** Voids what this maker made and nobody has used. */
+  removeOf(maker: string): Step<void>
 }

@@ -87,12 +87,13 @@ export function* createApiKey(
   return state
 }
 
-/** Ends a key; one that the caller may not see is `not_found`, as if it were not there. */
+/** Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not there. */
 export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly caller: ApiKeyCaller }): Step<void> {
   const state = yield* rows.apiKeys.find(id)
   const seen = state && state.revokedAt === null && (act.caller.tenant === null || act.caller.tenant === state.tenant)
   if (!seen) throw new LanyardError('not_found', 'there is no such API key')
   yield* rows.apiKeys.revoke(id, act.at)
+  yield* rows.joinTokens.removeOf(`api-key:${id}`)
   yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: state.tenant }, describe(state)))
 }
 

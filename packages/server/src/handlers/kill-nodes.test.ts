@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import { adminCalls } from '../testing/admin-calls.ts'
 import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
-import { type HeldNode, joinNode } from '../testing/nodes.ts'
+import { type HeldNode, heldNode, joinNode } from '../testing/nodes.ts'
 
 let server: HttpHarness
 let admin: string
@@ -114,6 +114,26 @@ describe('a kill by what minted it', () => {
     assert.deepEqual([incident.tenant, incident.revoked], [at.tenant, 1])
     const body = { entry: at.entry, audience: ['billing'] }
     await refused('node_banned', 'POST /v1/node/svids/jwt', body, asNode(at.node))
+  })
+
+  test('takes the machines along that an API key let in', async () => {
+    const at = await place()
+    const thief = await server.apiKey('operator', { tenant: at.tenant })
+    const tokenFor = async (name: string): Promise<string> =>
+      (await ok('POST /v1/nodes/join-tokens', 201, { name, ttl_sec: 86_400 }, { token: thief })).token
+    const attest = async (token: string, key = generateKeyNow('P-256')) => {
+      const answer = await server.call('POST /v1/nodes/attest', {
+        body: { method: 'join_token', token, csr: await csrOf(key) },
+      })
+      return answer.status === 201 ? heldNode(key, answer.body) : answer.body.code
+    }
+    const [came, waits] = [await attest(await tokenFor('came')), await tokenFor('waits')]
+    const theirs = await x509({ node: came }, at.entry)
+    await ok('POST /v1/kill', 202, { minted_by: `api-key:${thief.split('_')[1]}`, reason: 'stolen' })
+    assert.equal(await whoami(theirs.tls), 'certificate_revoked')
+    await refused('node_banned', 'POST /v1/node/renew', undefined, asNode(came))
+    assert.equal(await attest(waits), 'node_proof_invalid')
+    assert.equal(await whoami((await x509(at, at.entry)).tls), 'alive')
   })
 
   test('is for whoever may see the node and manage it', async () => {

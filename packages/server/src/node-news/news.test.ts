@@ -78,6 +78,7 @@ async function node(name = `n${++made}`): Promise<NodeCaller> {
     groups: [],
     spiffeId: `spiffe://example.test/lanyard/node/acme/${name}`,
     method: 'join_token',
+    joinedBy: null,
     keyThumbprint: jwkThumbprint(jwkFromSpki(spki), nodeCrypto),
     serial: 'ab'.repeat(16),
     notAfter: Math.floor(now / 1000) + 3600,

@@ -56,7 +56,7 @@ type Instance = Awaited<ReturnType<typeof instanceOn>>
 async function nodeIn({ store, rows }: Instance): Promise<NodeCaller> {
   const spki = spkiOf(generateKeyNow('P-256'))
   const state: NodeState = {
-    ...{ node: 'ab'.repeat(16), name: 'n1', tenant: 'acme', groups: [], method: 'join_token' },
+    ...{ node: 'ab'.repeat(16), name: 'n1', tenant: 'acme', groups: [], method: 'join_token', joinedBy: null },
     spiffeId: 'spiffe://example.test/lanyard/node/acme/n1',
     keyThumbprint: jwkThumbprint(jwkFromSpki(spki), nodeCrypto),
     ...{ serial: 'ab'.repeat(16), notAfter: Math.floor(clock.now() / 1000) + 3600 },

@@ -279,6 +279,7 @@ export interface NodeTable {
   /** JSON array. */
   groups: string
   method: string
+  joined_by: string | null
   key_thumbprint: Uint8Array
   serial: Uint8Array
   not_after: number

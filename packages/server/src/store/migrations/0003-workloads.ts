@@ -71,6 +71,7 @@ function nodeTables({ types: t, tableEnd }: Dialect): string[] {
       spiffe_id ${t.text} not null unique,
       groups ${t.text} not null,
       method ${t.text} not null,
+      joined_by ${t.text},
       key_thumbprint ${t.bytes} not null,
       serial ${t.bytes} not null,
       not_after ${t.int} not null,
@@ -82,6 +83,7 @@ function nodeTables({ types: t, tableEnd }: Dialect): string[] {
     )${tableEnd()}`,
     'create index nodes_by_name on nodes (name, spiffe_id)',
     'create index nodes_by_end on nodes (not_after) where banned_at is null',
+    'create index nodes_by_joiner on nodes (joined_by) where banned_at is null',
     `create table join_tokens (
       hash ${t.bytes} primary key check (length(hash) = 32),
       tenant_id ${t.int} references tenants (id),
@@ -92,5 +94,6 @@ function nodeTables({ types: t, tableEnd }: Dialect): string[] {
       expires_at ${t.int} not null
     )${tableEnd()}`,
     'create index join_tokens_by_end on join_tokens (expires_at)',
+    'create index join_tokens_by_maker on join_tokens (created_by)',
   ]
 }

@@ -31,6 +31,9 @@ export function joinTokenRows(context: RowContext): JoinTokenRows {
   const take = statements.prepareChange((a: { hash: Uint8Array }) =>
     db.deleteFrom('join_tokens').where('hash', '=', a.hash),
   )
+  const removeOf = statements.prepareChange((a: { maker: string }) =>
+    db.deleteFrom('join_tokens').where('created_by', '=', a.maker),
+  )
   const insert = statements.prepareChange(
     (a: Omit<JoinTokenState, 'groups' | 'tenant'> & { groups: string; tenantId: number | null }) =>
       db.insertInto('join_tokens').values({
@@ -56,6 +59,9 @@ export function joinTokenRows(context: RowContext): JoinTokenRows {
       const [row] = yield* find({ hash })
       if (row === undefined) return undefined
       return (yield* take({ hash })) === 1 ? tokenOf(row) : undefined
+    },
+    *removeOf(maker) {
+      yield* removeOf({ maker })
     },
   }
 }

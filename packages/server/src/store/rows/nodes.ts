@@ -15,6 +15,7 @@ const nodeOf = (row: NodeRow): NodeState => ({
   groups: JSON.parse(row.groups) as string[],
   spiffeId: row.spiffe_id,
   method: row.method as NodeMethod,
+  joinedBy: row.joined_by,
   keyThumbprint: thumbprintOf(row.key_thumbprint),
   serial: hexOf(row.serial),
   notAfter: row.not_after,
@@ -50,6 +51,9 @@ export function nodeRows(context: RowContext): NodeRows {
   const ofNone = statements.prepareRows((a: { name: string }) =>
     nodes.where('n.tenant_id', 'is', null).where('n.name', '=', a.name),
   )
+  const joined = statements.prepareRows((a: { maker: string; limit: number }) =>
+    nodes.where('n.joined_by', '=', a.maker).where('n.banned_at', 'is', null).limit(a.limit),
+  )
   const remove = statements.prepareChange((a: { node: Uint8Array }) =>
     db.deleteFrom('nodes').where('node', '=', a.node),
   )
@@ -64,6 +68,9 @@ export function nodeRows(context: RowContext): NodeRows {
     *findByName(tenant, name) {
       const [row] = yield* tenant === null ? ofNone({ name }) : ofTenant({ tenant, name })
       return row && nodeOf(row)
+    },
+    *joinedBy(maker, limit) {
+      return (yield* joined({ maker, limit })).map(nodeOf)
     },
     *insert(node) {
       const tenantId = yield* requireTenantId(context, node.tenant)
@@ -97,6 +104,7 @@ function writes({ statements }: RowContext) {
   const columns = (a: Written) => ({
     groups: a.groups,
     method: a.method,
+    joined_by: a.joinedBy,
     key_thumbprint: a.keyThumbprint,
     serial: a.serial,
     not_after: a.notAfter,

@@ -13,11 +13,12 @@ const db = new DatabaseSync(':memory:')
 for (const migration of migrations) for (const sql of migration.up(sqliteDialect)) db.exec(sql)
 
 const start = { seq: 0, hash: '00' }
-const { lineages, agents, certificates, apiKeys, deaths, incidents, points, acks, services } = storeRows({
-  statements: new Statements(sqliteDialect),
-  heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
-  trustDomain: 1,
-})
+const { lineages, agents, certificates, apiKeys, deaths, incidents, points, acks, services, nodes, joinTokens } =
+  storeRows({
+    statements: new Statements(sqliteDialect),
+    heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
+    trustDomain: 1,
+  })
 
 /** How SQLite would run the first statement of a step. */
 function planOf(step: Step<unknown>): string {
@@ -60,6 +61,8 @@ for (const [name, step, found] of [
   ['revocation with a lineage', certificates.revoke({ lineage: idOf(1) }, when), 'agent_id=? AND issued_at>?'],
   ['revocation with a tenant', certificates.revoke({ tenant: 't' }, when), 'tenant_id=? AND issued_at>?'],
   ['what an API key made', apiKeys.revokeTree('x', now), 'k USING INDEX api_keys_by_maker'],
+  ['nodes that an API key let in', nodes.joinedBy('api-key:x', 9), 'n USING INDEX nodes_by_joiner (joined_by=?)'],
+  ['join tokens of an API key', joinTokens.removeOf('api-key:x'), 'join_tokens_by_maker (created_by=?)'],
   ['a death', deaths.find('key', 'x'), 'PRIMARY KEY (kind=? AND value=?)'],
   [
     'two deaths',

@@ -24,7 +24,14 @@ export function nodesSuite(place: () => Place): void {
       for (const other of ['', 'x', idOf(2), `${idOf(1)}0`])
         assert.equal(await store.read(() => rows.nodes.find(other)), undefined)
       const after = node(1, {
-        ...{ groups: [], method: 'x509pop', keyThumbprint: thumbprint(7), serial: idOf(7), notAfter: 5 },
+        ...{
+          groups: [],
+          method: 'x509pop',
+          joinedBy: null,
+          keyThumbprint: thumbprint(7),
+          serial: idOf(7),
+          notAfter: 5,
+        },
         ...{ attestedAt: NOW + 1, renewedAt: NOW + 2, bannedAt: NOW + 3, banReason: 'größe' },
       })
       await store.write(() => rows.nodes.update(after), shared('acme'))
@@ -73,6 +80,15 @@ export function nodesSuite(place: () => Place): void {
       }
     })
 
+    test('are found by who let them in, until they are banned', async t => {
+      const mine = [node(1), node(2, { tenant: null })]
+      const others = [node(3, { bannedAt: NOW }), node(4, { joinedBy: 'api-key:k2' }), node(5, { joinedBy: null })]
+      const { store, rows } = await joined(t, place, [...mine, ...others])
+      const found = async (limit: number) => await store.read(() => rows.nodes.joinedBy('api-key:k1', limit))
+      assert.deepEqual(new Set(await found(9)), new Set(mine))
+      assert.equal((await found(1)).length, 1)
+    })
+
     test('leave when they have ended for long, but for banned ones', async t => {
       const open = await joined(t, place, [
         node(1),
@@ -105,6 +121,15 @@ export function nodesSuite(place: () => Place): void {
       )
       assert.equal(await store.read(() => rows.joinTokens.find(token().hash)), undefined)
       assert.notEqual(await store.read(() => rows.joinTokens.find(other.hash)), undefined)
+    })
+
+    test('are void together with who made them', async t => {
+      const { store, rows } = await joined(t, place, [])
+      const other = token({ hash: new Uint8Array(32).fill(2), createdBy: 'api-key:k2' })
+      for (const state of [token(), other]) await store.write(() => rows.joinTokens.insert(state), shared())
+      await store.write(() => rows.joinTokens.removeOf('api-key:k1'), shared())
+      assert.equal(await store.read(() => rows.joinTokens.find(token().hash)), undefined)
+      assert.deepEqual(await store.read(() => rows.joinTokens.find(other.hash)), other)
     })
 
     test('leave when they have ended', async t => {

@@ -220,6 +220,7 @@ export const node = (number: number, changes: Partial<NodeState> = {}): NodeStat
   groups: ['linux'],
   spiffeId: `spiffe://example.org/lanyard/node/${changes.tenant === null ? '' : 'acme/'}${changes.name ?? `node-${number}`}`,
   method: 'join_token',
+  joinedBy: 'api-key:k1',
   keyThumbprint: thumbprint(number),
   serial: idOf(number + 0x1000),
   notAfter: Math.floor(NOW / 1000) + 3600,
