@@ -35,7 +35,7 @@ export class FakeFeed {
   refusal: { readonly status: number; readonly code: string } | null = null
   /** How often it refused. */
   refused = 0
-  /** Answers go out once this is kept. */
+  /** Refusals go out once this is kept. */
   late: Promise<void> = Promise.resolve()
   /** The queries of its readers. */
   readonly asked: string[] = []
@@ -125,8 +125,10 @@ export class FakeFeed {
     const receivedAt = this.#now()
     const body = request.method === 'POST' ? JSON.parse(await textOf(request)) : undefined
     const answer = this.#answer(`${request.method} ${url.pathname}`, url, body, receivedAt)
-    for (const heard of this.#heard.splice(0)) heard()
-    await this.late
+    if (this.refusal !== null) {
+      for (const heard of this.#heard.splice(0)) heard()
+      await this.late
+    }
     if (answer === 'follow') await this.#follow(url, response)
     else response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text)
     for (const heard of this.#heard.splice(0)) heard()
