@@ -87,7 +87,7 @@ export const attestNode = route({
   call: 'POST /v1/nodes/attest',
   summary: 'Become a node: by a join token, or by the key of a machine certificate.',
   auth: { kind: 'public', because: 'a machine proves itself here for the first time' },
-  limit: { per: 'none', because: 'what strangers cost is limited by connection' },
+  limit: { per: 'none', because: 'what strangers cost is limited by connection, and proofs by machine' },
   audit: ['node.attested', 'node.refused'],
   body: z.discriminatedUnion('method', [
     z.strictObject({ method: z.literal('join_token'), token: z.string().max(256), csr: Csr }),
@@ -115,6 +115,7 @@ export const attestNode = route({
     'key_type_forbidden',
     'key_too_large',
     'key_killed',
+    'rate_limited',
     'signature_algorithm_forbidden',
     'store_unavailable',
   ],

@@ -29,6 +29,13 @@ export interface Certified {
   readonly notAfter: number
 }
 
+/** How this attestation is judged and told. */
+export interface Judging extends Omit<Act, 'caller'> {
+  readonly settings: NodeSettings
+  /** Whether an event tells of this refusal of the machine: not each time. */
+  readonly tells: (code: string) => boolean
+}
+
 /** What came of it: a refusal of a machine that proved itself is told in an event too. */
 export type Attested = { readonly node: NodeState } | { readonly refused: LanyardError }
 
@@ -40,8 +47,7 @@ export function* recordNode(
   rows: Rows,
   claim: Claim,
   certified: Certified,
-  settings: NodeSettings,
-  act: Omit<Act, 'caller'>,
+  { settings, tells, ...act }: Judging,
 ): Step<Attested> {
   // A setting may name a tenant that nobody has created.
   if (claim.tenant !== null && (yield* rows.tenants.find(claim.tenant)) === undefined)
@@ -50,6 +56,7 @@ export function* recordNode(
   yield* claim.stands(rows, before)
   const refused = yield* refusalOf(rows, before, claim, certified, settings, act.at)
   if (refused !== null) {
+    if (!tells(refused.code)) return { refused }
     const detail = { name: claim.name, method: claim.method, code: refused.code }
     yield* rows.events.append(eventOf({ ...act, caller: 'server' }, 'node.refused', claim, detail, 'refused'))
     return { refused }

@@ -6,6 +6,7 @@ import { type Claim, claimOfMachine, claimOfToken, recordNode, spent } from './a
 import { openChallenge, type Seal, sealChallenge } from './challenge.ts'
 import { type CredentialPorts, certifyNode, credentialOfNode, type NodeCredential } from './credential.ts'
 import { parseJoinToken } from './join-token.ts'
+import { Knocks } from './knocks.ts'
 import { nodeId } from './node-id.ts'
 import { renewed } from './renew.ts'
 import type { X509PopSettings } from './settings.ts'
@@ -41,6 +42,7 @@ export interface Origin {
  */
 export class Attesting {
   readonly #ports: AttestingPorts
+  readonly #knocks = new Knocks()
 
   constructor(ports: AttestingPorts) {
     this.#ports = ports
@@ -55,23 +57,26 @@ export class Attesting {
 
   /**
    * Makes the machine a node, with the key of its request (PKCS #10, DER). Throws `node_method_unavailable`,
-   * `node_proof_invalid`, `node_banned`, `node_exists`, `key_killed`, and those of the request.
+   * `node_proof_invalid`, `node_banned`, `node_exists`, `key_killed`, `rate_limited`, and those of the request.
    */
   async attest(proof: NodeProof, csr: Uint8Array, origin: Origin): Promise<NodeCredential> {
     const { store, rows, clock, crypto, dice, trustDomain, settings } = this.#ports
     const claim = await this.#claim(proof, csr)
+    const machine = `${nodeId(trustDomain, claim)}`
+    this.#knocks.add(machine, clock.now())
     const key = verifyCsr(csr, crypto)
     const at = clock.now()
     const made = await certifyNode(claim, key.der, at, this.#ports)
     const certified = {
       node: toHex(dice.bytes(16)),
-      spiffeId: `${nodeId(trustDomain, claim)}`,
+      spiffeId: machine,
       spki: key.der,
       keyThumbprint: jwkThumbprint(jwkFromSpki(key.der), crypto),
       serial: made.certificate.serialHex,
       notAfter: made.certificate.notAfter,
     }
-    const step = () => recordNode(rows, claim, certified, settings, { at, ...origin })
+    const tells = (code: string) => this.#knocks.tell(machine, code)
+    const step = () => recordNode(rows, claim, certified, { settings, tells, at, ...origin })
     const outcome = await store.write(step, locksOf(claim))
     if ('refused' in outcome) throw outcome.refused
     return credentialOfNode(outcome.node, made, at, dice)

@@ -174,6 +174,26 @@ test('a banned machine stays out, whatever certificate it has', async () => {
   await becomes(renewed)
 })
 
+// Each knock is judged under locks, and a banned machine keeps its key.
+test('a banned machine that goes on knocking is told of once a minute', async () => {
+  const machine = await company.certify()
+  const { reply } = await becomes(machine)
+  await server.call(`POST /v1/nodes/${reply.node}/ban`, { token: admin, body: { reason: 'stolen' } })
+  const knock = async () => {
+    server.clock.advance(1)
+    assert.equal((await send(await proofOf(machine, await newRequest()))).body.code, 'node_banned')
+  }
+  const told = async () => {
+    const { items } = (await server.call('GET /v1/events?type=node.refused&tenant=acme', { token: admin })).body
+    return items.filter(({ detail }: { detail: { name: string } }) => detail.name === reply.name).length
+  }
+  for (let n = 0; n < 5; n++) await knock()
+  assert.equal(await told(), 1)
+  server.clock.advance(60)
+  await knock()
+  assert.equal(await told(), 2)
+})
+
 test('where no authority of machines is set, none becomes a node so', async t => {
   const plain = await openHttp()
   t.after(() => plain.close())
