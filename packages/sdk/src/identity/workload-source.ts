@@ -42,7 +42,9 @@ export class WorkloadSource implements Attachable {
     if (this.#asked !== null) return this.#asked.promise
     const { promise, resolve, reject } = Promise.withResolvers<Svid>()
     const late = new IdentityError('workload_api_unavailable', `expected an answer within ${ANSWER_MS} ms`)
-    const cancel = this.#channel.place.time.after(ANSWER_MS, () => this.#answer(({ reject }) => reject(late)))
+    const give = () => this.#answer(({ reject }) => reject(late))
+    // Held, since somebody waits.
+    const cancel = this.#channel.place.time.after(ANSWER_MS, give, { hold: true })
     this.#asked = { promise, resolve, reject, cancel }
     this.#watch.start()
     return promise

@@ -16,6 +16,13 @@ import type { IdentityLine } from './wire.ts'
 
 type TellStanding = (standing: GuardStanding, error: IdentityError | null) => void
 
+/** How long somebody who asks for a renewal waits for an answer. */
+const ANSWER_MS = 30_000
+
+interface Asked extends PromiseWithResolvers<Svid> {
+  readonly cancel: () => void
+}
+
 /** An identity whose key stays with the daemon: its certificate is followed here, so that it is known who one is. */
 export class DaemonSource implements Attachable {
   readonly #place: Place
@@ -32,7 +39,7 @@ export class DaemonSource implements Attachable {
   #current: Svid | null = null
   /** Why it is taken back. */
   #refusal: IdentityError | null = null
-  #asked: PromiseWithResolvers<Svid> | null = null
+  #asked: Asked | null = null
 
   constructor(place: Place, { id, hint }: { readonly id: SpiffeId | null; readonly hint: string | null }) {
     this.#place = place
@@ -61,8 +68,12 @@ export class DaemonSource implements Attachable {
     if (this.#asked !== null) return this.#asked.promise
     if (this.#socket !== null && this.#refusal !== null) return Promise.reject(this.#refusal)
     if (this.#socket !== null && this.#current !== null) return Promise.resolve(this.#current)
-    this.#asked = Promise.withResolvers<Svid>()
-    const { promise } = this.#asked
+    const { promise, resolve, reject } = Promise.withResolvers<Svid>()
+    const late = new IdentityError('workload_api_unavailable', `expected an answer within ${ANSWER_MS} ms`)
+    const give = () => this.#answer(asked => asked.reject(late))
+    // Held, since somebody waits.
+    const cancel = this.#place.time.after(ANSWER_MS, give, { hold: true })
+    this.#asked = { promise, resolve, reject, cancel }
     this.#cancelWait()
     if (this.#socket === null) void this.#open()
     return promise
@@ -148,9 +159,10 @@ export class DaemonSource implements Attachable {
     this.#tellStanding(standing, error)
   }
 
-  #answer(say: (asked: PromiseWithResolvers<Svid>) => void): void {
+  #answer(say: (asked: Asked) => void): void {
     const asked = this.#asked
     this.#asked = null
+    asked?.cancel()
     if (asked !== null) say(asked)
   }
 }
