@@ -95,12 +95,12 @@ describe('Identity.fromWorkloadApi', () => {
 
   it('goes on with what it has while the daemon is away, and hears of it again', async t => {
     const stage = await staged(t, [{ svid: ca.svid(ALICE) }])
+    const { url } = await bobServes(t)
     const failing = once(stage.identity, 'failing')
     await stage.fake.stop()
     const [{ error, retryAt }] = await failing
     assert.equal(error.code, 'workload_api_unreachable')
     assert.ok(retryAt > new Date())
-    const { url } = await bobServes(t)
     assert.equal(await (await stage.identity.fetch(url, bob)).text(), ALICE)
     await stage.fake.listen()
     const next = ca.svid(ALICE)
