@@ -10,6 +10,8 @@ import type { LanyardUp } from './lanyard-up.ts'
 
 const MAIN = new URL('../../packages/cli/src/main.ts', import.meta.url).pathname
 
+const TOKEN = 'token'
+
 /** A daemon in a process of its own, which may be ended and started again on the same folder. */
 export class DaemonProcess {
   readonly folder: string
@@ -25,14 +27,14 @@ export class DaemonProcess {
   static async of(up: LanyardUp, name = 'machine', flags: readonly string[] = []): Promise<DaemonProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'lanyard-d-'))
     chmodSync(folder, 0o755)
-    const { token } = await up.call('POST', '/v1/nodes/join-tokens', { name })
-    const tokenFile = join(folder, 'token')
-    writeFileSync(tokenFile, token, { mode: 0o600 })
+    const tokenFile = join(folder, TOKEN)
     const daemon = new DaemonProcess(folder, [
       ...['--authority', up.ready.url, '--root-file', up.ready.root_file, '--join-token-file', tokenFile],
       ...['--socket', `unix://${folder}/api.sock`, '--admin-socket', join(folder, 'admin.sock')],
       ...['--data', join(folder, 'data'), '--attestors', 'unix', '--log-level', 'warn', ...flags],
     ])
+    const { token } = await up.call('POST', '/v1/nodes/join-tokens', { name })
+    daemon.setToken(token)
     await daemon.start()
     return daemon
   }
@@ -40,6 +42,11 @@ export class DaemonProcess {
   /** Path of the Workload API. */
   get socket(): string {
     return join(this.folder, 'api.sock')
+  }
+
+  /** What it attests with where it has no key yet. */
+  setToken(token: string): void {
+    writeFileSync(join(this.folder, TOKEN), token, { mode: 0o600 })
   }
 
   get child(): ChildProcess {

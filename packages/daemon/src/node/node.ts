@@ -43,6 +43,7 @@ export class DaemonNode {
   readonly #connection: Connection
   readonly #authority: Authority
   #cancelSave: (() => void) | null = null
+  #savedAt = Number.NEGATIVE_INFINITY
   #heardAt: number | null = null
   /** Why there is no connection; null: there is one. */
   #failure: LanyardError | null = null
@@ -181,12 +182,20 @@ export class DaemonNode {
     this.#saveSoon()
   }
 
+  /** At once after a quiet time: a daemon that is killed soon after its first sync knows its entries. */
   #saveSoon(): void {
-    this.#cancelSave ??= this.#ports.time.after(SAVE_MS, () => this.#save())
+    const sinceMs = this.#ports.time.monotonic() - this.#savedAt
+    if (!this.catalogue.whole || sinceMs < SAVE_MS) {
+      this.#cancelSave ??= this.#ports.time.after(SAVE_MS, () => this.#save())
+      return
+    }
+    this.#cancelSave?.()
+    this.#save()
   }
 
   #save(): void {
     this.#cancelSave = null
+    this.#savedAt = this.#ports.time.monotonic()
     try {
       this.#ports.folder.write(CATALOGUE, this.catalogue.toText())
     } catch (error) {
