@@ -65,6 +65,8 @@ export interface WorkloadCaller extends AgentCaller {
   readonly kind: 'workload'
   readonly node: NodeCaller
   readonly entry: string
+  /** Of the entry as it was read: what is made of it counts only while it is the same. */
+  readonly revision: number
   /** The certificate of the lineage that the new one follows; null: the first of a new lineage. */
   readonly renews: { readonly issuerKeyId: string; readonly serial: string } | null
 }

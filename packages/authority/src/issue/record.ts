@@ -7,7 +7,7 @@ import { type Place, placeByNode, placeByRenewal, placeByToken, type Refusal } f
 import { requireAlive, requireOpenLineage } from '../liveness.ts'
 import type { CertificateState, Rows, Step, Subject } from '../ports.ts'
 import { insertLineage } from '../workloads/lineage.ts'
-import { requireServed } from '../workloads/served.ts'
+import { requireStillServed } from '../workloads/served.ts'
 import { type Grant, requireFresh } from './check.ts'
 import { subjectWith } from './subject.ts'
 
@@ -24,7 +24,7 @@ export interface Signed {
  * Records a certificate, asking the gate again inside the transaction: what happened between the check and now (a kill,
  * a revocation, another renewal) decides. Gives null when recorded, or the refusal whose mark was recorded instead.
  * Throws, with nothing written, what {@link check} throws, `certificate_revoked`, `key_killed`, `instance_evicted`,
- * `not_ready` when the tier fell meanwhile, and for a workload what {@link requireServed} throws.
+ * `not_ready` when the tier fell meanwhile, and for a workload what {@link requireStillServed} throws.
  */
 export function* recordIssue(rows: Rows, signed: Signed, act: Deed): Step<LanyardError | null> {
   const { grant } = signed
@@ -35,7 +35,7 @@ export function* recordIssue(rows: Rows, signed: Signed, act: Deed): Step<Lanyar
     throw new LanyardError('not_ready', `the tier changed from ${grant.tier} to ${tier} meanwhile`)
   requireOpenLineage(subject, act.at)
   requireFresh(grant.caller, subject, tier, grant.at)
-  if (grant.caller.kind === 'workload') yield* requireServed(rows, grant.caller.node, grant.caller.entry, act.at)
+  if (grant.caller.kind === 'workload') yield* requireStillServed(rows, grant.caller, act.at)
   yield* requireUnkilled(rows, signed)
   const place = yield* placeOf(rows, subject, signed)
   if (place.kind === 'refusal') {

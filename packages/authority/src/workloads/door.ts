@@ -95,16 +95,16 @@ export class WorkloadDoor {
     const tier = requireAlive(found.subject, found.caller.incarnation)
     const issuedAt = Math.floor(clock.now() / 1000)
     const expiresAt = issuedAt + tokenLifetimeWithin(tier, found.entry.jwtTtlSec ?? undefined)
-    return { ...found, jti: toHex(dice.bytes(16)), issuedAt, expiresAt }
+    return { ...found, jti: toHex(dice.bytes(16)), tier, issuedAt, expiresAt }
   }
 
   async #record({ type, keyThumbprint, told }: MadeToken, ready: Ready, { source, correlation }: NodeRequest) {
     const { store, rows, clock, authorities } = this.#ports
-    const { caller, opens, entry, jti, expiresAt } = ready
+    const { caller, opens, entry, jti, tier, expiresAt } = ready
     const { lineage } = ready.subject
     const { keyId: issuerKeyId } = authorities.agentsIssuer()
     const detail = { entry: entry.id, lineage: lineage.id, jti, ...told, expires_at: expiresAt }
-    const signed: SignedToken = { type, caller, lineage, opens, issuerKeyId, keyThumbprint, detail }
+    const signed: SignedToken = { type, caller, lineage, tier, opens, issuerKeyId, keyThumbprint, detail }
     const deed = () => ({ caller, at: clock.now(), source, correlation })
     await store.write(() => recordToken(rows, signed, deed()), shared(caller.tenant))
   }

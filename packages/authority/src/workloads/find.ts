@@ -89,5 +89,6 @@ const callerOf = (
   expiresAt: node.expiresAt,
   node,
   entry: entry.id,
+  revision: entry.revision,
   renews,
 })

@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { LanyardError, type Tier } from '@lanyard/api'
 import type { WorkloadCaller } from '../caller.ts'
 import { type Deed, eventOf } from '../event.ts'
 import { activate } from '../issue/record.ts'
@@ -7,7 +7,7 @@ import { deadAmong } from '../kill/deaths.ts'
 import { requireAlive, requireOpenLineage } from '../liveness.ts'
 import type { LineageState, Rows, Step, Subject } from '../ports.ts'
 import { insertLineage } from './lineage.ts'
-import { requireServed } from './served.ts'
+import { requireStillServed } from './served.ts'
 
 /** A token that is signed and waits for its record. */
 export interface SignedToken {
@@ -15,6 +15,8 @@ export interface SignedToken {
   readonly caller: WorkloadCaller
   /** As it was when the token was signed. */
   readonly lineage: LineageState
+  /** That the lifetime was judged by. */
+  readonly tier: Tier
   /** Whether the lineage is opened with this token. */
   readonly opens: boolean
   /** Key id of the authority that this instance issues certificates with: dead once the instance is evicted. */
@@ -26,15 +28,18 @@ export interface SignedToken {
 
 /**
  * Records a token, asking the gate again inside the transaction, as for certificates. Throws, with nothing written, what
- * the liveness gate and {@link requireServed} throw, `lineage_forked`, `lineage_ended`, `key_killed`, `instance_evicted`.
+ * the liveness gate and {@link requireStillServed} throw, `lineage_forked`, `lineage_ended`, `key_killed`, `instance_evicted`,
+ * `not_ready` when the tier fell meanwhile.
  */
 export function* recordToken(rows: Rows, signed: SignedToken, deed: Deed): Step<void> {
   const { type, caller, opens, detail } = signed
   const subject = yield* standingOf(rows, signed)
   if (!subject) throw new LanyardError('lineage_ended', 'this lineage is not known')
-  requireAlive(subject, caller.incarnation)
+  const tier = requireAlive(subject, caller.incarnation)
+  if (tier !== signed.tier)
+    throw new LanyardError('not_ready', `the tier changed from ${signed.tier} to ${tier} meanwhile`)
   requireOpenLineage(subject, deed.at)
-  yield* requireServed(rows, caller.node, caller.entry, deed.at)
+  yield* requireStillServed(rows, caller, deed.at)
   yield* requireUnkilled(rows, signed)
   if (opens) yield* insertLineage(rows, subject.lineage, caller.entry, deed)
   yield* rows.events.append(eventOf(deed, type, subject.agent, detail))

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import type { NodeCaller } from '../caller.ts'
+import type { NodeCaller, WorkloadCaller } from '../caller.ts'
 import { requireNodeStanding } from '../nodes/standing.ts'
 import type { NodeScope, Rows, ServedEntry, Step } from '../ports.ts'
 import { isoTime } from '../time.ts'
@@ -15,6 +15,20 @@ export function* requireServed(rows: Rows, caller: NodeCaller, id: string, at: n
   if (entry.expiresAt !== null && entry.expiresAt <= at)
     throw new EntryRefusal('entry_expired', `this entry expired at ${isoTime(entry.expiresAt)}`, entry)
   return entry
+}
+
+/**
+ * The same inside a transaction that records what was made of the entry. Also throws `not_ready` where the entry was changed
+ * meanwhile: a name or a life that was just taken out must not come after.
+ */
+export function* requireStillServed(
+  rows: Rows,
+  { node, entry, revision }: WorkloadCaller,
+  at: number,
+): Step<ServedEntry> {
+  const served = yield* requireServed(rows, node, entry, at)
+  if (served.revision === revision) return served
+  throw new LanyardError('not_ready', `entry ${entry} was changed meanwhile`)
 }
 
 /** A refusal of an entry that the node may know of, so that an event can name the agent. */

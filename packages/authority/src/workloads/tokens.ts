@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { LanyardError, type Tier } from '@lanyard/api'
 import {
   type Crypto,
   jwkFromSpki,
@@ -34,6 +34,7 @@ export interface TokenPorts {
 /** What a token is made of. */
 export interface Ready extends Found {
   readonly jti: string
+  readonly tier: Tier
   /** Unix seconds. */
   readonly issuedAt: number
   readonly expiresAt: number
