@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { connect, createServer, type TLSSocket } from 'node:tls'
+import { connect, createSecureContext, createServer, type TLSSocket } from 'node:tls'
 import { agentId, Identity } from '@lanyard/sdk'
 import { credentialsFor } from '../../test/support/credential.ts'
 import type { LanyardUp } from '../../test/support/lanyard-up.ts'
@@ -46,7 +46,15 @@ async function betweenPlainNodes(up: LanyardUp, seconds: number): Promise<Row> {
   const server = createServer({ ...common, ...own!, requestCert: true }, socket => socket.on('error', () => {}))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const options = { ...common, ...other!, host: '127.0.0.1', port, checkServerIdentity: () => undefined }
+  // One context for all connections, as the SDK has one for each certificate.
+  const secureContext = createSecureContext({ ...common, ...other! })
+  const options = {
+    secureContext,
+    rejectUnauthorized: true,
+    host: '127.0.0.1',
+    port,
+    checkServerIdentity: () => undefined,
+  }
   const row = await rate('plain node:tls, the same certificates, no ID looked at', seconds, async () => {
     const socket: TLSSocket = connect(options)
     await once(socket, 'secureConnect')
