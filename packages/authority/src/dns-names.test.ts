@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { requireDnsNames } from './dns-names.ts'
 
 test('host names lie at or under a suffix', () => {
-  requireDnsNames([], [])
-  requireDnsNames(['svc.test', 'a.svc.test', 'x.y.other.test'], ['svc.test', 'other.test'])
+  requireDnsNames([], { dnsSuffixes: [] })
+  requireDnsNames(['svc.test', 'a.svc.test', 'x.y.other.test'], { dnsSuffixes: ['svc.test', 'other.test'] })
 })
 
 test('every other name is refused', () => {
@@ -22,6 +22,12 @@ test('every other name is refused', () => {
     ['an address', ['10.0.0.1'], ['svc.test']],
     ['twice the same', ['a.svc.test', 'a.svc.test'], ['svc.test']],
   ]
-  for (const [why, names, suffixes] of table)
-    assert.throws(() => requireDnsNames(names, suffixes), { code: 'dns_name_forbidden' }, why)
+  for (const [why, names, dnsSuffixes] of table)
+    assert.throws(() => requireDnsNames(names, { dnsSuffixes }), { code: 'dns_name_forbidden' }, why)
+})
+
+test('no workload has a name of the authority itself, wherever that lies', () => {
+  const rules = { dnsSuffixes: ['svc.test'], ownHosts: ['localhost', 'lanyard.svc.test'] }
+  requireDnsNames(['svc.test', 'a.svc.test', 'a.lanyard.svc.test'], rules)
+  assert.throws(() => requireDnsNames(['a.svc.test', 'lanyard.svc.test'], rules), { code: 'dns_name_forbidden' })
 })

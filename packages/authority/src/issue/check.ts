@@ -1,7 +1,7 @@
 import type { Tier } from '@lanyard/api'
 import { LanyardError } from '@lanyard/api'
 import type { PublicKeyInfo } from '@lanyard/protocol'
-import { requireDnsNames } from '../dns-names.ts'
+import { type DnsRules, requireDnsNames } from '../dns-names.ts'
 import { requireKeyType } from '../key-policy.ts'
 import { lifetimeFor, lifetimeWithin } from '../lifetime.ts'
 import { requireAlive, requireOpenLineage } from '../liveness.ts'
@@ -58,10 +58,8 @@ export function redeem(clearance: Clearance): Grant {
 }
 
 /** What is asked for. */
-export interface Asked extends Omit<Grant, 'tier' | 'ttlSec'> {
+export interface Asked extends Omit<Grant, 'tier' | 'ttlSec'>, DnsRules {
   readonly ttlSec: number | undefined
-  /** Under which the host names must lie. */
-  readonly dnsSuffixes: readonly string[]
 }
 
 /**
@@ -76,7 +74,7 @@ export function check(asked: Asked): Clearance {
   requireOwnDoor(caller, subject)
   requireFresh(caller, subject, tier, at)
   requireKeyType(subject.tenant.keyPolicy, asked.key)
-  requireDnsNames(asked.dnsNames, asked.dnsSuffixes)
+  requireDnsNames(asked.dnsNames, asked)
   const ttlSec = caller.kind === 'workload' ? lifetimeWithin(tier, asked.ttlSec) : lifetimeFor(tier, asked.ttlSec)
   const clearance = new OneUse({ ...asked, tier, ttlSec })
   genuine.add(clearance)

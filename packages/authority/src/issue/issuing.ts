@@ -34,6 +34,8 @@ export interface IssuingPorts {
   readonly issuer: () => X509Issuer
   /** Under which host names may lie; none where this is absent. */
   readonly dnsSuffixes?: readonly string[]
+  /** Host names of the authority itself, which no workload has. */
+  readonly ownHosts?: readonly string[]
 }
 
 /**
@@ -82,13 +84,13 @@ export class Issuing {
   }
 
   async #clear(request: IssueRequest): Promise<Clearance> {
-    const { rows, store, clock, crypto, dnsSuffixes = [] } = this.#ports
+    const { rows, store, clock, crypto, dnsSuffixes = [], ownHosts = [] } = this.#ports
     const subject = requireOwn(await store.read(() => subjectOf(rows, request)), request)
     const key = provenKey(request.csr, subject, crypto)
     const keyThumbprint = jwkThumbprint(jwkFromSpki(key.der), crypto)
     const { caller, ttlSec, dnsNames = [], opens } = request
-    const asked = { subject, caller, opens: opens !== undefined, key, keyThumbprint, ttlSec, dnsNames, dnsSuffixes }
-    return check({ ...asked, at: clock.now() })
+    const asked = { subject, caller, opens: opens !== undefined, key, keyThumbprint, ttlSec, dnsNames }
+    return check({ ...asked, dnsSuffixes, ownHosts, at: clock.now() })
   }
 
   #inspect(der: Uint8Array, { subject, key, tier, at }: Grant, request: IssueRequest, issuer: X509Issuer): void {

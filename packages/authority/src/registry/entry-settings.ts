@@ -1,6 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { ProtocolError, TrustDomain } from '@lanyard/protocol'
-import { requireDnsNames } from '../dns-names.ts'
+import { type DnsRules, requireDnsNames } from '../dns-names.ts'
 import { lifetimeFor } from '../lifetime.ts'
 import type { AgentState, EntryState } from '../ports.ts'
 import { requireSelectors } from './selectors.ts'
@@ -20,16 +20,14 @@ export interface EntrySettings {
 }
 
 /** What this trust domain allows. */
-export interface EntryRules {
-  /** Domains under which workloads may have DNS names. */
-  readonly dnsSuffixes: readonly string[]
+export interface EntryRules extends DnsRules {
   readonly trustDomain: string
 }
 
 /** The settings that are there, judged; throws `selector_invalid`, `ttl_out_of_range`, `dns_name_forbidden`, `name_invalid`. */
 export function settled(settings: EntrySettings, { tier }: AgentState, rules: EntryRules): Partial<EntryState> {
   const { selectors, dnsNames, federatesWith, x509TtlSec, jwtTtlSec } = settings
-  if (dnsNames !== undefined) requireDnsNames(dnsNames, rules.dnsSuffixes)
+  if (dnsNames !== undefined) requireDnsNames(dnsNames, rules)
   if (federatesWith !== undefined) for (const name of federatesWith) requireForeign(name, rules)
   // The tier may fall later: then what is issued lives as long as the new one allows.
   for (const ttl of [x509TtlSec, jwtTtlSec]) lifetimeFor(tier, ttl ?? undefined)

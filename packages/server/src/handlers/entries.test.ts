@@ -187,6 +187,8 @@ test('what an entry asks for stays within what agent and trust domain allow', as
     'xsvc.test',
     'a_b.svc.test',
     'A.svc.test',
+    // The authority's own: a workload could stand in for it.
+    'lanyard.svc.test',
     '10.0.0.1',
   ])
     await refused({ dns_names: [name] }, 'dns_name_forbidden')

@@ -20,8 +20,8 @@ type Mine = 'createEntry' | 'createEntries' | 'listEntries' | 'getEntry' | 'upda
 
 /** Registration entries. */
 export function entryHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
-  const { store, rows, authorities, dnsSuffixes, nodeNews } = ports
-  const rules = { dnsSuffixes, trustDomain: authorities.trustDomain }
+  const { store, rows, authorities, dnsSuffixes, ownHosts, nodeNews } = ports
+  const rules = { dnsSuffixes, ownHosts, trustDomain: authorities.trustDomain }
 
   async function create(call: AnyCall, news: readonly NewEntry[]) {
     const inputs = await Promise.all(news.map(entry => entryInput(ports, call.caller, entry)))

@@ -124,6 +124,8 @@ export interface HandlerPorts {
   readonly maxLineageSec: number
   /** Under which host names of entries lie. */
   readonly dnsSuffixes: readonly string[]
+  /** Host names of the authority itself, which no entry has. */
+  readonly ownHosts: readonly string[]
   readonly nodes: NodeSettings
   /** At least 32 secret bytes that authenticate challenges to machines, the same on every instance. */
   readonly challengeSecret: Uint8Array

@@ -7,7 +7,7 @@ import type { Setup } from './setup.ts'
 
 /** What the HTTP side works with: this instance's store and authorities, and the settings that concern it. */
 export function httpParts(
-  { config, nodes, dnsSuffixes }: Setup,
+  { config, nodes, dnsSuffixes, serverNames }: Setup,
   data: Data,
   authorities: Authorities,
   { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
@@ -15,6 +15,7 @@ export function httpParts(
   const { store, rows, domain, idTemplate } = data
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
+  const hosts = { dnsSuffixes, ownHosts: serverNames.dns }
   return {
     clock,
     dice,
@@ -23,11 +24,11 @@ export function httpParts(
     store,
     rows,
     authorities,
-    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, dnsSuffixes }),
+    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, ...hosts }),
     spiffeIdOf,
     tenantDefaults: { keyPolicy: config.key_policy, renewalGraceSec: config.renewal_grace_sec },
     maxLineageSec: config.max_lineage_sec,
-    dnsSuffixes,
+    ...hosts,
     nodes,
     challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),

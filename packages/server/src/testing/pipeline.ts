@@ -36,6 +36,7 @@ export interface Pipeline {
   readonly instance: string
   readonly spiffeIdOf: SpiffeIdOf
   readonly dnsSuffixes: readonly string[]
+  readonly ownHosts: readonly string[]
   /** What happens at this moment, done by an administrator. */
   act(): Act & { readonly caller: ApiKeyCaller }
   tenant(name: string, settings?: { keyPolicy?: KeyPolicy; renewalGraceSec?: number }): Promise<void>
@@ -65,13 +66,24 @@ export async function pipelineOn(
   const trustDomain = TrustDomain.parse(open.trustDomain)
   const serverNames = { dns: ['localhost'], ips: [] }
   const dnsSuffixes = ['svc.test']
+  const ownHosts = ['localhost', 'lanyard.svc.test']
   const wanted = { trustDomain, instance, algorithm: 'P-256', serverNames, dnsSuffixes } as const
   const ports = { store, rows, keys, crypto: nodeCrypto, clock, dice, log: quiet }
   const authorities = await Authorities.open(wanted, {}, ports)
   const template = IdTemplate.parse('/tenant/{tenant}/agent/{agent}')
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${template.render(trustDomain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
-  const issuing = new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, dnsSuffixes })
+  const issuing = new Issuing({
+    store,
+    rows,
+    crypto: nodeCrypto,
+    clock,
+    dice,
+    spiffeIdOf,
+    issuer,
+    dnsSuffixes,
+    ownHosts,
+  })
   const act = () => ({ caller: ADMIN, at: clock.now(), source: null, correlation: null })
   return {
     store,
@@ -82,6 +94,7 @@ export async function pipelineOn(
     instance,
     spiffeIdOf,
     dnsSuffixes,
+    ownHosts,
     act,
     close,
     async tenant(name, settings = {}) {
