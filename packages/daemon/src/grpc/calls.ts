@@ -12,7 +12,9 @@ import type { HeldProcess, Log, Meter } from '../ports.ts'
 import { CALLER } from './caller.ts'
 import { requestOf, respond, respondWithHttp, respondWithStatus } from './exchange.ts'
 import type { GrpcLimits } from './limits.ts'
+import { Quota } from './quota.ts'
 import { deniedError, publicError } from './refusal.ts'
+import { counted } from './unread.ts'
 
 export interface CallsOptions {
   readonly routes: (router: ConnectRouter) => void
@@ -38,6 +40,7 @@ export class Calls {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>
   readonly #log: Log
   readonly #meter: Meter
+  readonly #unread: Quota
 
   constructor({ routes, log, meter, limits }: CallsOptions) {
     const router = createConnectRouter({
@@ -53,6 +56,7 @@ export class Calls {
     this.#handlers = new Map(router.handlers.map(handler => [handler.requestPath, handler]))
     this.#log = log
     this.#meter = meter
+    this.#unread = new Quota(limits.unreadBytes, limits.unreadBytesPerUid)
   }
 
   /** Whether this call has a single request, which must be here soon. */
@@ -90,7 +94,9 @@ export class Calls {
     if (!handler) return status(stream, new ConnectError('there is no such method', Code.Unimplemented))
     if (!caller.isAlive()) return status(stream, deniedError('workload_gone', 'the process that connected has ended'))
     const values = createContextValues().set(CALLER, caller)
-    return respond(stream, await handler(requestOf(stream, headers, signal, values)))
+    // A reader that stops half-way must not take the reply with it.
+    const body = counted(stream.iterator({ destroyOnReturn: false }), this.#unread, caller.uid)
+    return respond(stream, await handler(requestOf(headers, body, signal, values)))
   }
 }
 

@@ -10,8 +10,8 @@ const SECONDS: Readonly<Record<string, number>> = { H: 3600, M: 60, S: 1 }
 
 /** A call as Connect reads it. */
 export function requestOf(
-  stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
+  body: UniversalServerRequest['body'],
   signal: AbortSignal,
   contextValues: ContextValues,
 ): UniversalServerRequest {
@@ -21,8 +21,7 @@ export function requestOf(
     // Not the authority that the caller names: clients on Unix sockets send paths there, or nothing.
     url: `http://localhost${headers[':path']}`,
     header: headerOf(headers),
-    // A reader that stops half-way must not take the reply with it.
-    body: stream.iterator({ destroyOnReturn: false }),
+    body,
     signal,
     contextValues,
   }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { constants } from 'node:http2'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { SecretDiscoveryService } from '../../gen/envoy/service/secret/v3/sds_pb.js'
 import { Health } from '../../gen/grpc/health/v1/health_pb.js'
 import { SpiffeWorkloadAPI } from '../../gen/workload_pb.js'
 import { FakeProcess } from '../testing/index.ts'
@@ -257,6 +258,33 @@ test('calls of one user are counted over all connections', async t => {
   await open[0]!.ended
   await until(() => here.workloads.followers === 2)
   assert.ok(await fetch(here.client).next())
+})
+
+for (const { name } of [SecretDiscoveryService.method.fetchSecrets, SecretDiscoveryService.method.streamSecrets])
+  test(`long requests of ${name} that do not end fill no memory`, async t => {
+    const here = await world(t, { limits: { unreadBytesPerUid: 100_000 } })
+    here.workloads.give('anyone', AGENT)
+    const path = `/${SecretDiscoveryService.typeName}/${name}`
+    const half = framed(Buffer.alloc(90_000)).subarray(0, 60_000)
+    const first = here.client.begin(path)
+    first.stream.write(half)
+    const second = here.connect().begin(path)
+    second.stream.write(half)
+    const { code, message } = await Promise.race([first.ended, second.ended])
+    assert.equal(code, STATUS.resourceExhausted)
+    assert.match(message, /^rate_limited/)
+    await livesOn(here)
+  })
+
+test('requests that end are counted no longer', async t => {
+  const here = await world(t, { limits: { unreadBytesPerUid: 100_000 } })
+  here.workloads.give('anyone', AGENT)
+  const call = here.client.converse(SecretDiscoveryService.method.streamSecrets)
+  const node = { id: 'x'.repeat(60_000) }
+  for (let n = 0; n < 5; n++) {
+    call.send({ resourceNames: ['default'], node })
+    assert.equal((await call.next()).resources.length, 1)
+  }
 })
 
 test('who cannot be identified is cut off, and the reason is counted', async t => {

@@ -12,6 +12,9 @@ export interface GrpcLimits {
   readonly messageBytes: number
   /** Longest request message of all others. */
   readonly requestBytes: number
+  /** Bytes of requests that have begun and not ended, of all users together, and of one. */
+  readonly unreadBytes: number
+  readonly unreadBytesPerUid: number
   /** From the connection to the first call. */
   readonly firstCallMs: number
   /** From the beginning of a call to the end of its request, for calls with one request. */
@@ -30,6 +33,8 @@ export const GRPC_LIMITS: GrpcLimits = {
   headerBytes: 16 * 1024,
   messageBytes: 4 * 1024 * 1024,
   requestBytes: 64 * 1024,
+  unreadBytes: 128 * 1024 * 1024,
+  unreadBytesPerUid: 16 * 1024 * 1024,
   firstCallMs: 10_000,
   requestMs: 10_000,
   idleMs: 600_000,
