@@ -13,7 +13,7 @@ export async function run({ json, seconds, kills }: BenchOptions): Promise<void>
   const report = new Reporter('workload-api', 'SQLite, WAL, synchronous=FULL at the authority')
   const stage = await Stage.open()
   try {
-    report.table('Authority, daemon and workload in three processes, P-256, each time on an idle machine', [
+    report.table('Authority, daemon and workload in three processes, P-256', [
       ...(await firstSvids(stage, Math.ceil(kills / 2))),
       ...(await changes(stage, kills)),
     ])
