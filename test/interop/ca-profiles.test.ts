@@ -27,7 +27,7 @@ import {
   verifyChain,
 } from '@lanyard/protocol'
 import { generateKey, generateKeyNow, nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
-import { askGo, askJava, askNode, askOpenssl, isThere, pathLine, type Question } from './opinions.ts'
+import { askGo, askJava, askNode, askOpenssl, askPython, isThere, pathLine, type Question } from './opinions.ts'
 
 const ports = { crypto: nodeCrypto, dice: { bytes: (length: number) => new Uint8Array(randomBytes(length)) } }
 const trustDomain = TrustDomain.parse('example.org')
@@ -38,7 +38,7 @@ const ip = (text: string) => parseIpAddress(text)!
 const serverNames: AllowedNames = { dns: ['localhost', 'ca.example.org'], ips: [ip('127.0.0.1'), ip('::1')] }
 
 /** Who may accept; all others refuse. */
-const ALL = ['ours', 'openssl', 'node', 'go', 'java'] as const
+const ALL = ['ours', 'openssl', 'node', 'go', 'java', 'python'] as const
 type Judge = (typeof ALL)[number]
 
 interface Case extends Question {
@@ -134,11 +134,11 @@ async function addAgents(): Promise<void> {
 }
 
 // A client that finds no DNS name in the SAN may look into the subject. Constraints reach it only where a verifier takes
-// the common name for a DNS name: OpenSSL, and with it Node, when there is a dot in it, Java always.
+// the common name for a DNS name: OpenSSL, and with it Node and Python, when there is a dot in it, Java always.
 async function addCommonNames(agents: Issuer, root: Issuer): Promise<void> {
   for (const [name, accepted] of [
     ['ca.example.org', none],
-    ['localhost', ['openssl', 'node']],
+    ['localhost', ['openssl', 'node', 'python']],
   ] as const) {
     const leaf = await forge(agents, { uri }, { subject: encodeName([['CN', name]]) })
     const path = { leaf, intermediates: [agents.certificate], roots: [root.certificate] }
@@ -266,5 +266,10 @@ describe('the profiles of the authority, as others judge them', () => {
   test("by Java's CertPathValidator", { skip: !isThere('java', '-version') }, async () => {
     const unnamed = cases.filter(({ name }) => name === undefined)
     assert.deepEqual(differences('java', unnamed, await askJava(unnamed.map(asked => pathLine(asked, false)))), [])
+  })
+
+  test("by Python's ssl", { skip: !isThere('python3', '--version') }, async () => {
+    const lines = cases.map(asked => `${pathLine(asked, true)}\t${Buffer.from(asked.key).toString('base64')}`)
+    assert.deepEqual(differences('python', cases, await askPython(lines)), [])
   })
 })

@@ -68,7 +68,11 @@ export const askGo = (questions: readonly string[]): Promise<Answer[]> =>
 export const askJava = (questions: readonly string[]): Promise<Answer[]> =>
   ask('java', ['Verify.java'], 'java-verify', questions)
 
-/** A question as Go and Java read it. Java judges names by {@link connectLine} alone. */
+/** Python's ssl, one process for all questions: each a line with the key of the leaf behind it. */
+export const askPython = (questions: readonly string[]): Promise<Answer[]> =>
+  ask('python3', ['verify.py'], 'python-verify', questions)
+
+/** A question as Go, Java and Python read it. Java judges names by {@link connectLine} alone. */
 export function pathLine({ leaf, intermediates, roots, purpose, name, at }: Question, withName: boolean): string {
   const lists = [roots, intermediates, [leaf]].map(base64List)
   return ['path', purpose, withName ? (name ?? '') : '', String(at), ...lists].join('\t')
