@@ -1,6 +1,5 @@
 import type { LanyardError } from '@lanyard/api'
 import { IdentityError, type Link, paceOf } from '@lanyard/sdk/authority'
-import type { NodeCredential } from '../node/credential.ts'
 import type { Time } from '../ports.ts'
 import { asLanyardError } from './codes.ts'
 
@@ -11,7 +10,7 @@ const OPENING_MS = 5_000
 /** After a refusal of the node there is no hurry. */
 const REFUSED_MS = 10_000
 
-export type AuthorityLink = Pick<Link<NodeCredential>, 'call' | 'follow' | 'close' | 'closed' | 'onClose' | 'onLeaving'>
+export type AuthorityLink = Pick<Link, 'call' | 'follow' | 'close' | 'closed' | 'onClose' | 'onLeaving'>
 
 export interface ConnectionPorts {
   readonly time: Time
@@ -40,6 +39,7 @@ export class Connection {
   #cancelWait: (() => void) | null = null
   #cancelWatch = () => {}
   #failures = 0
+  /** When a line came last, by the steady clock. */
   #heardAt = Number.NEGATIVE_INFINITY
   #stopped = false
   #again = false
@@ -51,11 +51,6 @@ export class Connection {
 
   get connected(): boolean {
     return this.#link !== null && !this.#link.closed
-  }
-
-  /** When a line came last, by the steady clock. */
-  get heardAt(): number {
-    return this.#heardAt
   }
 
   start(): void {

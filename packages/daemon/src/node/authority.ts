@@ -9,9 +9,10 @@ import {
   pinnedRoot,
 } from '@lanyard/sdk/authority'
 import type { DaemonConfig } from '../config.ts'
-import { attest, type NodeProof } from '../node/attest.ts'
-import { NodeCredential } from '../node/credential.ts'
 import type { Time } from '../ports.ts'
+import { attest, type NodeProof } from './attest.ts'
+import { NodeCredential } from './credential.ts'
+import { fromSetting } from './from-setting.ts'
 
 /** The authority before there is a connection for good: its root, and the calls of a node that begins or comes back. */
 export class Authority {
@@ -27,7 +28,12 @@ export class Authority {
     this.url = parseAuthorityUrl(config.authority)
   }
 
-  /** Proves this machine to be a node. Throws IdentityError. */
+  /**
+   * Proves this machine to be a node.
+   *
+   * @throws IdentityError, with the codes of `POST /v1/nodes/attest`; `fingerprint_mismatch` for another root
+   * @throws LanyardError `config_invalid` for a root that cannot be read
+   */
   async attest(proof: NodeProof): Promise<NodeCredential> {
     this.#root ??= await this.#pin()
     const nobody = { certificate: '', chain: '', bundle: this.#root, privateKeyPem: () => '' }
@@ -55,14 +61,16 @@ export class Authority {
 
   async #pin(): Promise<string> {
     const { rootSha256, rootFile } = this.#config
-    if (rootFile === null) return await this.#pinned(rootSha256!).root()
-    const pem = readFileSync(rootFile, 'utf8')
-    if (rootSha256 !== null) return pinnedRoot(pem, parseFingerprint(rootSha256))
-    certificatesOf(pem)
-    return pem
+    const fingerprint = rootSha256 === null ? null : fromSetting('root_sha256', () => parseFingerprint(rootSha256))
+    if (rootFile === null)
+      return await new Pinned({ url: this.url, rootSha256: fingerprint!.toString('hex'), time: this.#time }).root()
+    const pem = fromSetting('root_file', () => rootsIn(rootFile))
+    return fingerprint === null ? pem : pinnedRoot(pem, fingerprint)
   }
+}
 
-  #pinned(rootSha256: string): Pinned {
-    return new Pinned({ url: this.url, rootSha256, time: this.#time })
-  }
+function rootsIn(file: string): string {
+  const pem = readFileSync(file, 'utf8')
+  certificatesOf(pem)
+  return pem
 }
