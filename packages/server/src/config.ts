@@ -27,7 +27,9 @@ const count = (usual: number, least: number, most: number) => z.int().min(least)
 const milliseconds = (usual: number) => count(usual, 100, 600_000)
 
 const limits = {
-  rate_per_minute: count(1000, 0, 1_000_000).describe('Calls per minute for each identity; 0: none is counted'),
+  rate_per_minute: count(1000, 0, 1_000_000).describe(
+    'Calls per minute for each identity, and five times as many of each kind of SVID for a node; 0: none is counted',
+  ),
   connections: count(10_000, 1, 1_000_000).describe('Open connections'),
   handshakes_per_sec: count(1000, 1, 1_000_000).describe('TLS handshakes begun per second, by all together'),
   handshake_timeout_ms: milliseconds(10_000).describe('Time for a TLS handshake'),

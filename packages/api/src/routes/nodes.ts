@@ -284,11 +284,15 @@ const GATE = [
   'store_unavailable',
 ] as const
 
+// A node asks for all its workloads, paced by `renew_after`, and keeps what it gets. One that was taken over shall not fill
+// the record with lineages and tokens, which a ban has to walk through.
+const FOR_ALL = { per: 'identity', times: 5 } as const
+
 export const issueWorkloadCert = route({
   call: 'POST /v1/node/svids/x509',
   summary: 'Get an X.509-SVID for a workload of an entry: the first opens a lineage, each further one goes on in it.',
   auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
-  limit: { per: 'none', because: 'a node asks for all its workloads; it is paced by `renew_after`' },
+  limit: FOR_ALL,
   audit: ['cert.issued', 'cert.refused', 'agent.activated', 'lineage.opened', 'lineage.forked'],
   body: z.strictObject({
     entry: z.string().max(64),
@@ -330,7 +334,7 @@ export const issueJwtSvid = route({
   call: 'POST /v1/node/svids/jwt',
   summary: 'Get a JWT-SVID for a workload of an entry.',
   auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
-  limit: { per: 'none', because: 'a node asks for all its workloads, and keeps what it gets per audience' },
+  limit: FOR_ALL,
   audit: ['jwt.issued', 'cert.refused', 'agent.activated', 'lineage.opened'],
   body: z.strictObject({ entry: z.string().max(64), audience: z.array(Text.min(1).max(1024)).min(1).max(8) }),
   status: 201,
@@ -342,7 +346,7 @@ export const issueWitSvid = route({
   call: 'POST /v1/node/svids/wit',
   summary: 'Get a WIT-SVID for a workload of an entry, bound to a key.',
   auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
-  limit: { per: 'none', because: 'a node asks for all its workloads' },
+  limit: FOR_ALL,
   audit: ['wit.issued', 'cert.refused', 'agent.activated', 'lineage.opened'],
   body: z.strictObject({
     entry: z.string().max(64),
@@ -368,7 +372,8 @@ export const reportSignals = route({
   call: 'POST /v1/node/signals',
   summary: 'Report processes that were refused an identity on this node.',
   auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
-  limit: { per: 'identity' },
+  // Each call may write fifty events; the daemon makes one in five seconds.
+  limit: { per: 'identity', times: 0.03 },
   audit: ['workload.refused'],
   body: z.strictObject({
     signals: z

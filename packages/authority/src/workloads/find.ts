@@ -32,7 +32,7 @@ export interface Found {
 
 /**
  * The entry with its agent, and the lineage in which the node goes on for it: one for each node and entry, until it is
- * frozen, ended or too old. Only reads. Throws as {@link requireServed}, and `lineage_ended`.
+ * frozen, ended or too old. Only reads. Throws as {@link requireServed}, `lineage_ended`, `lineage_forked`.
  */
 export function* findWorkload(rows: Rows, sought: Sought): Step<Found> {
   const { node, at, follows } = sought

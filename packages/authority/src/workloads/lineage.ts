@@ -1,3 +1,4 @@
+import { LanyardError } from '@lanyard/api'
 import { actorOf, type NodeCaller } from '../caller.ts'
 import { type Deed, eventOf } from '../event.ts'
 import type { AgentState, EntryState, LineageState, Rows, Step } from '../ports.ts'
@@ -12,7 +13,10 @@ const nameOf = (node: string, entry: string) => `${node}.${entry}`
 export const isFor = ({ jti, tenant }: LineageState, node: NodeCaller, entry: EntryState): boolean =>
   jti === nameOf(node.node, entry.id) && tenant === entry.tenant
 
-/** The lineage of an entry on a node that goes on at `at`; undefined where there is none. */
+/**
+ * The lineage of an entry on a node that goes on at `at`; undefined where there is none. Throws `lineage_forked` where too many
+ * are frozen for another one to be opened.
+ */
 export function* openLineageOf(
   rows: Rows,
   node: Pick<NodeCaller, 'node'>,
@@ -21,13 +25,17 @@ export function* openLineageOf(
   at: number,
 ): Step<LineageState | undefined> {
   const held = yield* rows.lineages.linked({ jti: nameOf(node.node, entry.id) }, entry.tenant, LOOKED_THROUGH)
-  return held.findLast(
-    lineage => lineage.standing === 'open' && at < lineage.endsAt && lineage.incarnation === incarnation,
-  )
+  const current = held.filter(lineage => at < lineage.endsAt && lineage.incarnation === incarnation)
+  const open = current.findLast(({ standing }) => standing === 'open')
+  if (open !== undefined || current.length < FROZEN_MOST) return open
+  const detail = `${current.length} lineages of this entry on this node are frozen: end them, or ban the node`
+  throw new LanyardError('lineage_forked', detail)
 }
 
 /** Forks leave frozen ones behind, each with an event. */
 const LOOKED_THROUGH = 1000
+/** A copy of the node is noticed by the first. Whoever goes on is no copy, but fills the store with what a ban has to end. */
+const FROZEN_MOST = 20
 
 /** A lineage of an entry on a node, before it is stored. */
 export const newLineage = (

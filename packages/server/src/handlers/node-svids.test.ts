@@ -99,6 +99,23 @@ describe('an X.509-SVID for a workload', () => {
     await refused('dns_name_forbidden', `PATCH /v1/entries/${at.entry}`, { dns_names: ['example.com'] })
   })
 
+  test('is given in no further lineage when many of them are frozen, until they are ended', async () => {
+    const at = await place()
+    const fork = async () => {
+      const first = await x509(at)
+      await x509(at, follows(first))
+      await refused('lineage_forked', X509, { entry: at.entry, csr: await newCsr(), ...follows(first) }, asNode(at))
+      return first.lineage
+    }
+    const lineages: string[] = []
+    for (let n = 0; n < 20; n++) lineages.push(await fork())
+    assert.equal(new Set(lineages).size, 20)
+    await refused('lineage_forked', X509, { entry: at.entry, csr: await newCsr() }, asNode(at))
+    await refused('lineage_forked', JWT, { entry: at.entry, audience: ['billing'] }, asNode(at))
+    await ok('POST /v1/kill', 202, { lineage: lineages[0], reason: 'looked into' })
+    await x509(at)
+  })
+
   test('renews in its lineage; the certificate before the last freezes it', async () => {
     const at = await place()
     const first = await x509(at)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ApiKeyCaller, TokenCaller } from '@lanyard/authority'
+import type { ApiKeyCaller, NodeCaller, TokenCaller } from '@lanyard/authority'
 import { Deadlines } from './deadlines.ts'
 import { RateLimit } from './rate-limit.ts'
 import { networkOf, Strikes } from './strikes.ts'
@@ -29,33 +29,48 @@ describe('a token bucket', () => {
 })
 
 describe('calls by identity', () => {
+  const EACH = { per: 'identity' } as const
   const clock = { ms: 0, now: () => clock.ms }
   const apiKey = (id: string, rateLimit: number | null) => ({ kind: 'api-key', id, rateLimit }) as ApiKeyCaller
   const agent = (name: string) => ({ kind: 'agent-token', tenant: 't', agent: name }) as TokenCaller
   const calls = (limit: RateLimit, caller: ApiKeyCaller | TokenCaller, times: number) => {
-    for (let i = 0; i < times; i++) limit.spend(caller)
+    for (let i = 0; i < times; i++) limit.spend(caller, 'whoami', EACH)
   }
 
   test('are counted apart', () => {
     const limit = new RateLimit(5, clock)
     calls(limit, agent('a'), 5)
-    assert.throws(() => limit.spend(agent('a')), { code: 'rate_limited' })
+    assert.throws(() => limit.spend(agent('a'), 'whoami', EACH), { code: 'rate_limited' })
     calls(limit, agent('b'), 5)
   })
 
   test('of an API key are counted by its own number, and not at all by zero', () => {
     const limit = new RateLimit(5, clock)
     calls(limit, apiKey('own', 7), 7)
-    assert.throws(() => limit.spend(apiKey('own', 7)), { code: 'rate_limited' })
+    assert.throws(() => limit.spend(apiKey('own', 7), 'whoami', EACH), { code: 'rate_limited' })
     calls(limit, apiKey('free', 0), 1000)
     calls(new RateLimit(0, clock), agent('a'), 1000)
   })
 
+  test('of a route with an allowance of its own are counted apart from others', () => {
+    const limit = new RateLimit(10, clock)
+    const node = { kind: 'node-certificate', node: 'n' } as NodeCaller
+    const many = { per: 'identity', times: 5 } as const
+    for (let i = 0; i < 50; i++) limit.spend(node, 'issueJwtSvid', many)
+    assert.throws(() => limit.spend(node, 'issueJwtSvid', many), { code: 'rate_limited' })
+    limit.spend(node, 'issueWorkloadCert', many)
+    limit.spend(node, 'renewNode', EACH)
+    const few = { per: 'identity', times: 0.03 } as const
+    limit.spend(node, 'reportSignals', few)
+    assert.throws(() => limit.spend(node, 'reportSignals', few), { code: 'rate_limited' })
+    new RateLimit(0, clock).spend(node, 'reportSignals', few)
+  })
+
   test('of more identities than are remembered cost no more memory', () => {
     const limit = new RateLimit(1, clock)
-    for (let i = 0; i < 100_001; i++) limit.spend(agent(`a${i}`))
-    limit.spend(agent('a0'))
-    assert.throws(() => limit.spend(agent('a100000')), { code: 'rate_limited' })
+    for (let i = 0; i < 100_001; i++) limit.spend(agent(`a${i}`), 'whoami', EACH)
+    limit.spend(agent('a0'), 'whoami', EACH)
+    assert.throws(() => limit.spend(agent('a100000'), 'whoami', EACH), { code: 'rate_limited' })
   })
 })
 

@@ -185,7 +185,7 @@ export class Mount {
     if (auth.kind === 'public') return null
     if (this.#parts.evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
     const caller = await this.#authenticated(headers, connection, id, requestId)
-    if (limit.per === 'identity') this.#parts.rateLimit.spend(caller)
+    this.#parts.rateLimit.spend(caller, id, limit)
     if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
     requireKind(caller, auth.accepts)
     return caller

@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { LanyardError, type Limit, type RouteId } from '@lanyard/api'
 import { type Caller, type Clock, identityOf } from '@lanyard/authority'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -22,12 +22,15 @@ export class RateLimit {
     this.#clock = clock
   }
 
-  /** Counts one call. Throws `rate_limited` with the seconds to wait. */
-  spend(caller: Caller): void {
-    const perMinute = (caller.kind === 'api-key' ? caller.rateLimit : null) ?? this.#usual
-    if (perMinute === 0) return
+  /** Counts one call of a route, against the allowance that it is limited by. Throws `rate_limited` with the seconds to wait. */
+  spend(caller: Caller, id: RouteId, limit: Limit): void {
+    const usual = (caller.kind === 'api-key' ? caller.rateLimit : null) ?? this.#usual
+    if (usual === 0 || limit.per === 'none') return
+    const { times } = limit
+    const perMinute = times === undefined ? usual : Math.max(1, Math.round(usual * times))
+    const identity = identityOf(caller)
     const now = this.#clock.now()
-    const waitMs = this.#account(identityOf(caller), perMinute, now).bucket.take(now)
+    const waitMs = this.#account(times === undefined ? identity : `${identity} ${id}`, perMinute, now).bucket.take(now)
     if (waitMs === 0) return
     const seconds = Math.max(1, Math.ceil(waitMs / 1000))
     throw new LanyardError('rate_limited', `expected at most ${perMinute} calls a minute; wait ${seconds} s`, {
