@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, watch, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { LanyardError } from '@lanyard/api'
 import type { Assembly } from '../assembly.ts'
 import { Catalogue } from '../authority/catalogue.ts'
 import type { DeliverySetting } from '../config.ts'
@@ -24,6 +25,9 @@ class World extends SvidWorld {
     this.tell()
   })
 
+  /** Why this machine is no node any more. */
+  readonly keeper: { failure: LanyardError | null } = { failure: null }
+
   constructor() {
     super()
     this.onChanged = this.tell
@@ -38,7 +42,7 @@ class World extends SvidWorld {
 
   start(setting: Partial<DeliverySetting> & { entry: string }) {
     const assembly = {
-      node: { catalogue: this.catalogue },
+      node: { catalogue: this.catalogue, keeper: this.keeper },
       svids: this.manager,
       onChange: (listener: () => void) => {
         this.listeners.add(listener)
@@ -87,6 +91,23 @@ test('files of before a restart stay while nothing is known of the entries, and 
   assert.equal(world.serial, first)
   next.sync()
   assert.equal(world.serial, null)
+})
+
+test('files go when the authority lets the node go, and come back with it', async () => {
+  const world = new World()
+  const entry = world.add()
+  world.sync()
+  world.start({ entry: entry.id })
+  await settled()
+  assert.notEqual(world.serial, null)
+  world.keeper.failure = new LanyardError('node_banned', 'node web-1 is banned')
+  world.catalogue.clear()
+  assert.equal(world.serial, null)
+  assert.ok(!existsSync(join(world.folder_, 'out', 'svid_key.pem')))
+  world.keeper.failure = null
+  world.sync()
+  await settled()
+  assert.equal(world.serial, world.manager.held[0]!.serial)
 })
 
 test('the reload command runs after a change, without a shell and without our environment', async () => {

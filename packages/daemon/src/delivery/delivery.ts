@@ -59,7 +59,8 @@ class Delivery {
     if (entry !== null && slot?.kind === 'svid' && bundles !== null)
       this.#write(slot.svid, bundlesFor([entry], bundles))
     // Pending: the next one comes at once. Unavailable: what is there may still be good.
-    else if (entry === null ? node.catalogue.whole : slot?.kind === 'refused') this.#withdraw()
+    else if (entry === null ? node.catalogue.whole || node.keeper.failure !== null : slot?.kind === 'refused')
+      this.#withdraw()
   }
 
   stop(): void {
