@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { LegalAuthority } from './authority.ts'
+import { LegalAuthority } from './legal-authority.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanyard-auth-'))
 after(() => rmSync(folder, { recursive: true }))
