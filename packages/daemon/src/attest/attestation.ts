@@ -25,7 +25,7 @@ async function ask(attestor: Attestor, process: HeldProcess, { log, meter, time 
     return await attestor.examine(process)
   } catch (error) {
     if (!process.isAlive()) throw gone(process)
-    log.warn({ attestor: attestor.name, pid: process.pid, error }, 'an attestor could not examine a process')
+    log.warn({ attestor: attestor.name, pid: process.pid, err: error }, 'an attestor could not examine a process')
     if (error instanceof LanyardError) throw error
     throw new LanyardError('attestation_failed', `${attestor.name} could not examine the process`, {}, { cause: error })
   } finally {
@@ -57,7 +57,7 @@ async function examine(
  */
 export function attestationOf(
   options: AttestationOptions,
-  attestors: readonly Attestor[] = attestorsOf(options.attestors ?? {}, options.log),
+  attestors: readonly Attestor[] = attestorsOf(options.attestors ?? {}),
 ): Attestation {
   const { meter, time } = options
   return {

@@ -1,10 +1,8 @@
-import { uptime } from 'node:os'
+import { ticksNow } from '../peer/ticks.ts'
 import type { HeldProcess } from '../ports.ts'
 
 /** How long an answer is used for others, in milliseconds. */
 const KEEP_MS = 1_000
-/** USER_HZ: what the kernel counts start times in, whatever it counts in itself. */
-const TICKS_PER_SECOND = 100
 
 interface Answer<T> {
   /** Clock ticks since boot, rounded down. */
@@ -24,7 +22,7 @@ export class Answers<T> {
   readonly #kept = new Map<string, Answer<T>>()
   readonly #ticks: () => bigint
 
-  constructor(ask: (key: string) => Promise<T>, ticks = () => BigInt(Math.floor(uptime() * TICKS_PER_SECOND))) {
+  constructor(ask: (key: string) => Promise<T>, ticks = ticksNow) {
     this.#ask = ask
     this.#ticks = ticks
   }

@@ -1,4 +1,4 @@
-import type { Attestor, Log } from '../ports.ts'
+import type { Attestor } from '../ports.ts'
 import { dockerAttestor } from './docker/index.ts'
 import { systemdAttestor } from './systemd/index.ts'
 import { unixAttestor } from './unix/index.ts'
@@ -19,9 +19,9 @@ export type AttestorSettings = { readonly [Name in AttestorName]?: Parameters<At
 export const ATTESTOR_NAMES = Object.keys(ATTESTORS) as readonly AttestorName[]
 
 /** The attestors that these settings name, and those that they do not speak of. */
-export function attestorsOf(settings: AttestorSettings, log: Log): readonly Attestor[] {
+export function attestorsOf(settings: AttestorSettings): readonly Attestor[] {
   return ATTESTOR_NAMES.flatMap(name => {
     const own = settings[name]
-    return own === false ? [] : [ATTESTORS[name](own ?? {}, log)]
+    return own === false ? [] : [ATTESTORS[name](own ?? {})]
   })
 }

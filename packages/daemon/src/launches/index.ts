@@ -1,10 +1,9 @@
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import { statOf } from '../peer/proc.ts'
 import type { HeldProcess, Launches, Log } from '../ports.ts'
-import { countedIn } from './counting.ts'
-import { type KeptLaunch, readKept, writeKept } from './kept.ts'
+import { countedIn, type KeptLaunch, readKept, writeKept } from './kept.ts'
 
-export { ticksNow } from './counting.ts'
+export { ticksNow } from '../peer/ticks.ts'
 
 /** What a supervisor asks for: that a process which it has just started is the workload of an entry. */
 export interface LaunchRequest {

@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { LanyardError } from '@lanyard/api'
 
 /** A launch as it is kept over a restart of the daemon: number and start time together are one process of this boot. */
@@ -11,6 +21,12 @@ export interface KeptLaunch {
   readonly entry: string
   /** Unix milliseconds. */
   readonly at: number
+}
+
+/** What numbers of processes and start times are counted in: another boot or pid namespace has its own. */
+export function countedIn(): string {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  return `${boot} ${readlinkSync('/proc/self/ns/pid')}`
 }
 
 /** Launches kept in a file; none where it is of another boot or cannot be read. Throws `permissions_too_wide`. */

@@ -26,7 +26,7 @@ const v2 = (path: string): readonly Cgroup[] => [{ hierarchy: '', path }]
 
 /** An attestor of this engine that sees these control groups. */
 function attestor({ socket }: Pick<FakeEngine, 'socket'>, groups: Record<number, readonly Cgroup[]>) {
-  const made = dockerAttestor({ socket }, undefined, pid => groups[pid] ?? [])
+  const made = dockerAttestor({ socket }, pid => groups[pid] ?? [])
   return (pid: number) => made.examine(new FakeProcess(pid))
 }
 const NOTHING = { selectors: [], mainOf: null }
@@ -92,7 +92,7 @@ test('who is in no container is asked about nowhere', async () => {
 test('an engine that is looked for by default and is not there is no failure', {
   skip: existsSync('/var/run/docker.sock') ? 'Docker runs here' : false,
 }, async () => {
-  const examine = dockerAttestor({}, undefined, () => v2(scope(ID))).examine
+  const examine = dockerAttestor({}, () => v2(scope(ID))).examine
   assert.deepEqual(await examine(new FakeProcess(100)), NOTHING)
 })
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Attestor, Finding, Log } from '../../ports.ts'
+import type { Attestor, Finding } from '../../ports.ts'
 import { Answers } from '../answers.ts'
 import { type Cgroup, cgroupsOf } from '../cgroup.ts'
 import { selectors } from '../selector.ts'
@@ -20,7 +20,6 @@ const NOTHING: Finding = { selectors: [], mainOf: null }
 /** Which container of Docker a process belongs to, and whether it is its first process. */
 export function dockerAttestor(
   settings: DockerSettings = {},
-  _log?: Log,
   cgroups: (pid: number) => readonly Cgroup[] = cgroupsOf,
 ): Attestor {
   const socket = settings.socket ?? SOCKET

@@ -1,4 +1,4 @@
-import type { Attestor, Finding, HeldProcess, Log } from '../../ports.ts'
+import type { Attestor, Finding, HeldProcess } from '../../ports.ts'
 import { Answers } from '../answers.ts'
 import { type Cgroup, cgroupsOf } from '../cgroup.ts'
 import { selectors } from '../selector.ts'
@@ -21,7 +21,6 @@ const NOTHING: Finding = { selectors: [], mainOf: null }
 /** Which system service a process belongs to, and whether it is the one that systemd started for it. */
 export function systemdAttestor(
   settings: SystemdSettings = {},
-  _log?: Log,
   { manager, cgroups }: SystemdSources = { manager: managerBy(settings.systemctl), cgroups: cgroupsOf },
 ): Attestor {
   const answers = new Answers(async unit => parseProperties(await manager.show(unit)))

@@ -34,7 +34,7 @@ function attestor(change: Partial<typeof ANSWER> = {}, path = ROOT, isThere = tr
       return answer.join('')
     },
   }
-  const made = systemdAttestor({}, undefined, { manager, cgroups: () => [{ hierarchy: '', path }] })
+  const made = systemdAttestor({}, { manager, cgroups: () => [{ hierarchy: '', path }] })
   return { asked, examine: (pid = 4242) => made.examine(new FakeProcess(pid)) }
 }
 

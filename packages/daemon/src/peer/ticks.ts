@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 /** In /proc times are hundredths of a second, whatever the kernel counts in (USER_HZ). */
 const TICKS_PER_SEC = 100
@@ -7,10 +7,4 @@ const TICKS_PER_SEC = 100
 export function ticksNow(): bigint {
   const [seconds = ''] = readFileSync('/proc/uptime', 'latin1').split(' ')
   return BigInt(Math.floor(Number(seconds) * TICKS_PER_SEC))
-}
-
-/** What numbers of processes and start times are counted in: another boot or pid namespace has its own. */
-export function countedIn(): string {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-  return `${boot} ${readlinkSync('/proc/self/ns/pid')}`
 }
