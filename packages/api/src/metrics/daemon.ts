@@ -59,11 +59,6 @@ export const DAEMON_METRICS = {
     labels: ['result'],
   },
   launches: { kind: 'gauge', about: 'Processes launched by `lanyard run` that live.' },
-  proxied: {
-    kind: 'counter',
-    about: 'Connections through the proxy with keys of the daemon, by `result`.',
-    labels: ['result'],
-  },
   key_pool: { kind: 'gauge', about: 'Keys made ahead.' },
   resident_memory_bytes: { kind: 'gauge', about: 'Resident memory.' },
   cpu_seconds: { kind: 'counter', about: 'Processor time used, user and system.' },
