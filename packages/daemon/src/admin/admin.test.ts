@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -229,3 +229,9 @@ if (process.getuid?.() === 0) {
     await close()
   })
 }
+
+test('a folder where others could replace the socket is refused', async () => {
+  const open = mkdtempSync(join(folder, 'open-'))
+  chmodSync(open, 0o777)
+  await assert.rejects(start({ path: join(open, 'a', 's') }), { code: 'permissions_too_wide' })
+})

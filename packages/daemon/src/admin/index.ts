@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import process from 'node:process'
 import { ERRORS, LanyardError } from '@lanyard/api'
+import { requireFolder } from '../grpc/endpoint.ts'
 import { type Launcher, ticksNow } from '../launches/index.ts'
 import type { HeldProcess, Log } from '../ports.ts'
 import { listenPrivately } from './listen.ts'
@@ -33,7 +34,7 @@ const CONNECTIONS = 128
 
 /**
  * Serves status, metrics, launches and explanations on a Unix socket to root, to our own user and to launchers; others are
- * cut off before a byte of theirs is read. Throws `socket_unusable`.
+ * cut off before a byte of theirs is read. Throws `socket_unusable`, `permissions_too_wide`.
  */
 export async function startAdmin(options: AdminOptions, parts: AdminParts): Promise<AdminServer> {
   const { path, launchers, log } = options
@@ -47,6 +48,7 @@ export async function startAdmin(options: AdminOptions, parts: AdminParts): Prom
       .then(reply => send(response, reply))
   })
   const own = process.getuid?.() ?? 0
+  requireFolder(path)
   await listenPrivately(server, path, launchers.some(uid => uid !== 0 && uid !== own) ? 0o666 : 0o600)
   return { path, close: () => close(server) }
 }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,4 +78,20 @@ test('a folder that others can write, or that is a link, is refused before a key
     assert.throws(() => writeFiles(setting, svid!, workloads.bundles), { code: 'permissions_too_wide' })
     assert.ok(!existsSync(join(setting.folder, 'svid_key.pem')))
   }
+})
+
+test('a folder far above that others can write would lead to the files of others', () => {
+  const [svid] = workloads.give(1, { tenant: 'acme', agent: 'a' })
+  const top = place().folder
+  const others = join(top, 'others', 'creds')
+  mkdirSync(others, { recursive: true })
+  for (const name of FILES) writeFileSync(join(others, name), 'of somebody else')
+  mkdirSync(join(top, 'open'))
+  chmodSync(join(top, 'open'), 0o777)
+  const setting = { folder: join(top, 'open', 'own', 'creds'), uid: null, gid: null }
+  assert.throws(() => writeFiles(setting, svid!, workloads.bundles), { code: 'permissions_too_wide' })
+  symlinkSync(join(top, 'others'), join(top, 'open', 'own'))
+  assert.throws(() => writeFiles(setting, svid!, workloads.bundles), { code: 'permissions_too_wide' })
+  assert.throws(() => removeFiles(setting.folder), { code: 'permissions_too_wide' })
+  for (const name of FILES) assert.equal(readFileSync(join(others, name), 'utf8'), 'of somebody else')
 })

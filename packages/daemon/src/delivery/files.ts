@@ -2,9 +2,9 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   renameSync,
   rmSync,
@@ -15,6 +15,7 @@ import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
 import { encodePem } from '@lanyard/protocol'
 import type { DeliverySetting } from '../config.ts'
+import { makeTrusted, requireTrusted } from '../disk/trusted-folder.ts'
 import type { Bundles, HeldSvid } from '../ports.ts'
 
 /** Files of an identity in the layout that other SPIFFE programs write: certificate with chain, key, roots, and all bundles. */
@@ -40,17 +41,19 @@ export function writeFiles(setting: Pick<DeliverySetting, 'folder' | 'uid' | 'gi
   })
 }
 
-/** Takes certificate and key away; the bundles stay. Throws `file_unwritable`. */
+/** Takes certificate and key away; the bundles stay. Throws as {@link writeFiles}. */
 export function removeFiles(folder: string): void {
   guarded(folder, () => {
+    requireTrusted(dirname(folder))
     for (const name of ['svid_key.pem', 'svid.pem']) rmSync(join(folder, name), { force: true })
   })
 }
 
-/** Who can write a folder can replace what lies in it: it is ours or the reader's, and nobody else's. */
-function openFolder({ folder, uid, gid }: Pick<DeliverySetting, 'folder' | 'uid' | 'gid'>): void {
-  const made = mkdirSync(folder, { recursive: true, mode: 0o755 })
-  if (made !== undefined && (uid !== null || gid !== null)) chownSync(folder, -1, gid ?? -1)
+/** Who can write a folder can replace what lies in it: it is ours, and so is all on the way to it. */
+function openFolder({ folder, gid }: Pick<DeliverySetting, 'folder' | 'gid'>): void {
+  const isNew = !existsSync(folder)
+  makeTrusted(folder, 0o755)
+  if (isNew && gid !== null) chownSync(folder, -1, gid)
   for (const path of [folder, dirname(folder)]) {
     const stats = lstatSync(path)
     const own = stats.uid === 0 || stats.uid === process.geteuid?.()

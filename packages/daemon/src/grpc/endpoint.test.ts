@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +75,21 @@ test('a folder that others write, where they could put another socket, is refuse
   mkdirSync(sticky)
   chmodSync(sticky, 0o1777)
   await (await serve(join(sticky, 's'))).close()
+})
+
+test('a folder above that others write, where they could put a link to another folder, is refused', async t => {
+  const folder = folderFor(t)
+  const open = join(folder, 'open')
+  mkdirSync(open)
+  chmodSync(open, 0o777)
+  await assert.rejects(serve(join(open, 'a', 'b', 's')), { code: 'permissions_too_wide' })
+  assert.deepEqual(readdirSync(open), [], 'nothing is made there')
+  // Also where a link of our own leads through it.
+  mkdirSync(join(open, 'inner'))
+  symlinkSync(join(open, 'inner'), join(folder, 'link'))
+  await assert.rejects(serve(join(folder, 'link', 's')), { code: 'permissions_too_wide' })
+  symlinkSync('round', join(folder, 'round'))
+  await assert.rejects(serve(join(folder, 'round', 's')), { code: 'permissions_too_wide' })
 })
 
 test('a folder is made, and may be reached by a link', async t => {

@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs'
+import { lstatSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute } from 'node:path'
 import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
+import { makeTrusted } from '../disk/trusted-folder.ts'
 
 const UNIX = 'unix://'
 
@@ -49,9 +50,10 @@ function requireOwner(folder: string, uid: number): void {
 
 function made(folder: string): [Stats, Stats] {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 })
+    makeTrusted(folder, 0o755)
     return [lstatSync(folder), statSync(folder)]
   } catch (error) {
+    if (error instanceof LanyardError) throw error
     const reason = (error as NodeJS.ErrnoException).code ?? 'it cannot be used'
     throw new LanyardError('socket_unusable', `${folder}: ${reason}`, {}, { cause: error })
   }
