@@ -5,6 +5,7 @@ import { takeLineages } from '../kill/take.ts'
 import { settle, Toll } from '../kill/toll.ts'
 import { requireName } from '../names.ts'
 import type { LineageState, NodeState, Rows, Step } from '../ports.ts'
+import { VOID } from './standing.ts'
 
 /** Lineages that are taken between two looks for more. */
 const BATCH = 200
@@ -58,8 +59,7 @@ export function* takeNode(rows: Rows, toll: Toll, node: NodeState, reason: strin
 export function* unbanNode(rows: Rows, id: string, act: Act): Step<NodeState> {
   const before = yield* requireNode(rows, id, act)
   if (before.bannedAt === null) throw new LanyardError('lifecycle_forbidden', 'expected a node that is banned')
-  // An end long past: neither serves nor renews, and leaves the name to whoever attests by it.
-  const after: NodeState = { ...before, bannedAt: null, banReason: null, notAfter: 0 }
+  const after: NodeState = { ...before, bannedAt: null, banReason: null, notAfter: VOID }
   yield* rows.nodes.update(after)
   yield* rows.events.append(eventOf(act, 'node.unbanned', after, named(after)))
   return after

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { banNode, exclusiveAll, unbanNode } from '@lanyard/authority'
 import { adminCalls } from '../testing/admin-calls.ts'
 import { FeedReader } from '../testing/feed-reader.ts'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
@@ -194,10 +195,18 @@ describe('what a node is told then', () => {
   })
 })
 
+/** By another instance, of which this one hears when both are over. */
+async function bannedElsewhere(node: string): Promise<void> {
+  const { store, rows, act } = server.pipeline
+  await store.write(() => banNode(rows, node, 'stolen', act()), exclusiveAll)
+  await store.write(() => unbanNode(rows, node, act()), exclusiveAll)
+}
+
 describe('the end of a node', () => {
   const ends: [string, (node: string) => Promise<unknown>, 'node_banned' | 'node_unknown'][] = [
     ['a ban', node => ok(`POST /v1/nodes/${node}/ban`, 200, { reason: 'stolen' }), 'node_banned'],
     ['its removal', node => ok(`DELETE /v1/nodes/${node}`, 204), 'node_unknown'],
+    ['a ban that was lifted before anybody here looked', bannedElsewhere, 'node_unknown'],
     ['a kill', node => ok('POST /v1/kill', 202, { minted_by: `node:${node}`, reason: 'stolen' }), 'node_banned'],
   ]
   for (const [why, end, code] of ends)

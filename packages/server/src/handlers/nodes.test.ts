@@ -304,7 +304,7 @@ describe('an operator', () => {
     await ban(node)
     const lifted = await unban()
     assert.deepEqual([lifted.body.state, lifted.body.banned_at], ['ended', null])
-    for (const answer of [await serves(node), await renew(node)]) assert.equal(answer.body.code, 'certificate_expired')
+    for (const answer of [await serves(node), await renew(node)]) assert.equal(answer.body.code, 'node_unknown')
     const next = await joinNode(server, { name: node.reply.name })
     assert.equal((await serves(next)).body.code, 'entry_unknown')
   })
