@@ -20,6 +20,7 @@ Commands
   join-token  Make a token with which one machine becomes a node, once. It is shown this once.
   node        List and show nodes, put them in groups, ban and remove them.
   daemon      Serve the SPIFFE Workload API on this machine, and see how its daemon is.
+  svid        Ask the Workload API on this machine who this process is, as any program can.
   bundle      Set, list and remove the bundles of other trust domains.
   apikey      Create, list and delete API keys.
   kill        Take an identity away everywhere, and see who has confirmed it.
