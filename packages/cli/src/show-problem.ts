@@ -4,11 +4,17 @@ import type { Problem } from './problem.ts'
 
 /** A refusal for a person: what, what came, what to do. `now` (Unix ms) shows how far the clocks are apart. */
 export function showProblem(problem: Problem, paint: Paint, now: number): string {
-  const title = problem.title ?? problem.code
+  const { title, detail } = titled(problem)
   const lines = [`${paint.bad('error')} ${paint.strong(visible(problem.code))}: ${visible(title)}`]
-  if (problem.detail !== undefined && problem.detail !== title) lines.push(`  ${visible(problem.detail)}`)
+  if (detail !== undefined && detail !== title) lines.push(`  ${visible(detail)}`)
   for (const [name, value] of notes(problem, now)) lines.push(`  ${paint.faint(name)} ${visible(value)}`)
   return lines.join('\n')
+}
+
+/** Codes of the SDK have no title, and some of its details begin with the code: nobody wants to read it three times. */
+function titled({ code, title = code, detail }: Problem): { title: string; detail?: string | undefined } {
+  const told = detail?.startsWith(`${code}: `) ? detail.slice(code.length + 2) : detail
+  return title === code && told !== undefined ? { title: told } : { title, detail: told }
 }
 
 /** Where the catalogue names a call, a person at a terminal is better served by the command. */
@@ -17,12 +23,15 @@ const COMMAND_REMEDIES: Readonly<Record<string, string>> = {
   tenant_unknown: 'Create it first: lanyard tenant create TENANT',
   agent_quarantined: 'Investigate, then: lanyard reinstate TENANT/AGENT --reason TEXT',
   tenant_killed: 'Investigate, then: lanyard reinstate --tenant TENANT --reason TEXT',
+  body_invalid: 'Correct what is named above; the help of the command says what it takes.',
   key_type_forbidden: 'Use --key-type RSA-2048, or: lanyard tenant set TENANT --key-policy modern',
 }
 
 function notes(problem: Problem, now: number): [string, string][] {
   const rows: [string, string][] = []
-  for (const error of listOf(problem.errors)) rows.push(['field', `${fieldOf(error)}`])
+  const fields = listOf(problem.errors).map(fieldOf)
+  if (fields.length > 1 || fields[0] !== problem.detail)
+    rows.push(...fields.map((field): [string, string] => ['field', field]))
   const told = `${problem.title ?? ''} ${problem.detail ?? ''}`
   if (typeof problem.got === 'string' && !told.includes(problem.got)) rows.push(['got', problem.got])
   if (Array.isArray(problem.allowed)) rows.push(['allowed', problem.allowed.join(', ')])

@@ -19,7 +19,7 @@ export const svid = command({
       variable: 'SPIFFE_ENDPOINT_SOCKET',
       group: 'connection',
     },
-    audience: list('NAME', 'Also a JWT-SVID for this service, which is a secret until it ends (repeatable)'),
+    audience: list('NAME', 'Also a JWT-SVID for this service, which is a secret until it ends'),
   },
   examples: [
     {

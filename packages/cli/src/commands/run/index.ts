@@ -68,7 +68,7 @@ function warningsOf(program: Program, user: User): string[] {
 
 const sameUser = (uid: number, name: string): string[] =>
   uid === process.getuid?.()
-    ? [`it runs as ${name}, who launches: this keeps honest programs apart and nothing more (see --user)`]
+    ? [`it runs as ${name}, the user who launches it: this keeps honest programs apart and nothing more (see --user)`]
     : []
 
 /** TIOCSTI puts characters into the input of a terminal, for whoever reads it next: ioctl_tty(2). */
