@@ -277,7 +277,7 @@ const OWN = {
   socket_unusable: row(
     400,
     'The socket cannot be made there',
-    'Give a path of at most 107 bytes in a folder of yours.',
+    'Give a path of at most 107 bytes in a folder of yours, at which no other daemon serves.',
   ),
   platform_unsupported: row(400, 'This machine cannot do this', 'Run the daemon on Linux.'),
   internal_error: row(

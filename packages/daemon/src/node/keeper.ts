@@ -60,7 +60,10 @@ export class NodeKeeper {
     if (this.#credential !== null) return this.#plan()
     const { attest, time } = this.#ports
     if (attest === null)
-      throw new LanyardError('config_invalid', 'expected a join token or a machine certificate to attest with')
+      throw new LanyardError(
+        'config_invalid',
+        'expected join_token_file or LANYARD_JOIN_TOKEN, or x509pop_cert and x509pop_key: this machine has not attested yet',
+      )
     for (;;) {
       try {
         return this.#take(await attest())
