@@ -9,7 +9,7 @@ export { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from './
 export { concat, decodeUtf8, encodeUtf8, equalBytes, equalSecrets, fromHex, toHex } from './bytes.ts'
 export * from './errors.ts'
 export { type AckSigning, AckVerifier, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'
-export { credentialOf } from './feed/credential.ts'
+export { credentialOf, tokenCredentialOf } from './feed/credential.ts'
 export { Deaths } from './feed/deaths.ts'
 export { type FeedTrust, FeedVerifier } from './feed/feed-verifier.ts'
 export { Follower, type FollowerOptions, type Received, type Standing } from './feed/follower.ts'

@@ -1,5 +1,13 @@
 import type { NodeEntry } from '@lanyard/api'
-import { buildCsr, type Credential, decodeBase64Url, decodeUtf8, encodePem, SpiffeId } from '@lanyard/protocol'
+import {
+  buildCsr,
+  type Credential,
+  decodeBase64Url,
+  decodeUtf8,
+  encodePem,
+  SpiffeId,
+  tokenCredentialOf,
+} from '@lanyard/protocol'
 import { generateKey, nodeSigner } from '@lanyard/protocol/node'
 import type { AuthorityClock } from '../authority/clock.ts'
 import type { Judge } from '../authority/feed.ts'
@@ -84,26 +92,18 @@ export class TokenDesk {
   }
 
   #keep(entry: string, reply: IssuedToken, keyJwk: string): Kept {
+    const id = SpiffeId.parse(reply.spiffe_id)
     return {
       token: reply.token,
-      id: SpiffeId.parse(reply.spiffe_id),
+      id,
       issuedAt: Date.parse(reply.issued_at),
       expiresAt: Date.parse(reply.expires_at),
-      credential: credentialIn(reply, this.#ports.entry(entry)?.tenant ?? null),
+      credential: tokenCredentialOf(id, this.#ports.entry(entry)?.tenant ?? null, claimsIn(reply.token)),
       keyJwk,
     }
   }
 }
 
-/** What of a token can die. It came from the authority by mutual TLS: its claims are read, not judged. */
-function credentialIn({ token, spiffe_id }: IssuedToken, tenant: string | null): Credential {
-  const claims = JSON.parse(decodeUtf8(decodeBase64Url(token.split('.')[1] ?? ''))) as Record<string, unknown>
-  return {
-    id: spiffe_id,
-    tenant,
-    incarnation: typeof claims.inc === 'number' ? claims.inc : 0,
-    lineage: typeof claims.lin === 'string' ? claims.lin : null,
-    keyThumbprint: '',
-    issuerKeyId: null,
-  }
-}
+/** It came from the authority by mutual TLS: its claims are read, not judged. */
+const claimsIn = (token: string): Readonly<Record<string, unknown>> =>
+  JSON.parse(decodeUtf8(decodeBase64Url(token.split('.')[1] ?? '')))

@@ -1,6 +1,13 @@
 import { create, type JsonObject } from '@bufbuild/protobuf'
 import type { HandlerContext } from '@connectrpc/connect'
-import { bundleSource, type Follower, type JwtClaims, SpiffeId, verifyJwtSvid } from '@lanyard/protocol'
+import {
+  bundleSource,
+  type Follower,
+  type JwtClaims,
+  SpiffeId,
+  tokenCredentialOf,
+  verifyJwtSvid,
+} from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import {
   JWTBundlesResponseSchema,
@@ -74,16 +81,8 @@ function validated(token: string, audience: string, { bundles, time, deaths }: V
 }
 
 /** A token outlives its agent by minutes; whoever has it validated here hears of the death at once. */
-function requireLiving(id: SpiffeId, { inc, lin }: JwtClaims, { deaths, template }: KnownDeaths): void {
-  const verdict = deaths.judge({
-    id: id.toString(),
-    tenant: template?.namesIn(id)?.tenant ?? null,
-    // Without one, any death of its agent kills it.
-    incarnation: typeof inc === 'number' ? inc : 0,
-    lineage: typeof lin === 'string' ? lin : null,
-    keyThumbprint: '',
-    issuerKeyId: null,
-  })
+function requireLiving(id: SpiffeId, claims: JwtClaims, { deaths, template }: KnownDeaths): void {
+  const verdict = deaths.judge(tokenCredentialOf(id, template?.namesIn(id)?.tenant ?? null, claims))
   if (verdict !== 'alive') throw invalidError('peer_dead', `the identity in this token was taken away: ${verdict}`)
 }
 

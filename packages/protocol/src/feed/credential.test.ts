@@ -6,7 +6,7 @@ import { nodeCrypto } from '../node/crypto.ts'
 import { SpiffeId } from '../spiffe/id.ts'
 import { IdTemplate } from '../spiffe/id-template.ts'
 import { lanyardIdentity } from '../x509/extension-encoders.ts'
-import { credentialOf } from './credential.ts'
+import { credentialOf, tokenCredentialOf } from './credential.ts'
 import { ALICE, agents, root, svid, trustDomain } from './feed.suite.ts'
 
 const template = IdTemplate.parse('/{tenant}/{agent}')
@@ -33,6 +33,23 @@ describe('credentialOf', () => {
     const credential = credentialOf(proved(svid(ALICE), `${ALICE}/more`), template, nodeCrypto)
     assert.deepEqual([credential.incarnation, credential.lineage, credential.tenant], [0, null, null])
     assert.equal(credentialOf(proved(svid(ALICE)), null, nodeCrypto).tenant, null)
+  })
+})
+
+describe('tokenCredentialOf', () => {
+  const id = SpiffeId.parse(ALICE)
+
+  it('says what of a token can die', () => {
+    const { incarnation, lineage, ...rest } = tokenCredentialOf(id, 'acme', { inc: 3, lin: 'ab', sub: ALICE })
+    assert.deepEqual([incarnation, lineage], [3, 'ab'])
+    assert.deepEqual(rest, { id: ALICE, tenant: 'acme', keyThumbprint: '', issuerKeyId: null })
+  })
+
+  it('is of incarnation 0 where the token says none, or something else than a number', () => {
+    for (const claims of [{}, { inc: '3', lin: 3 }, { inc: null, lin: null }]) {
+      const { incarnation, lineage } = tokenCredentialOf(id, null, claims)
+      assert.deepEqual([incarnation, lineage], [0, null])
+    }
   })
 })
 

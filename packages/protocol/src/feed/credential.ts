@@ -8,6 +8,25 @@ import type { Certificate } from '../x509/certificate.ts'
 import type { Credential } from './types.ts'
 
 /**
+ * What a token of this trust domain is to its feed, by the claims `inc` and `lin`. One without an incarnation dies with any
+ * death of its agent.
+ */
+export function tokenCredentialOf(
+  id: SpiffeId,
+  tenant: string | null,
+  { inc, lin }: Readonly<Record<string, unknown>>,
+): Credential {
+  return {
+    id: id.toString(),
+    tenant,
+    incarnation: typeof inc === 'number' ? inc : 0,
+    lineage: typeof lin === 'string' ? lin : null,
+    keyThumbprint: '',
+    issuerKeyId: null,
+  }
+}
+
+/**
  * What a proved certificate is to the feed of its own trust domain: never ask the feed of another one. `path` is the
  * leaf and what signed it, as verification gave it; `template` is the one of the newest snapshot.
  *
