@@ -1,12 +1,12 @@
 import type { CatalogueChange } from './authority/catalogue.ts'
 import { Expiry } from './authority/expiry.ts'
-import { Signals } from './authority/signals.ts'
 import { DaemonNode, type NodePorts } from './node/node.ts'
 import type { Attestation } from './ports.ts'
 import type { IssuedSvid } from './svids/held.ts'
 import { KeyPool } from './svids/key-pool.ts'
 import { SvidManager } from './svids/manager.ts'
 import { type IssuedToken, TokenDesk } from './tokens/desk.ts'
+import { Signals } from './workloads/signals.ts'
 import { WorkloadDesk } from './workloads/workloads.ts'
 
 export interface AssemblyPorts extends Omit<NodePorts, 'changed' | 'died' | 'again'> {

@@ -129,6 +129,12 @@ export type WorkloadState =
   /** It may have one, which cannot be had at present: the authority or an attestor does not answer. */
   | { readonly kind: 'unavailable'; readonly code: ErrorCode; readonly detail: string }
 
+/** Why there is nothing for it. */
+export type NoIdentity = Exclude<WorkloadState, { kind: 'identities' }>
+
+/** The same for whoever wants bundles alone. */
+export type BundlesState = { readonly kind: 'bundles'; readonly bundles: Bundles } | NoIdentity
+
 export interface HeldToken {
   readonly id: SpiffeId
   readonly token: string
@@ -150,13 +156,7 @@ export interface Workloads {
    */
   follow(process: HeldProcess, listener: (state: WorkloadState) => void, ended: () => void): () => void
   /** As {@link follow}, for whoever wants bundles alone; any process with an entry gets them, without an SVID being made. */
-  followBundles(
-    process: HeldProcess,
-    listener: (
-      state: { readonly kind: 'bundles'; readonly bundles: Bundles } | Exclude<WorkloadState, { kind: 'identities' }>,
-    ) => void,
-    ended: () => void,
-  ): () => void
+  followBundles(process: HeldProcess, listener: (state: BundlesState) => void, ended: () => void): () => void
   /**
    * JWT-SVIDs for an audience: of all identities of the process, or of the one asked for. Throws LanyardError with what
    * would be the `code` of a state.

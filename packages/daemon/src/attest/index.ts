@@ -1,1 +1,2 @@
 export { type AttestationOptions, attestationOf } from './attestation.ts'
+export { byAge } from './match.ts'

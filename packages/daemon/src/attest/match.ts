@@ -2,7 +2,7 @@ import type { NodeEntry } from '@lanyard/api'
 import type { Verdict, Workload } from '../ports.ts'
 
 /** Oldest first; entries of one moment by id, so that all machines agree which identity is the default one. */
-function byAge(a: NodeEntry, b: NodeEntry): number {
+export function byAge(a: NodeEntry, b: NodeEntry): number {
   const [x, y] = [Date.parse(a.created_at), Date.parse(b.created_at)]
   if (x !== y) return x - y
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0

@@ -26,8 +26,8 @@ export class AuthorityClock {
     const { at, wall, monotonic } = this.#heard
     const passed = this.#time.monotonic() - monotonic
     const steady = at + passed
-    if (passed <= RECENT_MS && Math.abs(this.#time.now() - wall - passed) <= RECENT_MS) return steady
+    if (passed <= RECENT_MS) return steady
     // Which of both clocks is right nobody says until the authority speaks again: the later one lets nothing live too long.
-    return passed <= RECENT_MS ? steady : Math.max(steady, at + (this.#time.now() - wall))
+    return Math.max(steady, at + (this.#time.now() - wall))
   }
 }

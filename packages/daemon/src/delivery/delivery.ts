@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import type { Assembly } from '../assembly.ts'
+import { byAge } from '../attest/index.ts'
 import { asLanyardError } from '../authority/codes.ts'
 import type { DeliverySetting } from '../config.ts'
 import type { Bundles, HeldSvid, Log, Meter, Time } from '../ports.ts'
@@ -73,7 +74,7 @@ class Delivery {
     const named = entries.get(this.#setting.entry)
     if (named !== undefined) return named
     const same = [...entries.values()].filter(({ spiffe_id }) => spiffe_id === this.#setting.entry)
-    return same.sort((a, b) => (a.created_at < b.created_at ? -1 : 1))[0] ?? null
+    return same.sort(byAge)[0] ?? null
   }
 
   #want(entry: NodeEntry | null): void {

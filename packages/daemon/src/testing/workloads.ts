@@ -2,7 +2,17 @@ import { randomBytes } from 'node:crypto'
 import { type ErrorCode, LanyardError, type NodeEntry } from '@lanyard/api'
 import { type Bundle, SpiffeId as Id, jwkFromSpki, type SpiffeId, toHex } from '@lanyard/protocol'
 import { generateKeyNow, spkiOf } from '@lanyard/protocol/node'
-import type { Bundles, HeldProcess, HeldSvid, HeldToken, HeldWit, WorkloadState, Workloads } from '../ports.ts'
+import type {
+  Bundles,
+  BundlesState,
+  HeldProcess,
+  HeldSvid,
+  HeldToken,
+  HeldWit,
+  NoIdentity,
+  WorkloadState,
+  Workloads,
+} from '../ports.ts'
 import { type FakeSvid, FakeTrustDomain } from './ca.ts'
 
 /** Who is meant: the process with this number, or any that nothing else was said of. */
@@ -16,7 +26,7 @@ export type FakeIdentity = FakeSvid &
 
 type Standing =
   | { readonly kind: 'identities'; readonly wishes: readonly FakeIdentity[]; svids: readonly HeldSvid[] }
-  | Exclude<WorkloadState, { kind: 'identities' }>
+  | NoIdentity
 
 interface Follower {
   readonly process: HeldProcess
@@ -108,11 +118,7 @@ export class FakeWorkloads implements Workloads {
     return this.#follow(process, () => listener(this.stateOf(process)), ended)
   }
 
-  followBundles(
-    process: HeldProcess,
-    listener: Parameters<Workloads['followBundles']>[1],
-    ended: () => void,
-  ): () => void {
+  followBundles(process: HeldProcess, listener: (state: BundlesState) => void, ended: () => void): () => void {
     return this.#follow(
       process,
       () => {

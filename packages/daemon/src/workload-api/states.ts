@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { LanyardError } from '@lanyard/api'
 import { deniedError, unavailableError } from '../grpc/refusal.ts'
-import type { Bundles, HeldProcess, HeldSvid, WorkloadState, Workloads } from '../ports.ts'
+import type { Bundles, BundlesState, HeldProcess, HeldSvid, WorkloadState, Workloads } from '../ports.ts'
 
 /** Tells `listener` each state and `ended` of the end; gives what stops that. */
 type Follow<S> = (listener: (state: S) => void, ended: () => void) => () => void
@@ -46,7 +46,6 @@ export function bundlesOf(workloads: Workloads, caller: HeldProcess, signal: Abo
   )
 }
 
-type BundlesState = Parameters<Parameters<Workloads['followBundles']>[1]>[0]
 type AnyState = BundlesState | WorkloadState
 
 function must<K extends AnyState['kind']>(state: AnyState, kind: K): Extract<AnyState, { kind: K }> {

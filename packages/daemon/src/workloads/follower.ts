@@ -1,9 +1,18 @@
 import type { LanyardError, NodeEntry } from '@lanyard/api'
 import { keySelector } from '../authority/catalogue.ts'
 import { asLanyardError } from '../authority/codes.ts'
-import type { Attestation, Bundles, HeldProcess, Verdict, Workload, WorkloadState } from '../ports.ts'
+import type {
+  Attestation,
+  Bundles,
+  BundlesState,
+  HeldProcess,
+  NoIdentity,
+  Verdict,
+  Workload,
+  WorkloadState,
+} from '../ports.ts'
 import type { SlotState } from '../svids/ports.ts'
-import { bundlesFor, bundlesKey, givenIn, keyOf, type NoIdentity, refusalOf, stateOf } from './state.ts'
+import { bundlesFor, bundlesKey, givenIn, keyOf, NOT_KNOWN, refusalOf, stateOf } from './state.ts'
 
 /** A process to which no entry gives anything, and why. */
 export interface Miss {
@@ -28,13 +37,10 @@ export interface FollowerPorts {
   readonly failed: (error: unknown) => void
 }
 
-/** Examined anew where nobody asks, so that a change of selectors is not missed for ever. */
+/** What is followed, and who is told. */
 export type Following =
   | { readonly kind: 'x509'; readonly tell: (state: WorkloadState) => void }
-  | {
-      readonly kind: 'bundles'
-      readonly tell: (state: { readonly kind: 'bundles'; readonly bundles: Bundles } | NoIdentity) => void
-    }
+  | { readonly kind: 'bundles'; readonly tell: (state: BundlesState) => void }
 
 /** One process that follows its identities or its bundles. Each state goes out once, after the process was examined anew. */
 export class Follower {
@@ -215,13 +221,7 @@ export class Follower {
   }
 }
 
-type Told = WorkloadState | { readonly kind: 'bundles'; readonly bundles: Bundles }
-
-const NOT_KNOWN: NoIdentity = {
-  kind: 'unavailable',
-  code: 'server_unreachable',
-  detail: 'the authority has not told the entries of this node',
-}
+type Told = WorkloadState | BundlesState
 
 const keyOfAny = (state: Told) => (state.kind === 'bundles' ? bundlesKey(state.bundles) : keyOf(state))
 

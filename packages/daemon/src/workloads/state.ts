@@ -1,9 +1,7 @@
-import type { ErrorCode, NodeEntry } from '@lanyard/api'
+import type { NodeEntry } from '@lanyard/api'
 import type { Bundle } from '@lanyard/protocol'
-import type { Bundles, HeldSvid, Verdict, WorkloadState } from '../ports.ts'
+import type { Bundles, NoIdentity, Verdict, WorkloadState } from '../ports.ts'
 import type { SlotState } from '../svids/ports.ts'
-
-export type NoIdentity = Exclude<WorkloadState, { kind: 'identities' }>
 
 /** The entries that give something, the default first. */
 export const givenIn = (verdicts: readonly Verdict[]): NodeEntry[] =>
@@ -39,8 +37,15 @@ export function stateOf(
   return missing.kind === 'unavailable' ? missing : { ...missing, detail: noIdentity(missing) }
 }
 
-const noIdentity = ({ detail }: { readonly code: ErrorCode; readonly detail: string }) =>
+const noIdentity = ({ detail }: { readonly detail: string }) =>
   detail.includes('no identity issued') ? detail : `no identity issued: ${detail}`
+
+/** Nobody has said what there is. */
+export const NOT_KNOWN: NoIdentity = {
+  kind: 'unavailable',
+  code: 'server_unreachable',
+  detail: 'the authority has not told the entries of this node',
+}
 
 /** The own bundle, and those of the trust domains that the entries federate with. */
 export function bundlesFor(entries: readonly NodeEntry[], { own, federated }: Bundles): Bundles {
@@ -74,10 +79,14 @@ function textOf(bundle: Bundle): string {
   return text
 }
 
-/** Hints are unique for a process: the oldest entry keeps one (SPIFFE Workload API, 5.2.1). */
-function withOwnHints(svids: readonly HeldSvid[]): HeldSvid[] {
-  const byAge = [...svids].sort((a, b) => (a.entry.created_at < b.entry.created_at ? -1 : 1))
-  const owners = new Map<string, HeldSvid>()
-  for (const svid of byAge) if (svid.hint !== null && !owners.has(svid.hint)) owners.set(svid.hint, svid)
-  return svids.map(svid => (svid.hint === null || owners.get(svid.hint) === svid ? svid : { ...svid, hint: null }))
+/** Hints are unique for a process: the oldest entry, which comes first, keeps one (SPIFFE Workload API, 5.2.1). */
+export function withOwnHints<T extends { readonly hint: string | null }>(held: readonly T[]): T[] {
+  const taken = new Set<string>()
+  return held.map(one => {
+    if (one.hint === null || !taken.has(one.hint)) {
+      if (one.hint !== null) taken.add(one.hint)
+      return one
+    }
+    return { ...one, hint: null }
+  })
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import { SpiffeId } from '@lanyard/protocol'
+import { byAge } from '../attest/index.ts'
 import { Catalogue } from '../authority/catalogue.ts'
 import { noMeter } from '../observe/meter.ts'
 import type { Attestation, HeldProcess, Workload, WorkloadState } from '../ports.ts'
@@ -46,7 +47,7 @@ class World extends SvidWorld {
     const attestation: Attestation = {
       examine: async process => this.#examine(process),
       match: (workload, entries) =>
-        [...entries].map(entry => {
+        [...entries].sort(byAge).map(entry => {
           const missing = entry.selectors.filter(selector => !workload.selectors.has(selector))
           if (missing.length > 0) return { entry, given: false, code: 'no_identity', missing }
           if (this.descendants.has(workload.process.pid))

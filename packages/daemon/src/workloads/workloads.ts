@@ -2,11 +2,22 @@ import { LanyardError, type NodeEntry } from '@lanyard/api'
 import type { SpiffeId } from '@lanyard/protocol'
 import type { Catalogue, CatalogueChange } from '../authority/catalogue.ts'
 import { asLanyardError, isFinal } from '../authority/codes.ts'
-import type { Attestation, Bundles, HeldProcess, HeldToken, HeldWit, Log, Meter, Time, Workloads } from '../ports.ts'
+import type {
+  Attestation,
+  Bundles,
+  HeldProcess,
+  HeldToken,
+  HeldWit,
+  Log,
+  Meter,
+  NoIdentity,
+  Time,
+  Workloads,
+} from '../ports.ts'
 import type { SvidManager } from '../svids/manager.ts'
 import type { TokenDesk } from '../tokens/desk.ts'
 import { Follower, type FollowerPorts, type Following, type Miss } from './follower.ts'
-import { bundlesFor, givenIn, type NoIdentity, refusalOf } from './state.ts'
+import { bundlesFor, givenIn, NOT_KNOWN, refusalOf, withOwnHints } from './state.ts'
 
 export interface WorkloadDeskPorts {
   readonly attestation: Attestation
@@ -179,14 +190,7 @@ export class WorkloadDesk implements Workloads {
     const failed = results.find(result => result.status === 'rejected')
     if (had.length === 0) throw saying(asLanyardError(failed?.reason))
     if (!process.isAlive()) throw new LanyardError('workload_gone', `process ${process.pid} has ended`)
-    const hints = new Set<string>()
-    return had.map(token => {
-      if (token.hint === null || !hints.has(token.hint)) {
-        if (token.hint !== null) hints.add(token.hint)
-        return token
-      }
-      return { ...token, hint: null }
-    })
+    return withOwnHints(had)
   }
 
   #refused(code: NoIdentity['code'], miss: Miss | null): void {
@@ -195,7 +199,7 @@ export class WorkloadDesk implements Workloads {
   }
 }
 
-const notKnown = () => new LanyardError('server_unreachable', 'the authority has not told the entries of this node')
+const notKnown = () => new LanyardError(NOT_KNOWN.code, NOT_KNOWN.detail)
 
 const saying = (error: LanyardError) =>
   isFinal(error) ? new LanyardError(error.code, `no identity issued: ${error.message}`, {}, { cause: error }) : error

@@ -4,7 +4,7 @@ import { LanyardError } from '@lanyard/api'
 import type { Workload } from '../ports.ts'
 import { entryOf, noLog } from '../svids/svids.suite.ts'
 import { FakeProcess, FakeTime } from '../testing/index.ts'
-import type { Miss } from '../workloads/follower.ts'
+import type { Miss } from './follower.ts'
 import { Signals } from './signals.ts'
 
 interface Told {

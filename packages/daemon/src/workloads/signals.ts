@@ -1,6 +1,6 @@
+import { asLanyardError } from '../authority/codes.ts'
 import type { Log, Time } from '../ports.ts'
-import type { Miss } from '../workloads/follower.ts'
-import { asLanyardError } from './codes.ts'
+import type { Miss } from './follower.ts'
 
 interface Signal {
   readonly code: 'workload_is_descendant' | 'no_identity'
