@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import process from 'node:process'
 import { ERRORS, LanyardError } from '@lanyard/api'
-import { requireFolder } from '../grpc/endpoint.ts'
 import { type Launcher, ticksNow } from '../launches/index.ts'
 import type { HeldProcess, Log } from '../ports.ts'
-import { listenPrivately } from './listen.ts'
+import { requireFolder } from '../sockets/endpoint.ts'
+import { listenPrivately } from '../sockets/listen.ts'
 import { ADMIN_ROUTES, type AdminParts, type AdminReply } from './routes.ts'
 
 export type { AdminParts } from './routes.ts'

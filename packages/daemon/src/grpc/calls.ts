@@ -9,10 +9,10 @@ import {
 } from '@connectrpc/connect'
 import type { UniversalHandler } from '@connectrpc/connect/protocol'
 import type { HeldProcess, Log, Meter } from '../ports.ts'
+import { Quota } from '../sockets/quota.ts'
 import { CALLER } from './caller.ts'
 import { requestOf, respond, respondWithHttp, respondWithStatus } from './exchange.ts'
 import type { GrpcLimits } from './limits.ts'
-import { Quota } from './quota.ts'
 import { deniedError, publicError } from './refusal.ts'
 import { counted } from './unread.ts'
 

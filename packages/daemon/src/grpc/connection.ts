@@ -8,11 +8,11 @@ import {
 import type { Socket } from 'node:net'
 import { Code } from '@connectrpc/connect'
 import type { HeldProcess, Time } from '../ports.ts'
+import type { Quota } from '../sockets/quota.ts'
 import type { Calls } from './calls.ts'
 import { respondWithStatus } from './exchange.ts'
 import { LegalAuthority } from './legal-authority.ts'
 import type { GrpcLimits } from './limits.ts'
-import type { Quota } from './quota.ts'
 import { deniedError } from './refusal.ts'
 
 export interface ConnectionParts {

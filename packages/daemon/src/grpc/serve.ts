@@ -1,13 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { Code, type ConnectRouter } from '@connectrpc/connect'
 import { LanyardError } from '@lanyard/api'
-import { listenPrivately } from '../admin/listen.ts'
 import type { HeldProcess, Log, Meter, Time } from '../ports.ts'
+import { requireFolder, socketPathOf } from '../sockets/endpoint.ts'
+import { listenPrivately } from '../sockets/listen.ts'
+import { Quota } from '../sockets/quota.ts'
 import { Calls } from './calls.ts'
 import { Connection, type ConnectionParts } from './connection.ts'
-import { requireFolder, socketPathOf } from './endpoint.ts'
 import { GRPC_LIMITS, type GrpcLimits } from './limits.ts'
-import { Quota } from './quota.ts'
 import { grpcError } from './refusal.ts'
 
 export interface GrpcOptions {

@@ -1,5 +1,5 @@
 import { Code } from '@connectrpc/connect'
-import type { Quota } from './quota.ts'
+import type { Quota } from '../sockets/quota.ts'
 import { grpcError } from './refusal.ts'
 
 const PREFIX_BYTES = 5

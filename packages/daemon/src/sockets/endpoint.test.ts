@@ -14,11 +14,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { TestTime } from '../grpc/testing/time.ts'
 import { FakeProcess, FakeWorkloads } from '../testing/index.ts'
 import { serveWorkloadApi } from '../workload-api/serve.ts'
 import { world } from '../workload-api/world.suite.ts'
 import { socketPathOf } from './endpoint.ts'
-import { TestTime } from './testing/time.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const meter = { count() {}, time() {}, gauge() {} }
