@@ -41,12 +41,18 @@ export function lifetimeWithin(tier: Tier, wished: number | undefined): number {
   return wished === undefined ? most : lifetimeFor(tier, Math.min(wished, most))
 }
 
-/** Seconds that tokens for workloads live where their entry does not say. */
-const TOKEN_SEC = 300
+/** Seconds that tokens for workloads live where their entry does not say: they cannot be withdrawn from whoever got one. */
+export const TOKEN_SEC = 300
 
-/** The same for tokens, which cannot be withdrawn from whoever got one. */
-export const tokenLifetimeWithin = (tier: Tier, wished: number | undefined): number =>
-  lifetimeWithin(tier, wished ?? Math.min(LIFETIME[tier], TOKEN_SEC))
+/**
+ * The wish of what ends at `end` (Unix ms; null: never): no life that goes on after it, but for the shortest that there is.
+ * Who hears of no changes would else accept for minutes what was meant to be over.
+ */
+export function wishedUntil(end: number | null, wished: number | null, at: number): number | undefined {
+  if (end === null) return wished ?? undefined
+  const left = Math.max(LIFETIME_FLOOR, Math.ceil((end - at) / 1000))
+  return Math.min(left, wished ?? left)
+}
 
 /** First and last second of a certificate issued at `at` (Unix ms); both count (RFC 5280, 4.1.2.5). */
 export function validity(at: number, ttlSec: number): { notBefore: number; notAfter: number } {

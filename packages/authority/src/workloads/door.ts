@@ -3,7 +3,7 @@ import { actorOf, type NodeCaller } from '../caller.ts'
 import type { Issuing } from '../issue/issuing.ts'
 import type { RefusedRequest } from '../issue/refusals.ts'
 import type { Issued } from '../issue/request.ts'
-import { tokenLifetimeWithin } from '../lifetime.ts'
+import { lifetimeWithin, TOKEN_SEC, wishedUntil } from '../lifetime.ts'
 import { requireAlive } from '../liveness.ts'
 import { type Clock, type Dice, type Rows, type Store, shared } from '../ports.ts'
 import { type Followed, type Found, findWorkload } from './find.ts'
@@ -59,7 +59,8 @@ export class WorkloadDoor {
   async x509(request: NodeRequest, csr: Uint8Array, follows: Followed | null): Promise<Issued> {
     const { source, correlation } = request
     const { entry, subject, caller, opens } = await this.#find(request, follows)
-    const asked = { csr, ttlSec: entry.x509TtlSec ?? undefined, dnsNames: entry.dnsNames }
+    const ttlSec = wishedUntil(entry.expiresAt, entry.x509TtlSec, this.#ports.clock.now())
+    const asked = { csr, ttlSec, dnsNames: entry.dnsNames }
     const opening = opens ? { opens: subject.lineage } : {}
     return await this.#ports.issuing.issue({ caller, ...asked, ...opening, source, correlation })
   }
@@ -93,8 +94,10 @@ export class WorkloadDoor {
   #ready(found: Found): Ready {
     const { clock, dice } = this.#ports
     const tier = requireAlive(found.subject, found.caller.incarnation)
+    const { expiresAt: end, jwtTtlSec } = found.entry
     const issuedAt = Math.floor(clock.now() / 1000)
-    const expiresAt = issuedAt + tokenLifetimeWithin(tier, found.entry.jwtTtlSec ?? undefined)
+    const wished = wishedUntil(end, jwtTtlSec ?? TOKEN_SEC, clock.now())
+    const expiresAt = issuedAt + lifetimeWithin(tier, wished)
     return { ...found, jti: toHex(dice.bytes(16)), tier, issuedAt, expiresAt }
   }
 

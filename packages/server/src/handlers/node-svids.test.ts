@@ -92,6 +92,18 @@ describe('an X.509-SVID for a workload', () => {
     assert.equal((await x509(at)).validity_sec, 60)
   })
 
+  test('ends with its entry, but lives for the least that there is', async () => {
+    const until = (seconds: number) => ({ expires_at: new Date(server.clock.now() + seconds * 1000).toISOString() })
+    const lives = async (at: Place) => {
+      const token = await jwt(at)
+      return [(await x509(at)).validity_sec, (Date.parse(token.expires_at) - Date.parse(token.issued_at)) / 1000]
+    }
+    assert.deepEqual(await lives(await place(until(100))), [100, 100])
+    assert.deepEqual(await lives(await place(until(5))), [60, 60])
+    assert.deepEqual(await lives(await place({ ...until(100), x509_ttl_sec: 90, jwt_ttl_sec: 80 })), [90, 80])
+    assert.deepEqual(await lives(await place(until(3000))), [300, 300])
+  })
+
   test('carries the host names of the entry, under the configured suffixes', async () => {
     const at = await place({ dns_names: ['invoice.svc.test', 'svc.test'] })
     const reply = await x509(at)
