@@ -215,6 +215,8 @@ test('what a node reports becomes events, of agents that it serves alone', async
     { ...signal, entry: foreign.entry, count: 1 },
   ]
   await ok('POST /v1/node/signals', 204, { signals }, asNode(at.node))
+  for (const time of ['0', 'Sat Nov 21', '2026-11-21', '1969-12-31T23:59:59Z'])
+    await refused('body_invalid', 'POST /v1/node/signals', { signals: [{ ...signals[0], at: time }] }, asNode(at.node))
   const { items } = await ok(`GET /v1/events?tenant=${at.tenant}&type=workload.refused`, 200)
   assert.deepEqual(
     items.map(({ agent, actor, detail }: { agent: string; actor: string; detail: { count: number } }) => [

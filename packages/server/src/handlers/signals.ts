@@ -2,6 +2,7 @@ import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
 import { type Caller, recordSignals, shared } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byNode } from './call.ts'
+import { parseTime, TIME_EXPECTED } from './times.ts'
 
 type Mine = 'reportSignals'
 
@@ -15,8 +16,8 @@ export const signalHandlers = (ports: HandlerPorts): Pick<Handlers<Routes, Calle
 
 /** Throws `body_invalid`. */
 function readTime(text: string): number {
-  const at = Date.parse(text)
-  if (at >= 0) return at
-  const errors = [{ path: 'at', message: 'expected a time as in RFC 3339' }]
-  throw new LanyardError('body_invalid', 'at: expected a time as in RFC 3339', { errors })
+  const at = parseTime(text)
+  if (at !== null && at >= 0) return at
+  const message = TIME_EXPECTED
+  throw new LanyardError('body_invalid', `at: ${message}`, { errors: [{ path: 'at', message }] })
 }
