@@ -1,4 +1,4 @@
-/** What our own programs need beside agents to speak with an authority: no part of the SDK's promises. */
+/** What our own programs need beside agents to speak with an authority or a daemon: no part of the SDK's promises. */
 export { Authority } from './client/authority.ts'
 export { certificatesOf } from './client/certificates.ts'
 export { parseAuthorityUrl } from './client/connect.ts'
@@ -9,3 +9,4 @@ export { paceOf } from './feed/pace.ts'
 export { backoff } from './identity/backoff.ts'
 export type { LinkCredential } from './mtls/context.ts'
 export { Alarm, systemTime, type TimeSource } from './time.ts'
+export { isOpenToOthers } from './workload-api/trusted-socket.ts'

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs'
 import { Agent, type ClientRequest, request } from 'node:http'
 import { dirname } from 'node:path'
 import process from 'node:process'
+import { isOpenToOthers } from '@lanyard/sdk/authority'
 import { type Options, text, type Values } from '../command.ts'
 import type { Io } from '../io.ts'
 import { Misuse, type Problem, Refusal, refuse } from '../problem.ts'
@@ -114,11 +115,10 @@ function judgeServer(path: string, trusted: readonly number[]): void {
   if (!found.isSocket()) throw refuse('daemon_untrusted', `${path}: expected a socket`)
   judgeOwner(path, found.uid, trusted)
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const { uid, mode } = lstatSync(folder)
-    judgeOwner(folder, uid, trusted)
-    // In a sticky folder nobody can replace what is another's.
-    if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
-      throw refuse('daemon_untrusted', `${folder}: others can write there (mode ${(mode & 0o7777).toString(8)})`)
+    const stats = lstatSync(folder)
+    judgeOwner(folder, stats.uid, trusted)
+    if (isOpenToOthers(stats))
+      throw refuse('daemon_untrusted', `${folder}: others can write there (mode ${(stats.mode & 0o7777).toString(8)})`)
     if (folder === dirname(folder)) return
   }
 }

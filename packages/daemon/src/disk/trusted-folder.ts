@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, readlinkSync, type Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
+import { isOpenToOthers } from '@lanyard/sdk/authority'
 
 /** As many as the kernel follows: path_resolution(7). */
 const MOST_LINKS = 40
@@ -45,14 +46,8 @@ const partsOf = (path: string): string[] => path.split('/').filter(part => part 
 function judge(path: string, stats: Stats): void {
   const { uid, mode } = stats
   if (uid !== 0 && uid !== process.geteuid?.()) throw wide(`${path} belongs to user ${uid}, who could replace it`)
-  if (stats.isDirectory() && isOpen(stats))
+  if (stats.isDirectory() && isOpenToOthers(stats))
     throw wide(`expected ${path} to be writable by its owner alone, got mode ${(mode & 0o7777).toString(8)}`)
-}
-
-/** Whether others can replace what is in a folder. Of a sticky one they cannot, save what is their own, which is judged next. */
-function isOpen({ uid, gid, mode }: Stats): boolean {
-  // Many systems give each user a group of the same number with nobody else in it, and let it write.
-  return (mode & 0o1000) === 0 && ((mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== uid))
 }
 
 const wide = (detail: string) => new LanyardError('permissions_too_wide', detail)
