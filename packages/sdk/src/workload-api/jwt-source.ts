@@ -12,17 +12,13 @@ import { validateJwtSvid } from './validate.ts'
  */
 export class JwtSource {
   readonly #client: WorkloadApiClient
-  readonly #state: SourceState<BundleSet>
-  readonly #listeners = new Set<() => void>()
+  readonly #state = new SourceState<BundleSet>()
   readonly #end: () => void
   readonly #now: () => number
 
   private constructor(options: WorkloadApiOptions) {
     this.#client = new WorkloadApiClient(options)
     this.#now = () => placeOf(options).time.now()
-    this.#state = new SourceState(() => {
-      for (const listener of this.#listeners) queueMicrotask(listener)
-    })
     this.#end = this.#client.watchJwtBundles(this.#state)
   }
 
@@ -71,8 +67,7 @@ export class JwtSource {
 
   /** Calls at each new state of the bundles, and when they were taken back. Gives what ends it. */
   onUpdate(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#state.onUpdate(listener)
   }
 
   /** Follows no more. */

@@ -18,12 +18,11 @@ const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workloa
 
 /** What a source holds: the newest state, or why there is none. */
 export class SourceState<T> implements WatchListener<T> {
-  readonly #told: () => void
+  readonly #listeners = new Set<() => void>()
   readonly #first = Promise.withResolvers<void>()
   #held: { readonly state: T } | { readonly error: IdentityError }
 
-  constructor(told: () => void) {
-    this.#told = told
+  constructor() {
     this.#held = { error: new IdentityError('workload_api_unavailable', 'the Workload API has not answered') }
     this.#first.promise.catch(() => {})
   }
@@ -37,7 +36,7 @@ export class SourceState<T> implements WatchListener<T> {
   onState(state: T): void {
     this.#held = { state }
     this.#first.resolve()
-    this.#told()
+    this.#tell()
   }
 
   onFailed(error: IdentityError, retryAt: number | null): void {
@@ -45,7 +44,13 @@ export class SourceState<T> implements WatchListener<T> {
     // Out of reach is not taken back: what was given holds until it ends.
     if (!had || error instanceof Withheld) this.#held = { error }
     if (retryAt === null || AT_ONCE.has(error.code)) this.#first.reject(error)
-    if (had && error instanceof Withheld) this.#told()
+    if (had && error instanceof Withheld) this.#tell()
+  }
+
+  /** Calls at each new state, and when what there was is taken back. Gives what ends it. */
+  onUpdate(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** From now on there is nothing. */
@@ -71,5 +76,10 @@ export class SourceState<T> implements WatchListener<T> {
       cancel()
       signal?.removeEventListener('abort', onAbort)
     }
+  }
+
+  /** In their own turn: what one of them throws is not for whoever brought the news. */
+  #tell(): void {
+    for (const listener of this.#listeners) queueMicrotask(listener)
   }
 }

@@ -24,15 +24,13 @@ export interface X509SourceOptions extends WorkloadApiOptions, OpenOptions {
  */
 export class X509Source {
   readonly #client: WorkloadApiClient
-  readonly #state: SourceState<X509Context>
+  readonly #state = new SourceState<X509Context>()
   readonly #picker: SvidPicker
-  readonly #listeners = new Set<() => void>()
   readonly #end: () => void
 
   private constructor({ picker = ([first]) => first, ...options }: X509SourceOptions) {
     this.#client = new WorkloadApiClient(options)
     this.#picker = picker
-    this.#state = new SourceState(() => this.#tell())
     this.#end = this.#client.watchX509Context(this.#state)
   }
 
@@ -84,8 +82,7 @@ export class X509Source {
 
   /** Calls at each new state, and when all was taken back. Gives what ends it. */
   onUpdate(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#state.onUpdate(listener)
   }
 
   /** Follows no more, and gives nothing out. */
@@ -93,9 +90,5 @@ export class X509Source {
     this.#end()
     this.#state.close()
     this.#client.close()
-  }
-
-  #tell(): void {
-    for (const listener of this.#listeners) queueMicrotask(listener)
   }
 }
