@@ -12,7 +12,7 @@ import type { Quota } from '../sockets/quota.ts'
 import type { Calls } from './calls.ts'
 import { respondWithStatus } from './exchange.ts'
 import { LegalAuthority } from './legal-authority.ts'
-import type { GrpcLimits } from './limits.ts'
+import { BURST, type GrpcLimits } from './limits.ts'
 import { deniedError } from './refusal.ts'
 
 export interface ConnectionParts {
@@ -25,7 +25,6 @@ export interface ConnectionParts {
 
 /** How long a connection may take to end after it was told to. */
 const GOODBYE_MS = 1000
-const BURST = 10
 
 /**
  * One connection of one process. The kernel bounds who it is and HTTP/2 bounds what one call holds; the time and the work

@@ -287,6 +287,21 @@ test('requests that end are counted no longer', async t => {
   }
 })
 
+test('who connects without end is cut off before it costs anything, and may again after a while', async t => {
+  const held: unknown[] = []
+  const here = await world(t, { limits: { connectionsPerSec: 2 }, processOf: () => new FakeProcess(held.push(0)) })
+  for (let n = 0; n < 30; n++) {
+    const socket = connectSocket(here.path)
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.destroy()
+  }
+  await until(() => here.counted.filter(line => line === 'connections_refused too_often').length >= 10)
+  assert.ok(held.length <= 20, `got ${held.length}`)
+  here.time.pass(1000)
+  await livesOn(here)
+})
+
 test('who cannot be identified is cut off, and the reason is counted', async t => {
   const here = await world(t, {
     processOf: () => {

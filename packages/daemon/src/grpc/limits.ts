@@ -3,6 +3,8 @@ export interface GrpcLimits {
   /** Open connections of all users together, and of one. */
   readonly connections: number
   readonly connectionsPerUid: number
+  /** Connections that one user may open a second, and {@link BURST} times as many at once. */
+  readonly connectionsPerSec: number
   /** Open calls of one connection, and of all connections of one user. */
   readonly callsPerConnection: number
   readonly callsPerUid: number
@@ -21,13 +23,17 @@ export interface GrpcLimits {
   readonly requestMs: number
   /** How long a connection may stay without a call. */
   readonly idleMs: number
-  /** Calls that one connection may give up a second, and ten times as many at once. */
+  /** Calls that one connection may give up a second, and {@link BURST} times as many at once. */
   readonly resetsPerSec: number
 }
+
+/** Who has been quiet may do so many times what is allowed in a second. */
+export const BURST = 10
 
 export const GRPC_LIMITS: GrpcLimits = {
   connections: 4096,
   connectionsPerUid: 1024,
+  connectionsPerSec: 200,
   callsPerConnection: 100,
   callsPerUid: 4096,
   headerBytes: 16 * 1024,

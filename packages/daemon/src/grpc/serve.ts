@@ -1,13 +1,15 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { Code, type ConnectRouter } from '@connectrpc/connect'
 import { LanyardError } from '@lanyard/api'
+import { peerUser } from '../peer/index.ts'
 import type { HeldProcess, Log, Meter, Time } from '../ports.ts'
 import { requireFolder, socketPathOf } from '../sockets/endpoint.ts'
 import { listenPrivately } from '../sockets/listen.ts'
 import { Quota } from '../sockets/quota.ts'
+import { Rate } from '../sockets/rate.ts'
 import { Calls } from './calls.ts'
 import { Connection, type ConnectionParts } from './connection.ts'
-import { GRPC_LIMITS, type GrpcLimits } from './limits.ts'
+import { BURST, GRPC_LIMITS, type GrpcLimits } from './limits.ts'
 import { grpcError } from './refusal.ts'
 
 export interface GrpcOptions {
@@ -60,12 +62,14 @@ class Admission {
   readonly #options: GrpcOptions
   readonly #parts: ConnectionParts
   readonly #quota: Quota
+  readonly #rate: Rate
   readonly #connections = new Set<Connection>()
 
   constructor(options: GrpcOptions, limits: GrpcLimits, parts: ConnectionParts) {
     this.#options = options
     this.#parts = parts
     this.#quota = new Quota(limits.connections, limits.connectionsPerUid)
+    this.#rate = new Rate(limits.connectionsPerSec, limits.connectionsPerSec * BURST)
   }
 
   get open(): number {
@@ -96,6 +100,10 @@ class Admission {
 
   #callerOf(socket: Socket): HeldProcess | null {
     try {
+      if (this.#isOften(socket)) {
+        this.#refuse(socket, 'too_often')
+        return null
+      }
       return this.#options.processOf(socket)
     } catch (error) {
       const code = error instanceof LanyardError ? error.code : 'internal_error'
@@ -103,6 +111,12 @@ class Admission {
       this.#refuse(socket, code)
       return null
     }
+  }
+
+  /** Who connects without end fills the queue in which all others wait: each of theirs must cost next to nothing. */
+  #isOften(socket: Socket): boolean {
+    const user = peerUser(socket)
+    return user !== null && !this.#rate.take(user, this.#parts.time.monotonic())
   }
 
   #refuse(socket: Socket, reason: string): void {

@@ -88,6 +88,13 @@ export function processOfSocket(socket: Socket): HeldProcess {
   return held(pid, own ?? pidfdFrom(openPidfd(pid)), { uid, gid })
 }
 
+/** The user at the other end of a Unix socket, which is asked for little; null: it has gone, or cannot be told. */
+export function peerUser(socket: Socket): number | null {
+  if (socket.destroyed) return null
+  const peer = peerCredentials(descriptorOf(socket))
+  return peer.ok ? peer.value.uid : null
+}
+
 /** The number of the process at the other end of a Unix socket; null: it has none here, or cannot be told. */
 export function peerPid(socket: Socket): number | null {
   const peer = peerCredentials(descriptorOf(socket))

@@ -1,1 +1,1 @@
-export { peerPid, processOfPid, processOfSocket } from './hold.ts'
+export { peerPid, peerUser, processOfPid, processOfSocket } from './hold.ts'
