@@ -29,7 +29,10 @@ const shown = (node: Node): Outcome => ({
         ['state', node.state],
         ['proved', `${node.method}, ${node.attested_at}`],
         ['key', node.key_thumbprint],
-        ['renewed', `${node.renewed_at}, until ${node.not_after}`],
+        [
+          'renewed',
+          `${node.renewed_at}, ${Date.parse(node.not_after) > 0 ? `until ${node.not_after}` : 'and must attest again'}`,
+        ],
         ...(node.banned_at === null ? [] : [['banned', `${node.banned_at}: ${node.ban_reason}`] as const]),
       ],
       paint,
