@@ -1,6 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { isId } from '../names.ts'
 import type { AgentKey, AgentState, EntryState, Rows, Step } from '../ports.ts'
 import { requireAgent } from './agents.ts'
 import { type EntryRules, type EntrySettings, settled } from './entry-settings.ts'
@@ -132,11 +133,9 @@ export function* deleteEntry(rows: Rows, id: string, act: Act): Step<void> {
   yield* rows.events.append(eventOf(act, 'entry.deleted', entry, { entry: id, ...told(entry) }))
 }
 
-const ENTRY_ID = /^[0-9a-f]{32}$/
-
 /** The entry, if the caller may see it; another's is `entry_unknown`, as if it were not there. */
 export function* requireEntry(rows: Rows, id: string, { caller }: Pick<Act, 'caller'>): Step<EntryState> {
-  const entry = ENTRY_ID.test(id) ? yield* rows.entries.find(id) : undefined
+  const entry = isId(id) ? yield* rows.entries.find(id) : undefined
   const seen = entry && (caller === 'server' || caller.tenant === null || caller.tenant === entry.tenant)
   if (!seen) throw new LanyardError('entry_unknown', `there is no entry ${id.slice(0, 64)}`)
   return entry

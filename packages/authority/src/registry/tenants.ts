@@ -3,7 +3,6 @@ import { type Act, requireTenant } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { requireName } from '../names.ts'
 import type { Rows, Step, TenantState } from '../ports.ts'
-import { touchEntries } from './touch-entries.ts'
 
 /** What a tenant's owner may set. */
 export interface TenantSettings {
@@ -52,7 +51,7 @@ export function* updateTenant(rows: Rows, name: string, change: TenantSettings, 
   }
   yield* rows.tenants.update(after)
   // Nodes make keys by it before they ask.
-  if (after.keyPolicy !== before.keyPolicy) yield* touchEntries(rows, name)
+  if (after.keyPolicy !== before.keyPolicy) yield* rows.entries.touch(name)
   const detail = { before: settingsOf(before), after: settingsOf(after) }
   yield* rows.events.append(eventOf(act, 'tenant.updated', { tenant: name }, detail))
   return after

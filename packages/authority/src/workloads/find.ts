@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { type NodeCaller, VOUCHED, type WorkloadCaller } from '../caller.ts'
+import { isId } from '../names.ts'
 import type { LineageState, Rows, ServedEntry, Step, Subject } from '../ports.ts'
 import { isFor, newLineage, openLineageOf } from './lineage.ts'
 import { requireServed } from './served.ts'
@@ -57,15 +58,13 @@ interface Renewed {
   readonly renews: NonNullable<WorkloadCaller['renews']>
 }
 
-const HEX_32 = /^[0-9a-f]{32}$/
-
 function* followedBy(
   rows: Rows,
   { lineage: id, serial }: Followed,
   node: NodeCaller,
   entry: ServedEntry,
 ): Step<Renewed> {
-  const certificate = HEX_32.test(serial) ? yield* rows.certificates.findBySerial(serial, entry.tenant) : undefined
+  const certificate = isId(serial) ? yield* rows.certificates.findBySerial(serial, entry.tenant) : undefined
   const lineage = certificate?.lineage === id ? (yield* rows.lineages.subject(id))?.lineage : undefined
   if (certificate && lineage && isFor(lineage, node, entry))
     return { lineage, renews: { issuerKeyId: certificate.issuerKeyId, serial } }

@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import type { NodeCaller, WorkloadCaller } from '../caller.ts'
+import { isId } from '../names.ts'
 import { requireNodeStanding } from '../nodes/standing.ts'
 import type { NodeScope, Rows, ServedEntry, Step } from '../ports.ts'
 import { isoTime } from '../time.ts'
@@ -10,7 +11,7 @@ import { isoTime } from '../time.ts'
  */
 export function* requireServed(rows: Rows, caller: NodeCaller, id: string, at: number): Step<ServedEntry> {
   const node = yield* requireNodeStanding(rows, caller)
-  const entry = ENTRY_ID.test(id) ? yield* rows.entries.served(id, node) : undefined
+  const entry = isId(id) ? yield* rows.entries.served(id, node) : undefined
   if (entry === undefined) throw yield* notServed(rows, node, id)
   if (entry.expiresAt !== null && entry.expiresAt <= at)
     throw new EntryRefusal('entry_expired', `this entry expired at ${isoTime(entry.expiresAt)}`, entry)
@@ -41,11 +42,9 @@ export class EntryRefusal extends LanyardError {
   }
 }
 
-const ENTRY_ID = /^[0-9a-f]{32}$/
-
 // Another tenant's entry is as unknown as one that never was.
 function* notServed(rows: Rows, { tenant, name }: NodeScope, id: string): Step<LanyardError> {
-  const known = ENTRY_ID.test(id) ? yield* rows.entries.find(id) : undefined
+  const known = isId(id) ? yield* rows.entries.find(id) : undefined
   if (known !== undefined && (tenant === null || tenant === known.tenant))
     return new EntryRefusal('node_not_parent', `entry ${id} names ${known.parent}, not node ${name}`, known)
   return new LanyardError('entry_unknown', `there is no entry ${id.slice(0, 64)}`)

@@ -1,5 +1,6 @@
 import type { Act, NodeCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { isId } from '../names.ts'
 import type { NewEvent, Rows, ServedEntry, Step } from '../ports.ts'
 import { isoTime } from '../time.ts'
 
@@ -17,8 +18,6 @@ export interface Signal {
   readonly count: number
 }
 
-const ENTRY_ID = /^[0-9a-f]{32}$/
-
 /** Writes what a node reports. The agent of an entry is named where the node serves it: a node speaks of nobody else's. */
 export function* recordSignals(
   rows: Rows,
@@ -28,7 +27,7 @@ export function* recordSignals(
   const events: NewEvent[] = []
   for (const signal of signals) {
     const { entry: id } = signal
-    const entry = id !== null && ENTRY_ID.test(id) ? yield* rows.entries.served(id, act.caller) : undefined
+    const entry = id !== null && isId(id) ? yield* rows.entries.served(id, act.caller) : undefined
     events.push(told(signal, entry, act))
   }
   for (const event of events) yield* rows.events.append(event)
