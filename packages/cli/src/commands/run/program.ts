@@ -16,8 +16,14 @@ export interface Program {
 /** Finds a program as a shell would, in absolute folders of PATH alone. Throws {@link Misuse}. */
 export function findProgram(command: readonly string[], cwd: string, path: string): Program {
   const [name = '', ...args] = command
-  const found = candidates(name, cwd, path).find(isProgram)
-  if (found === undefined) throw new Misuse(`CMD: there is no program ${JSON.stringify(name)}`)
+  const looked = candidates(name, cwd, path)
+  const found = looked.find(isProgram)
+  if (found === undefined) {
+    const file = looked.find(isFile)
+    if (file !== undefined)
+      throw new Misuse(`CMD: ${JSON.stringify(file)} is a file that may not be executed: chmod +x`)
+    throw new Misuse(`CMD: there is no program ${JSON.stringify(name)}`)
+  }
   const interpreter = interpreterOf(found)
   const script = args.find(arg => !arg.startsWith('-'))
   const scripts = script === undefined ? [] : [resolve(cwd, script)].filter(isFile)
@@ -49,7 +55,13 @@ function isProgram(path: string): boolean {
   }
 }
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
 
 const isNode = (path: string): boolean =>
   [path, realpathSync(path)].some(one => /^node(js)?(-?\d+)?$/.test(basename(one)))
