@@ -3,6 +3,7 @@ import { Code, type ConnectRouter } from '@connectrpc/connect'
 import { LanyardError } from '@lanyard/api'
 import { peerUser } from '../peer/index.ts'
 import type { HeldProcess, Log, Meter, Time } from '../ports.ts'
+import { affordable } from '../sockets/descriptors.ts'
 import { requireFolder, socketPathOf } from '../sockets/endpoint.ts'
 import { listenPrivately } from '../sockets/listen.ts'
 import { Quota } from '../sockets/quota.ts'
@@ -40,7 +41,10 @@ export interface GrpcServer {
 export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const { log, meter, time } = options
   const path = socketPathOf(options.path)
-  const limits = { ...GRPC_LIMITS, ...options.limits }
+  const wanted = { ...GRPC_LIMITS, ...options.limits }
+  const limits = { ...wanted, ...affordable(wanted) }
+  if (limits.connections < wanted.connections)
+    log.warn({ connections: limits.connections }, 'few files may be open (ulimit -n), and so few connections')
   const parts: ConnectionParts = {
     calls: new Calls({ routes: options.routes, log, meter, limits }),
     quota: new Quota(Number.POSITIVE_INFINITY, limits.callsPerUid),

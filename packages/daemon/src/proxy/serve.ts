@@ -3,6 +3,7 @@ import { asIdentityError } from '@lanyard/sdk/authority'
 import { lineOf, proxyPathOf, readLine } from '@lanyard/sdk/proxy'
 import { processOfSocket } from '../peer/index.ts'
 import type { HeldProcess, Log, Time, Workloads } from '../ports.ts'
+import { affordable } from '../sockets/descriptors.ts'
 import { requireFolder } from '../sockets/endpoint.ts'
 import { LONGEST_PATH, listenPrivately } from '../sockets/listen.ts'
 import { Quota } from '../sockets/quota.ts'
@@ -31,8 +32,7 @@ export interface ProxyServer {
 }
 
 /** Each relayed connection is one here; the share of one user is never all there is. */
-const MOST = 4_096
-const MOST_PER_UID = 2_048
+const MOST = { connections: 4_096, connectionsPerUid: 2_048 }
 /** How long somebody may take to say what a connection is for. */
 const REQUEST_MS = 5_000
 
@@ -60,7 +60,8 @@ export async function serveProxyBeside(
 export async function serveProxy(options: ProxyOptions): Promise<ProxyServer> {
   const { path, log } = options
   const open = new Set<Socket>()
-  const quota = new Quota(MOST, MOST_PER_UID)
+  const { connections, connectionsPerUid } = affordable(MOST)
+  const quota = new Quota(connections, connectionsPerUid)
   const agents = new Agents(options.time)
   const server = createServer({ pauseOnConnect: false }, socket => {
     socket.on('error', () => {})
