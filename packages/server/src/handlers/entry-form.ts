@@ -9,7 +9,7 @@ import {
 } from '@lanyard/authority'
 import { toHex } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { parseTime, TIME_EXPECTED } from './times.ts'
+import { readTime } from './times.ts'
 
 type Settings = Omit<Body<Routes['updateEntry']>, 'revision'>
 
@@ -43,13 +43,8 @@ async function agentOf({ store, rows }: HandlerPorts, caller: Caller, spiffeId: 
   throw new LanyardError('agent_unknown', 'there is no agent with this SPIFFE ID')
 }
 
-function timeOf(text: string | null | undefined): number | null | undefined {
-  if (text === null || text === undefined) return text
-  const at = parseTime(text)
-  if (at !== null && at >= 0) return at
-  const message = TIME_EXPECTED
-  throw new LanyardError('body_invalid', `expires_at: ${message}`, { errors: [{ path: 'expires_at', message }] })
-}
+const timeOf = (text: string | null | undefined): number | null | undefined =>
+  text === null || text === undefined ? text : readTime('body_invalid', 'expires_at', text)
 
 export const showEntry = (entry: EntryState): Entry => ({
   id: entry.id,

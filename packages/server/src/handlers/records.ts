@@ -1,4 +1,4 @@
-import { type CertificateRecord, type EventRecord, type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import type { CertificateRecord, EventRecord, Handlers, Routes } from '@lanyard/api'
 import {
   type Caller,
   type CertificateState,
@@ -9,7 +9,7 @@ import {
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import type { Cursors } from './cursor.ts'
-import { parseTime, TIME_EXPECTED } from './times.ts'
+import { readTime } from './times.ts'
 
 type Mine = 'listCertificates' | 'listEvents'
 
@@ -34,8 +34,8 @@ export function recordHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const filter = {
         ...asked,
         tenant: tenantScope(caller, asked.tenant),
-        since: readTime('since', since),
-        until: readTime('until', until),
+        since: timeOf('since', since),
+        until: timeOf('until', until),
       }
       const list = { route: 'listEvents', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
@@ -49,14 +49,8 @@ function requireNames({ tenant, agent }: { tenant?: string | undefined; agent?: 
   if (agent !== undefined) requireName('agent', agent)
 }
 
-/** Unix milliseconds. Throws `query_invalid`: a time that is read as another one lists the wrong events. */
-function readTime(path: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const ms = parseTime(text)
-  if (ms !== null) return ms
-  const message = TIME_EXPECTED
-  throw new LanyardError('query_invalid', `${path}: ${message}`, { errors: [{ path, message }] })
-}
+const timeOf = (path: string, text: string | undefined): number | undefined =>
+  text === undefined ? undefined : readTime('query_invalid', path, text)
 
 const showCertificate = (state: CertificateState, now: number): CertificateRecord => ({
   serial: state.serial,
