@@ -164,9 +164,10 @@ function linkedBy(tx: Transaction, by: Record<string, unknown>, tenant: string |
   }
 }
 
-type Whose = { readonly lineage: string } | AgentKey | { readonly tenant: string }
+type Whose = Parameters<Rows['certificates']['revoke']>[0]
 
 function ownedBy(whose: Whose): (one: CertificateState) => boolean {
+  if ('lineages' in whose) return one => isOf(whose)(one) && whose.lineages.includes(one.lineage)
   if ('lineage' in whose) return one => one.lineage === whose.lineage
   return 'agent' in whose ? isOf(whose) : one => one.tenant === whose.tenant
 }

@@ -9,8 +9,12 @@ import { NAMED_MAX, type Toll } from './toll.ts'
 const END = { quarantined: 'agent.quarantined', retired: 'agent.retired' } as const
 /** Certificates looked through for the last end; of older ones it is said that they end as late as any could. */
 const LOOKED_THROUGH = 200
-/** Lineages that are taken between two looks for more. */
+/** Rows that one statement reads or writes. */
 const BATCH = 200
+/** Lineages whose certificates one statement revokes. */
+const REVOKED = 1000
+/** Lineages that are taken between two looks for more: at each, all is walked that their agents got. */
+export const LINKED = 5000
 
 /** When a certificate issued at this moment would end at the latest. */
 const latestEnd = (at: number) => at + LIFETIME.platinum * 1000
@@ -55,17 +59,33 @@ export function* takeLineages(
 ): Step<readonly string[]> {
   const ends = yield* endsOf(rows, lineages, act.at)
   yield* end(rows, lineages)
-  const revoked: string[] = []
+  const held = lineages.filter(({ id }) => ends.has(id))
+  const revoked = yield* revokeOf(rows, held, { at: act.at, reason })
+  toll.tookCertificates(revoked.length, null)
   for (const lineage of lineages) {
     const end = ends.get(lineage.id)
-    const serials =
-      end === undefined ? [] : yield* rows.certificates.revoke({ lineage: lineage.id }, { at: act.at, reason })
-    revoked.push(...serials)
     toll.tookLineage(lineage)
-    toll.tookCertificates(serials.length, end ?? null)
+    toll.tookCertificates(0, end ?? null)
     if (isOfNode(lineage)) toll.tookTokens(latestEnd(act.at))
     if (end !== undefined || isOfNode(lineage) || act.at < lineage.openedAt + AGENT_TOKEN_SEC * 1000)
       toll.died(lineageDeath(lineage, act.at))
+  }
+  return revoked
+}
+
+/** Revokes what these hold: by agent, since for each lineage alone all would be walked that its agent got. */
+function* revokeOf(
+  rows: Rows,
+  lineages: readonly LineageState[],
+  revocation: { readonly at: number; readonly reason: string },
+): Step<string[]> {
+  const revoked: string[] = []
+  for (const ofOne of Map.groupBy(lineages, ({ tenant, agent }) => `${tenant}/${agent}`).values()) {
+    const [{ tenant, agent }] = ofOne as [LineageState]
+    for (let from = 0; from < ofOne.length; from += REVOKED) {
+      const ids = ofOne.slice(from, from + REVOKED).map(({ id }) => id)
+      revoked.push(...(yield* rows.certificates.revoke({ tenant, agent, lineages: ids }, revocation)))
+    }
   }
   return revoked
 }
@@ -117,11 +137,11 @@ export interface Link {
 export function* takeLinked(rows: Rows, toll: Toll, { by, tenant }: Link, reason: string, act: Act): Step<number> {
   let taken = 0
   for (;;) {
-    const batch = yield* rows.lineages.linked(by, tenant, BATCH)
+    const batch = yield* rows.lineages.linked(by, tenant, LINKED)
     yield* takeLineages(rows, toll, batch, reason, act)
     for (const lineage of batch) toll.tookAgent(lineage)
     taken += batch.length
-    if (batch.length < BATCH) return taken
+    if (batch.length < LINKED) return taken
   }
 }
 

@@ -1,14 +1,11 @@
 import { LanyardError } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import { takeLineages } from '../kill/take.ts'
+import { LINKED, takeLineages } from '../kill/take.ts'
 import { settle, Toll } from '../kill/toll.ts'
 import { requireName } from '../names.ts'
 import type { LineageState, NodeState, Rows, Step } from '../ports.ts'
 import { VOID } from './standing.ts'
-
-/** Lineages that are taken between two looks for more. */
-const BATCH = 200
 
 /** The node, if the caller may see it; another's is `not_found`, as if it were not there. */
 export function* requireNode(rows: Rows, id: string, { caller }: Pick<Act, 'caller'>): Step<NodeState> {
@@ -86,10 +83,10 @@ const lossOf = ({ revoked, lineages }: Toll) => ({ revoked, lineages })
 /** Ends what the node opened for its workloads. Their agents lose these, and not their lifecycle; each is told of its own. */
 function* takeWorkloads(rows: Rows, toll: Toll, { node }: NodeState, reason: string, act: Act): Step<void> {
   for (;;) {
-    const batch = yield* rows.lineages.linked({ mintedBy: `node:${node}` }, null, BATCH)
+    const batch = yield* rows.lineages.linked({ mintedBy: `node:${node}` }, null, LINKED)
     const agents = Map.groupBy(batch, ({ tenant, agent }) => `${tenant}/${agent}`)
     for (const lineages of agents.values()) yield* takeOfAgent(rows, toll, lineages, reason, act)
-    if (batch.length < BATCH) return
+    if (batch.length < LINKED) return
   }
 }
 

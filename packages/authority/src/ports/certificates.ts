@@ -98,6 +98,11 @@ export interface CertificateFilter {
   readonly now: number
 }
 
+/** Lineages of one agent, 1,000 at most. */
+export interface LineagesOf extends AgentKey {
+  readonly lineages: readonly string[]
+}
+
 export interface CertificateRows {
   find(issuerKeyId: string, serial: string): Step<CertificateState | undefined>
   /** Whatever the issuer; the tenant restricts what can be seen. */
@@ -105,11 +110,11 @@ export interface CertificateRows {
   /** One insert is the certificate and its `cert.issued` event. */
   insert(certificate: CertificateState): Step<void>
   /**
-   * Revokes what is not yet revoked and not over at `at`, with its lineage or of its agent; gives back the serials,
-   * newest first.
+   * Revokes what is not yet revoked and not over at `at`, with its lineage, with lineages of one agent, of its agent or its
+   * tenant; gives back the serials, newest first.
    */
   revoke(
-    whose: { readonly lineage: string } | AgentKey | { readonly tenant: string },
+    whose: { readonly lineage: string } | LineagesOf | AgentKey | { readonly tenant: string },
     revocation: { readonly at: number; readonly reason: string },
   ): Step<readonly string[]>
   /** Newest first. */

@@ -23,8 +23,8 @@ type Template<A> = (args: A) => Runnable
 
 /**
  * Makes statements, typed by the schema. Those that `prepare…` makes are compiled once: running them is filling in
- * arguments, with no query built on the hot path. `query` and `change` compile at each call, for what takes its form from
- * filters.
+ * arguments, with no query built on the hot path. `query`, `change` and `changedRows` compile at each call, for what takes its
+ * form from filters.
  */
 export class Statements {
   readonly kysely: Kysely<Schema>
@@ -63,6 +63,13 @@ export class Statements {
   *query<R>(query: Compilable<R>): Step<readonly R[]> {
     const { sql, parameters } = query.compile()
     const statement: Runnable = { sql, parameters, answers: 'rows', writes: false }
+    return (yield statement) as readonly R[]
+  }
+
+  /** A change built for this call that gives back rows (`returning`). */
+  *changedRows<R>(query: Compilable<R>): Step<readonly R[]> {
+    const { sql, parameters } = query.compile()
+    const statement: Runnable = { sql, parameters, answers: 'rows', writes: true }
     return (yield statement) as readonly R[]
   }
 

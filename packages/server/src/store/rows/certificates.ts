@@ -1,4 +1,4 @@
-import type { AgentKey, CertificateRows } from '@lanyard/authority'
+import type { AgentKey, CertificateRows, LineagesOf } from '@lanyard/authority'
 import { bytesOfHex, hexOf, numbersOfCursor } from '../encoding.ts'
 import { LONGEST_LIFE_MS, listCertificates, type TimePlace } from './certificate-list.ts'
 import {
@@ -40,9 +40,11 @@ export function certificateRows(context: RowContext): CertificateRows {
       const when = { at, reason, second: Math.floor(at / 1000), since: at - LONGEST_LIFE_MS }
       const rows = yield* 'lineage' in whose
         ? revocations.ofLineage({ ...when, lineage: bytesOfHex(whose.lineage) })
-        : 'agent' in whose
-          ? revocations.ofAgent({ ...when, tenant: whose.tenant, agent: whose.agent })
-          : revocations.ofTenant({ ...when, tenant: whose.tenant })
+        : 'lineages' in whose
+          ? revocations.ofLineages({ ...when, ...whose })
+          : 'agent' in whose
+            ? revocations.ofAgent({ ...when, tenant: whose.tenant, agent: whose.agent })
+            : revocations.ofTenant({ ...when, tenant: whose.tenant })
       return newestFirst(rows).map(row => hexOf(row.serial))
     },
     *list(filter, page) {
@@ -168,6 +170,13 @@ function revocation({ statements }: RowContext) {
       .where('issued_at', '>=', a.since)
       .returning(['serial', 'issued_at', 'place'])
 
+  const revokedOf = (a: Revocation & AgentKey) =>
+    revoked(a)
+      .where('tenant_id', '=', tenantId(a))
+      .where('agent_id', '=', eb =>
+        eb.selectFrom('agents').select('id').where('tenant_id', '=', tenantId(a)).where('agent', '=', a.agent),
+      )
+
   return {
     ofLineage: statements.prepareChangedRows((a: Revocation & { lineage: Uint8Array }) => {
       const lineage = db.selectFrom('lineages').where('id', '=', a.lineage)
@@ -176,13 +185,16 @@ function revocation({ statements }: RowContext) {
         .where('agent_id', '=', lineage.select('agent_id'))
         .where('lineage_no', '=', lineage.select('no'))
     }),
-    ofAgent: statements.prepareChangedRows((a: Revocation & AgentKey) =>
-      revoked(a)
-        .where('tenant_id', '=', tenantId(a))
-        .where('agent_id', '=', eb =>
-          eb.selectFrom('agents').select('id').where('tenant_id', '=', tenantId(a)).where('agent', '=', a.agent),
+    // In one walk over what the agent got lately, however many lineages.
+    ofLineages: (a: Revocation & LineagesOf) =>
+      statements.changedRows(
+        revokedOf(a).where(
+          'lineage_no',
+          'in',
+          db.selectFrom('lineages').select('no').where('id', 'in', a.lineages.map(bytesOfHex)),
         ),
-    ),
+      ),
+    ofAgent: statements.prepareChangedRows((a: Revocation & AgentKey) => revokedOf(a)),
     ofTenant: statements.prepareChangedRows((a: Revocation & { tenant: string }) =>
       revoked(a).where('tenant_id', '=', tenantId(a)),
     ),

@@ -59,6 +59,11 @@ for (const [name, step, found] of [
   ['agents that hold something', agents.holding('t'), 'lineages_held (tenant_id=?)'],
   ['revocation with an agent', certificates.revoke(key, when), 'agent_id=? AND issued_at>?'],
   ['revocation with a lineage', certificates.revoke({ lineage: idOf(1) }, when), 'agent_id=? AND issued_at>?'],
+  [
+    'revocation with lineages of an agent',
+    certificates.revoke({ ...key, lineages: [idOf(1), idOf(2)] }, when),
+    'agent_id=? AND issued_at>?',
+  ],
   ['revocation with a tenant', certificates.revoke({ tenant: 't' }, when), 'tenant_id=? AND issued_at>?'],
   ['what an API key made', apiKeys.revokeTree('x', now), 'k USING INDEX api_keys_by_maker'],
   ['nodes that an API key let in', nodes.joinedBy('api-key:x', 9), 'n USING INDEX nodes_by_joiner (joined_by=?)'],

@@ -66,6 +66,10 @@ export function certificatesSuite(place: () => Place): void {
       const byLineage = { at, reason: 'copied' }
       const first = await store.write(() => rows.certificates.revoke({ lineage: idOf(1) }, byLineage), shared())
       assert.deepEqual(first, [idOf(2), idOf(1), idOf(5)], 'the second in which it ends still counts')
+      const of = async (whose: { tenant: string; agent: string; lineages: string[] }) =>
+        await store.write(() => rows.certificates.revoke(whose, { at, reason: 'x' }), shared())
+      assert.deepEqual(await of({ tenant: 'acme', agent: 'invoice', lineages: [idOf(1), idOf(2)] }), [])
+      assert.deepEqual(await of({ tenant: 'globex', agent: 'invoice', lineages: [idOf(3)] }), [])
       const second = await store.write(
         () => rows.certificates.revoke({ tenant: 'acme', agent: 'invoice' }, { at, reason: 'killed' }),
         shared(),
@@ -76,6 +80,21 @@ export function certificatesSuite(place: () => Place): void {
       assert.equal((await found(3))?.revokedReason, 'killed')
       assert.equal((await found(4))?.revokedAt, null)
       assert.equal((await found(6))?.revokedAt, null)
+    })
+
+    test('are revoked with many lineages of one agent, and no others', async t => {
+      const open = await opened(t, place)
+      await populate(open)
+      const { store, rows } = open
+      await store.write(function* () {
+        for (const n of [3, 4]) yield* rows.lineages.insert(lineage({ id: idOf(n) }))
+      }, shared())
+      const issued = [1, 3, 4].map((n, place) => certificate(n, { lineage: idOf(n), issuedAt: NOW - 9 + place }))
+      await record(open, ...issued)
+      const whose = { tenant: 'acme', agent: 'invoice', lineages: [idOf(1), idOf(4), idOf(9)] }
+      const revoke = () => store.write(() => rows.certificates.revoke(whose, { at: NOW, reason: 'x' }), shared())
+      assert.deepEqual([await revoke(), await revoke()], [[idOf(4), idOf(1)], []])
+      assert.equal((await store.read(() => rows.certificates.findBySerial(idOf(3), null)))?.revokedAt, null)
     })
 
     test('are listed by every filter', async t => {
