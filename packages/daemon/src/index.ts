@@ -1,3 +1,5 @@
+export type { ExplainedVerdict, ExplainReply } from './admin/explain.ts'
+export type { StatusReply } from './admin/status.ts'
 export { DAEMON_SETTINGS, type DaemonConfig, type DaemonSetting, type DeliverySetting, daemonConfig } from './config.ts'
 export { createLog, type LogLevel, type LogOptions } from './log.ts'
 export { type DaemonIo, type RunningDaemon, startDaemon } from './main.ts'

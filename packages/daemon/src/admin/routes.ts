@@ -1,7 +1,8 @@
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import type { Launcher, LaunchRegistry } from '../launches/index.ts'
 import type { Attestation, HeldProcess } from '../ports.ts'
-import type { DaemonStatus } from './status.ts'
+import { type ExplainReply, explain } from './explain.ts'
+import type { DaemonStatus, StatusReply } from './status.ts'
 
 /** What the admin socket tells of. */
 export interface AdminParts {
@@ -38,7 +39,10 @@ const json = (value: unknown, status = 200): AdminReply => ({
 export const ADMIN_ROUTES: Readonly<Record<string, AdminRoute>> = {
   'GET /status': {
     launchers: true,
-    answer: async ({ status, launches }) => json({ ...status(), launches: launches.running().map(shownLaunch) }),
+    answer: async ({ status, launches }) => {
+      const reply: StatusReply = { ...status(), launches: launches.running().map(shownLaunch) }
+      return json(reply)
+    },
   },
   'GET /metrics': {
     launchers: false,
@@ -48,7 +52,7 @@ export const ADMIN_ROUTES: Readonly<Record<string, AdminRoute>> = {
       body: await metrics(),
     }),
   },
-  'POST /explain': { launchers: false, answer: async (parts, body) => json(await explain(parts, pidIn(body))) },
+  'POST /explain': { launchers: false, answer: async (parts, body) => json(await explained(parts, pidIn(body))) },
   'POST /launches': {
     launchers: true,
     answer: async ({ launches }, body, by) => {
@@ -64,27 +68,10 @@ const shownLaunch = ({ entry, pid, at }: { entry: string; pid: number; at: numbe
   at: new Date(at).toISOString(),
 })
 
-/** Which identity a process would get, and for each entry that gives it none, why. */
-async function explain({ attestation, entries, hold }: AdminParts, pid: number): Promise<object> {
+async function explained({ attestation, entries, hold }: AdminParts, pid: number): Promise<ExplainReply> {
   const process = hold(pid)
   try {
-    const workload = await attestation.examine(process)
-    const verdicts = attestation.match(workload, entries()).map(verdict => ({
-      entry: verdict.entry.id,
-      spiffe_id: verdict.entry.spiffe_id,
-      given: verdict.given,
-      code: verdict.given ? null : verdict.code,
-      missing: verdict.given ? [] : verdict.missing,
-    }))
-    return {
-      pid,
-      uid: process.uid,
-      gid: process.gid,
-      selectors: [...workload.selectors],
-      main_of: workload.mainOf,
-      launched_for: workload.launchedFor,
-      verdicts,
-    }
+    return await explain(process, attestation, entries())
   } finally {
     process.release()
   }

@@ -1,4 +1,4 @@
-/** What the daemon says of itself: `GET /status` of its admin socket. Times are RFC 3339. */
+/** What the daemon says of itself. Times are RFC 3339. */
 export interface DaemonStatus {
   readonly version: string
   readonly started_at: string
@@ -36,4 +36,10 @@ export interface DaemonStatus {
     /** Processes that follow it. */
     readonly followers: number
   }[]
+}
+
+/** What `GET /status` answers. */
+export interface StatusReply extends DaemonStatus {
+  /** Main processes that `lanyard run` launched, and that run. */
+  readonly launches: readonly { readonly entry: string; readonly pid: number; readonly at: string }[]
 }

@@ -1,31 +1,7 @@
+import type { StatusReply } from '@lanyard/daemon'
 import { connectDaemon, DAEMON } from '../../client/daemon.ts'
 import { command, type Outcome } from '../../command.ts'
 import { card, count, table } from '../../layout.ts'
-
-/** What the daemon says of itself, as far as it is shown. */
-interface Status {
-  readonly version: string
-  readonly started_at: string
-  readonly node: {
-    readonly name: string
-    readonly spiffe_id: string
-    readonly tenant: string | null
-    readonly groups: readonly string[]
-    readonly not_after: string
-  } | null
-  readonly authority: {
-    readonly url: string
-    readonly connected: boolean
-    readonly code: string | null
-    readonly heard_at: string | null
-    readonly feed_as_of: string | null
-  }
-  readonly workload_api: string
-  readonly entries: number
-  readonly subscribers: number
-  readonly svids: readonly { entry: string; spiffe_id: string; not_after: string; followers: number }[]
-  readonly launches: readonly { entry: string; pid: number; at: string }[]
-}
 
 export const daemonStatus = command({
   name: 'daemon status',
@@ -39,14 +15,14 @@ export const daemonStatus = command({
   run: async ({ options, io }) => {
     const daemon = connectDaemon(options, io)
     try {
-      return shown(await daemon.call<Status>('GET', '/status'))
+      return shown(await daemon.call<StatusReply>('GET', '/status'))
     } finally {
       daemon.close()
     }
   },
 })
 
-const shown = (status: Status): Outcome => ({
+const shown = (status: StatusReply): Outcome => ({
   json: status,
   text: paint => {
     const { node, authority } = status

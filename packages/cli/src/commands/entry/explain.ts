@@ -1,26 +1,9 @@
+import type { ExplainedVerdict, ExplainReply } from '@lanyard/daemon'
 import { connectDaemon, DAEMON } from '../../client/daemon.ts'
 import { command, number, type Outcome, required } from '../../command.ts'
 import { visible } from '../../layout.ts'
 import type { Paint } from '../../paint.ts'
 import { Misuse } from '../../problem.ts'
-
-interface Verdict {
-  readonly entry: string
-  readonly spiffe_id: string
-  readonly given: boolean
-  readonly code: string | null
-  readonly missing: readonly string[]
-}
-
-interface Explained {
-  readonly pid: number
-  readonly uid: number
-  readonly gid: number
-  readonly selectors: readonly string[]
-  readonly main_of: readonly string[]
-  readonly launched_for: string | null
-  readonly verdicts: readonly Verdict[]
-}
 
 export const explain = command({
   name: 'entry explain',
@@ -37,7 +20,7 @@ export const explain = command({
     if (pid < 1) throw new Misuse(`--pid: expected the number of a process, got ${pid}`)
     const daemon = connectDaemon(options, io)
     try {
-      return shown(await daemon.call<Explained>('POST', '/explain', { pid }))
+      return shown(await daemon.call<ExplainReply>('POST', '/explain', { pid }))
     } finally {
       daemon.close()
     }
@@ -48,10 +31,10 @@ export const explain = command({
 const SHOWN = 20
 
 /** What it gets first, in the order of the daemon; then what it lacks least. */
-const nearest = (verdicts: readonly Verdict[]): Verdict[] =>
+const nearest = (verdicts: readonly ExplainedVerdict[]): ExplainedVerdict[] =>
   verdicts.toSorted((a, b) => Number(b.given) - Number(a.given) || a.missing.length - b.missing.length).slice(0, SHOWN)
 
-const shown = (found: Explained): Outcome => ({
+const shown = (found: ExplainReply): Outcome => ({
   json: found,
   text: paint => {
     const rest = found.verdicts.length - SHOWN
@@ -68,7 +51,7 @@ const shown = (found: Explained): Outcome => ({
   },
 })
 
-function line({ entry, spiffe_id, given, code, missing }: Verdict, paint: Paint): string {
+function line({ entry, spiffe_id, given, code, missing }: ExplainedVerdict, paint: Paint): string {
   const who = `${visible(spiffe_id)} ${paint.faint(`entry ${visible(entry)}`)}`
   if (given) return `${paint.good('gets')} ${who}`
   const lacks = missing.length > 0 ? `: it lacks ${missing.map(visible).join(', ')}` : ''
