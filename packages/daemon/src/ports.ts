@@ -163,6 +163,6 @@ export interface Workloads {
    */
   jwtSvids(process: HeldProcess, audience: readonly string[], id: SpiffeId | null): Promise<readonly HeldToken[]>
   witSvids(process: HeldProcess, id: SpiffeId | null): Promise<readonly HeldWit[]>
-  /** Throws as {@link jwtSvids}. */
-  bundlesFor(process: HeldProcess): Promise<Bundles>
+  /** For whoever has an identity, or this one, at this moment. Throws as {@link jwtSvids}. */
+  bundlesFor(process: HeldProcess, id?: SpiffeId | null): Promise<Bundles>
 }

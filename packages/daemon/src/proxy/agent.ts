@@ -10,8 +10,15 @@ const MAX_WAITING = 256
 /** How long one waits. */
 const PATIENCE_MS = 10_000
 
+/** One who has proved himself to a server of the agent. */
+export interface Peer {
+  /** SPIFFE ID that the server has. */
+  readonly id: string
+  readonly tls: TLSSocket
+}
+
 interface Waiting {
-  readonly socket: TLSSocket
+  readonly peer: Peer
   readonly cancel: () => void
 }
 
@@ -55,29 +62,29 @@ export class Agent {
   }
 
   /** Lets a peer wait, and gives the name by which the agent takes it; null: too many wait. */
-  wait(socket: TLSSocket): string | null {
+  wait(peer: Peer): string | null {
     if (this.#waiting.size >= MAX_WAITING) return null
     const ticket = randomBytes(16).toString('hex')
     const gone = () => {
       this.#waiting.delete(ticket)
-      socket.destroy()
+      peer.tls.destroy()
     }
-    this.#waiting.set(ticket, { socket, cancel: this.#time.after(PATIENCE_MS, gone) })
-    socket.once('close', () => this.take(ticket))
+    this.#waiting.set(ticket, { peer, cancel: this.#time.after(PATIENCE_MS, gone) })
+    peer.tls.once('close', () => this.take(ticket))
     return ticket
   }
 
   /** The peer of a ticket, which is good once; null: there is none. */
-  take(ticket: string): TLSSocket | null {
+  take(ticket: string): Peer | null {
     const waiting = this.#waiting.get(ticket)
     this.#waiting.delete(ticket)
     waiting?.cancel()
-    return waiting?.socket ?? null
+    return waiting?.peer ?? null
   }
 
   /** Its process has ended. */
   end(): void {
-    for (const { socket } of this.#waiting.values()) socket.destroy()
+    for (const { peer } of this.#waiting.values()) peer.tls.destroy()
     for (const socket of this.#connections) socket.destroy()
   }
 }

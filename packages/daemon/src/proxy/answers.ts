@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
-import { encodeBase64 } from '@lanyard/protocol'
+import { encodeBase64, SpiffeId } from '@lanyard/protocol'
 import { dangerouslyAny } from '@lanyard/sdk'
 import { codeOf, IdentityError } from '@lanyard/sdk/authority'
 import { chainOf, GO, lineOf, type ProxyRequest, readLine } from '@lanyard/sdk/proxy'
 import type { HeldProcess, Time, Workloads } from '../ports.ts'
-import type { Agent, Agents } from './agent.ts'
+import type { Agent, Agents, Peer } from './agent.ts'
 import { HeldIdentity } from './held-identity.ts'
 import { requireOpenPort } from './network.ts'
 import { relay } from './relay.ts'
@@ -58,6 +58,7 @@ export function answerIdentity(
 export async function answerConnect(asking: Asking, { id, host, port, alpn }: Request<'connect'>): Promise<void> {
   const { socket, process, agents } = asking
   const agent = agents.find(process, socket)
+  await requireStill(asking, id)
   const gone = new AbortController()
   socket.once('close', () => gone.abort(new IdentityError('peer_unreachable', 'the agent has closed the connection')))
   const { identity } = agent.identityOf(id)
@@ -76,12 +77,13 @@ export async function answerListen(asking: Asking, { id, host, port, alpn }: Req
   const { socket, process, agents } = asking
   requireOpenPort(port)
   const agent = agents.find(process, socket)
+  await requireStill(asking, id)
   const held = agent.identityOf(id)
   const { identity } = held
   const options = { ...identity.serverOptions(), ALPNProtocols: [...alpn], handshakeTimeout: HANDSHAKE_MS }
   const server = identity.protect(createServer(options), { allow: dangerouslyAny() })
   server.maxConnections = MOST_PEERS
-  server.on('secureConnection', tls => announce(agent, socket, tls))
+  server.on('secureConnection', tls => announce(agent, socket, { id, tls }))
   server.on('tlsClientError', () => {})
   try {
     server.listen(port, host)
@@ -101,9 +103,9 @@ export async function answerListen(asking: Asking, { id, host, port, alpn }: Req
   socket.on('data', () => socket.destroy())
 }
 
-function announce(agent: Agent, socket: Socket, tls: TLSSocket): void {
-  const ticket = agent.wait(tls)
-  if (ticket === null) tls.destroy()
+function announce(agent: Agent, socket: Socket, peer: Peer): void {
+  const ticket = agent.wait(peer)
+  if (ticket === null) peer.tls.destroy()
   else socket.write(lineOf({ ticket }))
 }
 
@@ -115,9 +117,25 @@ function announce(agent: Agent, socket: Socket, tls: TLSSocket): void {
 export async function answerAccept(asking: Asking, { ticket }: Request<'accept'>): Promise<void> {
   const { socket, process, agents } = asking
   const agent = agents.find(process, socket)
-  const tls = agent.take(ticket)
-  if (tls === null) throw new IdentityError('peer_unreachable', 'the peer has gone')
-  await joinWith(asking, tls)
+  const peer = agent.take(ticket)
+  if (peer === null) throw new IdentityError('peer_unreachable', 'the peer has gone')
+  try {
+    await requireStill(asking, peer.id)
+  } catch (error) {
+    peer.tls.destroy()
+    throw error
+  }
+  await joinWith(asking, peer.tls)
+}
+
+/**
+ * That the process may have this identity at this moment: it may have executed another program since it asked for it, and
+ * have kept its connections over that.
+ *
+ * @throws LanyardError as {@link Workloads.bundlesFor}
+ */
+async function requireStill({ process, workloads }: Asking, id: string): Promise<void> {
+  await workloads.bundlesFor(process, SpiffeId.parse(id))
 }
 
 /** Tells who the peer is, and passes bytes once the agent says so. */

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { describe, it, type TestContext } from 'node:test'
+import { LanyardError } from '@lanyard/api'
 import { agentId, caller, Identity, memberOf } from '@lanyard/sdk'
 import { systemTime } from '@lanyard/sdk/authority'
 import { proxyPathOf } from '@lanyard/sdk/proxy'
@@ -83,6 +84,33 @@ describe('keys: daemon', () => {
       assert.equal(await answer.text(), 'yes')
       break
     }
+  })
+
+  it('examines the process again for each connection: it may be another program by now', async t => {
+    const { workloads, alice, bob } = await stage(t)
+    const serving = await bob.identity.serve({ allow }, (_request, response) => response.end('yes'))
+    t.after(() => serving.close())
+    const ask = async () => {
+      const socket = await alice.identity.connect({ host: '127.0.0.1', port: serving.port, peer })
+      socket.on('error', () => {})
+      socket.write('GET / HTTP/1.1\r\nhost: bob\r\nconnection: close\r\n\r\n')
+      return (await Array.fromAsync(socket as AsyncIterable<Buffer>).catch(() => [])).join('')
+    }
+    assert.match(await ask(), /yes/)
+    // Nobody is told: no entry has changed.
+    const examine = workloads.bundlesFor.bind(workloads)
+    const refuse = (pid: number) => {
+      workloads.bundlesFor = async (process, id) => {
+        if (process.pid === pid) throw new LanyardError('no_identity', 'no identity issued')
+        return await examine(process, id)
+      }
+    }
+    refuse(alice.pid)
+    await assert.rejects(ask(), { code: 'no_identity' })
+    refuse(bob.pid)
+    assert.equal(await ask(), '')
+    workloads.bundlesFor = examine
+    assert.match(await ask(), /yes/)
   })
 
   it('passes large bodies whole, both ways', async t => {

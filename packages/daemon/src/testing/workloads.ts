@@ -154,8 +154,8 @@ export class FakeWorkloads implements Workloads {
     })
   }
 
-  async bundlesFor(process: HeldProcess): Promise<Bundles> {
-    this.#chosen(process, null)
+  async bundlesFor(process: HeldProcess, id: SpiffeId | null = null): Promise<Bundles> {
+    this.#chosen(process, id)
     return this.bundles
   }
 

@@ -18,6 +18,6 @@ export function countSubscribers(workloads: Workloads, meter: Meter): Workloads 
     followBundles: (process, listener, ended) => counted(workloads.followBundles(process, listener, ended)),
     jwtSvids: (process, audience, id) => workloads.jwtSvids(process, audience, id),
     witSvids: (process, id) => workloads.witSvids(process, id),
-    bundlesFor: process => workloads.bundlesFor(process),
+    bundlesFor: (process, id) => workloads.bundlesFor(process, id),
   }
 }

@@ -98,8 +98,8 @@ export class WorkloadDesk implements Workloads {
     return await this.#each(process, entries, entry => this.#ports.tokens.wit(entry))
   }
 
-  async bundlesFor(process: HeldProcess): Promise<Bundles> {
-    const entries = await this.#entriesOf(process, null)
+  async bundlesFor(process: HeldProcess, id: SpiffeId | null = null): Promise<Bundles> {
+    const entries = await this.#entriesOf(process, id)
     const { bundles } = this.#ports.catalogue
     if (bundles === null) throw notKnown()
     return bundlesFor(entries, bundles)
