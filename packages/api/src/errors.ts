@@ -305,8 +305,8 @@ const OWN = {
   ),
   permissions_too_wide: row(
     400,
-    'A private file or folder can be read by others',
-    'chmod 700 the folder and 600 its files.',
+    'A file or folder is open to others',
+    'chmod 700 a private folder and 600 its files; for a folder of sockets or delivered files `chmod go-w` is enough.',
   ),
   keys_missing: row(
     400,
