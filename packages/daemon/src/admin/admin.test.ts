@@ -12,7 +12,9 @@ import type { NodeEntry } from '@lanyard/api'
 import { createLaunches } from '../launches/index.ts'
 import { processOfPid, processOfSocket } from '../peer/index.ts'
 import type { Attestation } from '../ports.ts'
-import { type AdminOptions, type AdminParts, type DaemonStatus, startAdmin } from './index.ts'
+import { type DaemonStatus, startAdmin } from './index.ts'
+import type { AdminParts } from './routes.ts'
+import type { AdminOptions } from './serve.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanyard-admin-'))
 const children: ChildProcess[] = []

@@ -8,8 +8,9 @@ import process from 'node:process'
 import { after, test } from 'node:test'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import { statOf } from '../peer/proc.ts'
+import { ticksNow } from '../peer/ticks.ts'
 import { FakeProcess } from '../testing/process.ts'
-import { createLaunches, type LaunchOptions, ticksNow } from './index.ts'
+import { createLaunches, type LaunchOptions } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanyard-launches-'))
 const children: ChildProcess[] = []

@@ -1,0 +1,202 @@
+import { LanyardError, type NodeEntry } from '@lanyard/api'
+import { statOf } from '../peer/proc.ts'
+import type { HeldProcess, Launches, Log } from '../ports.ts'
+import { countedIn, type KeptLaunch, readKept, writeKept } from './kept.ts'
+
+/** What a supervisor asks for: that a process which it has just started is the workload of an entry. */
+export interface LaunchRequest {
+  /** Id of an entry, or SPIFFE ID of the only one that has it. */
+  readonly entry: string
+  /** Of a child of the caller. */
+  readonly pid: number
+}
+
+/** The supervisor, as the kernel tells. */
+export interface Launcher {
+  readonly process: HeldProcess
+  /** Clock ticks since boot at which its connection was accepted: what it launches is younger. */
+  readonly since: bigint
+}
+
+/** One launched main process that runs. */
+export interface Launch {
+  readonly entry: NodeEntry
+  readonly process: HeldProcess
+  /** Unix milliseconds. */
+  readonly at: number
+}
+
+/** Launched main processes, and how they become that. */
+export interface LaunchRegistry extends Launches {
+  /**
+   * Takes a process as the main process of an entry until it ends.
+   *
+   * @throws LanyardError `entry_unknown`, `entry_expired`, `launch_forbidden` (no child of the caller, or older than its
+   * connection), `launch_taken`, `workload_gone`
+   */
+  launch(request: LaunchRequest, by: Launcher): Launch
+  /** Those that run, oldest first. */
+  running(): readonly { readonly entry: string; readonly pid: number; readonly at: number }[]
+  /** Lets go of all; what is kept on disk stays. */
+  close(): void
+}
+
+export interface LaunchOptions {
+  /** The entries of this node at this moment. */
+  readonly entries: () => Iterable<NodeEntry>
+  /** Holds the process with this number; throws `workload_gone`. */
+  readonly hold: (pid: number) => HeldProcess
+  /** Where launches are kept, so that a restart of the daemon takes no identity away; null: nowhere. */
+  readonly file: string | null
+  readonly log: Log
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+interface Running {
+  readonly entry: string
+  readonly process: HeldProcess
+  readonly at: number
+}
+
+/** A registry of launches, with those of before a restart whose processes still run. Throws `permissions_too_wide`. */
+export function createLaunches(options: LaunchOptions): LaunchRegistry {
+  const registry = new Registry(options)
+  registry.revive()
+  return registry
+}
+
+class Registry implements LaunchRegistry {
+  readonly #options: LaunchOptions
+  /** By number: two processes cannot have one at a time. */
+  readonly #running = new Map<number, Running>()
+  readonly #countedIn: string
+
+  constructor(options: LaunchOptions) {
+    this.#options = options
+    this.#countedIn = options.file === null ? '' : countedIn()
+  }
+
+  entryOf({ pid, startTime }: HeldProcess): string | null {
+    const found = this.#running.get(pid)
+    return found && found.process.startTime === startTime && found.process.isAlive() ? found.entry : null
+  }
+
+  launch({ entry: named, pid }: LaunchRequest, by: Launcher): Launch {
+    const entry = this.#entry(named)
+    if (pid === by.process.pid) throw new LanyardError('launch_forbidden', 'expected a child of the caller, got itself')
+    const process = this.#options.hold(pid)
+    try {
+      judgeKin(process, by)
+      this.#makeRoom(entry)
+      if (this.entryOf(process)) throw new LanyardError('launch_taken', `process ${pid} is launched already`)
+    } catch (error) {
+      process.release()
+      throw error
+    }
+    const at = this.#options.now()
+    this.#add({ entry: entry.id, process, at })
+    this.#keep()
+    this.#options.log.info({ entry: entry.id, pid, uid: process.uid, by: by.process.uid }, 'workload launched')
+    return { entry, process, at }
+  }
+
+  running() {
+    return [...this.#running.values()]
+      .filter(({ process }) => process.isAlive())
+      .map(({ entry, process, at }) => ({ entry, pid: process.pid, at }))
+  }
+
+  close(): void {
+    for (const { process } of this.#running.values()) process.release()
+    this.#running.clear()
+  }
+
+  /** Takes those of before a restart whose very processes still run. */
+  revive(): void {
+    const { file, hold, log } = this.#options
+    if (file === null) return
+    for (const kept of readKept(file, this.#countedIn)) {
+      const process = heldAgain(kept, hold)
+      if (process) this.#add({ entry: kept.entry, process, at: kept.at })
+    }
+    if (this.#running.size > 0) log.info({ launches: this.#running.size }, 'launches of before go on')
+  }
+
+  #entry(named: string): NodeEntry {
+    const found = [...this.#options.entries()].filter(({ id, spiffe_id }) => id === named || spiffe_id === named)
+    const [entry] = found
+    if (!entry) throw new LanyardError('entry_unknown', `no entry ${named} is served on this node`)
+    if (found.length > 1)
+      throw new LanyardError('entry_unknown', `expected one entry, got ${found.map(({ id }) => id).join(', ')}`)
+    if (entry.expires_at !== null && Date.parse(entry.expires_at) <= this.#options.now())
+      throw new LanyardError('entry_expired', `it ended at ${entry.expires_at}`)
+    return entry
+  }
+
+  #makeRoom({ id, replicas }: NodeEntry): void {
+    const others = this.running().filter(({ entry }) => entry === id)
+    if (others.length < replicas) return
+    const pids = others.map(({ pid }) => pid).join(', ')
+    throw new LanyardError('launch_taken', `expected at most ${replicas} at a time, and there run ${pids}`)
+  }
+
+  #add(running: Running): void {
+    const { process } = running
+    this.#running.get(process.pid)?.process.release()
+    this.#running.set(process.pid, running)
+    process.onEnd(() => {
+      if (this.#running.get(process.pid) !== running) return
+      this.#running.delete(process.pid)
+      process.release()
+      this.#options.log.info({ entry: running.entry, pid: process.pid }, 'launched workload ended')
+      this.#keep()
+    })
+  }
+
+  /** A disk that is full takes no launch away, and none is refused for it: it is lost at a restart alone. */
+  #keep(): void {
+    const { file, log } = this.#options
+    if (file === null) return
+    const launches = [...this.#running.values()].map(({ entry, process: { pid, startTime, uid, gid }, at }) => ({
+      pid,
+      startTime: String(startTime),
+      uid,
+      gid,
+      entry,
+      at,
+    }))
+    try {
+      writeKept(file, this.#countedIn, launches)
+    } catch (error) {
+      log.warn({ file, reason: (error as NodeJS.ErrnoException).code }, 'launches could not be kept for a restart')
+    }
+  }
+}
+
+/** A launcher answers for what it has started itself just now, and for nothing that ran before. */
+function judgeKin(process: HeldProcess, { process: launcher, since }: Launcher): void {
+  const { pid } = process
+  const kin = statOf(pid)
+  // Asked after /proc was read: what was read is of the process that is held.
+  if (!kin || !process.isAlive() || kin.startTime !== process.startTime)
+    throw new LanyardError('workload_gone', `process ${pid} has ended`)
+  if (kin.parent !== launcher.pid)
+    throw new LanyardError('launch_forbidden', `expected a child of process ${launcher.pid}, got one of ${kin.parent}`)
+  // Orphans become children of a subreaper: what an agent left behind is not what was launched.
+  if (kin.startTime < since)
+    throw new LanyardError('launch_forbidden', `process ${pid} is older than the connection that registers it`)
+  if (!launcher.isAlive()) throw new LanyardError('workload_gone', 'who launches has ended')
+}
+
+function heldAgain(kept: KeptLaunch, hold: LaunchOptions['hold']): HeldProcess | null {
+  try {
+    const process = hold(kept.pid)
+    const same = String(process.startTime) === kept.startTime && process.uid === kept.uid && process.gid === kept.gid
+    if (same && process.isAlive()) return process
+    process.release()
+    return null
+  } catch {
+    return null
+  }
+}
