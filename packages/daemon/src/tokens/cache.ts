@@ -1,4 +1,4 @@
-import type { LanyardError } from '@lanyard/api'
+import { LanyardError } from '@lanyard/api'
 import type { AuthorityClock } from '../authority/clock.ts'
 import { asLanyardError, isFinal } from '../authority/codes.ts'
 import type { Meter } from '../ports.ts'
@@ -50,6 +50,8 @@ export class TokenCache<T extends Perishable> {
     }
     try {
       const fresh = await this.#fetch(key)
+      // It was under way while a death was heard, or its entry became another's.
+      if (!lives(fresh)) throw new LanyardError('no_identity', 'no identity issued: it was taken away meanwhile')
       meter.count('tokens', { from: 'authority' })
       return fresh
     } catch (error) {

@@ -34,6 +34,7 @@ export interface TokenDeskPorts {
 }
 
 interface Kept extends Perishable {
+  readonly entry: string
   readonly token: string
   readonly id: SpiffeId
   readonly credential: Credential
@@ -50,7 +51,7 @@ export class TokenDesk {
   constructor(ports: TokenDeskPorts) {
     this.#ports = ports
     const { clock, meter } = ports
-    const lives = ({ credential }: Kept) => ports.judge(credential) === 'alive'
+    const lives = (kept: Kept) => this.#lives(kept)
     this.#jwts = new TokenCache({ clock, meter, lives, fetch: key => this.#fetchJwt(key) })
     this.#wits = new TokenCache({ clock, meter, lives, fetch: key => this.#fetchWit(key) })
   }
@@ -78,6 +79,12 @@ export class TokenDesk {
       cache.drop((_, { credential }) => this.#ports.judge(credential) !== 'alive')
   }
 
+  /** Neither dead, nor of an entry that is gone, or another's by now. */
+  #lives({ credential, entry, id }: Kept): boolean {
+    const { judge, entry: find } = this.#ports
+    return judge(credential) === 'alive' && find(entry)?.spiffe_id === id.toString()
+  }
+
   async #fetchJwt(key: string): Promise<Kept> {
     const [entry, audience] = JSON.parse(key) as [string, string[]]
     return this.#keep(entry, await this.#ports.issueJwt(entry, audience), '')
@@ -94,6 +101,7 @@ export class TokenDesk {
   #keep(entry: string, reply: IssuedToken, keyJwk: string): Kept {
     const id = SpiffeId.parse(reply.spiffe_id)
     return {
+      entry,
       token: reply.token,
       id,
       issuedAt: Date.parse(reply.issued_at),
