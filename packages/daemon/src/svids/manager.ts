@@ -29,7 +29,7 @@ export class SvidManager {
       ...ports,
       issue: (entry, csr, renews) => turns.take(() => ports.issue(entry, csr, renews)),
       store: kept => this.#store(kept),
-      forget: entry => ports.folder.remove(fileOf(entry)),
+      forget: entry => this.#remove(fileOf(entry)),
     }
   }
 
@@ -53,10 +53,10 @@ export class SvidManager {
         const known = kept === null ? undefined : entry(kept.svid.entry.id)
         const lives = kept !== null && clock.now() < (kept.svid.notAfter + 1) * 1000
         if (known !== undefined && lives && known.spiffe_id === kept.svid.id.toString()) this.#slot(known).restore(kept)
-        else folder.remove(name)
+        else this.#remove(name)
       } catch (error) {
         log.warn({ code: asLanyardError(error).code }, 'an SVID on the disk cannot be used')
-        folder.remove(name)
+        this.#remove(name)
       }
     }
   }
@@ -111,6 +111,18 @@ export class SvidManager {
       this.#slots.set(entry.id, slot)
     }
     return slot
+  }
+
+  /** A disk that cannot be written must not keep a death from whoever follows, nor from the slots behind this one. */
+  #remove(name: string): void {
+    try {
+      this.#ports.folder.remove(name)
+    } catch (error) {
+      this.#ports.log.error(
+        { name, reason: (error as Error).message },
+        'an SVID that counts no longer is still on disk',
+      )
+    }
   }
 
   #store(kept: Kept): void {

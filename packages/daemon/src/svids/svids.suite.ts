@@ -8,14 +8,10 @@ import { generateKey } from '@lanyard/protocol/node'
 import { AuthorityClock } from '../authority/clock.ts'
 import type { Judge } from '../authority/feed.ts'
 import { PrivateFolder } from '../disk/private-folder.ts'
-import { noMeter } from '../observe/meter.ts'
-import type { Log } from '../ports.ts'
-import { FakeTime, FakeTrustDomain } from '../testing/index.ts'
+import { FakeTime, FakeTrustDomain, noLog, noMeter } from '../testing/index.ts'
 import type { IssuedSvid } from './held.ts'
 import { SvidManager } from './manager.ts'
 import type { Renews } from './ports.ts'
-
-export const noLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 let count = 0
 

@@ -44,6 +44,21 @@ test('it is renewed at half life in its lineage, with a new key, while somebody 
   assert.ok(world.asked.length - asked <= 2)
 })
 
+test('a death is told of all, also where the disk lets nothing be removed', async () => {
+  const world = new SvidWorld()
+  const entries = [world.add(), world.add()]
+  for (const entry of entries) world.manager.follow(entry)
+  await settled()
+  world.folder.remove = () => {
+    throw new Error('EROFS: read-only file system')
+  }
+  world.dead = () => 'agent'
+  world.manager.judge()
+  for (const { id } of entries) assert.equal(world.manager.stateOf(id).kind, 'refused')
+  world.manager.entriesChanged([], [entries[0]!.id])
+  assert.equal(world.manager.held.length, 0)
+})
+
 test('a reply that was lost is asked for again with the same key, so that it is no fork', async () => {
   const world = new SvidWorld()
   const entry = world.add()
