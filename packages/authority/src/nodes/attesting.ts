@@ -50,8 +50,9 @@ export class Attesting {
 
   /** What the key of this machine must sign. Throws `node_method_unavailable`, `node_proof_invalid`. */
   challenge(certificates: string): { readonly challenge: string; readonly nonce: string } {
-    const { clock, crypto } = this.#ports
-    const { leaf } = readMachine(certificates, this.#x509pop(), clock.now(), crypto)
+    const { clock, crypto, trustDomain } = this.#ports
+    const judge = { settings: this.#x509pop(), trustDomain, at: clock.now() }
+    const { leaf } = readMachine(certificates, judge, crypto)
     return sealChallenge(leaf, clock.now(), this.#ports)
   }
 
@@ -110,9 +111,9 @@ export class Attesting {
   }
 
   #byMachine(proof: NodeProof & { readonly method: 'x509pop' }, csr: Uint8Array): Claim {
-    const { clock, crypto } = this.#ports
+    const { clock, crypto, trustDomain } = this.#ports
     const settings = this.#x509pop()
-    const machine = readMachine(proof.certificates, settings, clock.now(), crypto)
+    const machine = readMachine(proof.certificates, { settings, trustDomain, at: clock.now() }, crypto)
     const asked = proving(() => openChallenge(proof.challenge, machine.leaf, clock.now(), this.#ports))
     requirePossession(machine, x509popMessage(asked.nonce, csr, crypto), proof.signature, crypto)
     const { tenant, groups } = settings

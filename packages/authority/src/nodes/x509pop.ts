@@ -9,6 +9,7 @@ import {
   type PublicKeyInfo,
   requireKeyLimits,
   signatureAlgorithmFor,
+  type TrustDomain,
   toHex,
   verifyChain,
 } from '@lanyard/protocol'
@@ -28,11 +29,18 @@ export interface Machine {
   readonly name: string
 }
 
+/** With what, and at what moment (Unix ms), a machine is judged. */
+export interface Judge {
+  readonly settings: X509PopSettings
+  readonly trustDomain: TrustDomain
+  readonly at: number
+}
+
 /**
- * Reads and judges what a machine shows (PEM, leaf first) at `at` (Unix ms). Sizes of keys are judged before a signature
- * is verified with them. Throws `node_proof_invalid`.
+ * Reads and judges what a machine shows (PEM, leaf first). Sizes of keys are judged before a signature is verified with
+ * them. Throws `node_proof_invalid`.
  */
-export function readMachine(pem: string, { roots }: X509PopSettings, at: number, crypto: Crypto): Machine {
+export function readMachine(pem: string, { settings: { roots }, trustDomain, at }: Judge, crypto: Crypto): Machine {
   return proving(() => {
     const blocks = decodePem(pem, { labels: ['CERTIFICATE'], maxBlocks: CERTIFICATES_MAX })
     const [leaf, ...intermediates] = blocks.map(({ der }) => Certificate.fromDer(der)) as [
@@ -40,6 +48,7 @@ export function readMachine(pem: string, { roots }: X509PopSettings, at: number,
       ...Certificate[],
     ]
     requireLeaf(leaf)
+    requireForeign(leaf, trustDomain)
     const request = { leaf, intermediates, roots, at: Math.floor(at / 1000), purpose: 'any' } as const
     // A configured authority is no machine, whoever has its key.
     if (verifyChain(request, crypto).length < 2)
@@ -54,6 +63,13 @@ function requireLeaf({ basicConstraints, keyUsage, publicKey }: Certificate): vo
   if (basicConstraints?.ca) throw invalid('expected the certificate of a machine, got that of an authority')
   if (keyUsage !== undefined && !keyUsage.has('digitalSignature'))
     throw invalid('expected digitalSignature in the key usage')
+}
+
+// Where our own authority was named by mistake, every agent would become a node, and with that any other agent.
+function requireForeign({ subjectAltName: san }: Certificate, trustDomain: TrustDomain): void {
+  const own = `spiffe://${trustDomain}`
+  if (san?.uri.some(uri => uri === own || uri.startsWith(`${own}/`)))
+    throw invalid('expected the certificate of a machine, got one that we issued')
 }
 
 const nameOf = ({ publicKey }: Certificate, crypto: Crypto) =>

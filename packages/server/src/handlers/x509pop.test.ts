@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import type { Certificate } from '@lanyard/protocol'
 import { generateKey, generateKeyNow, spkiOf } from '@lanyard/protocol/node'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
 import { Machine, newRequest } from '../testing/machines.ts'
@@ -192,6 +193,22 @@ test('a banned machine that goes on knocking is told of once a minute', async ()
   server.clock.advance(60)
   await knock()
   assert.equal(await told(), 2)
+})
+
+// Whoever configures that has every agent become a node, and with that any other agent.
+test('an agent is no machine, even where our own authority was named as that of machines', async t => {
+  const roots: Certificate[] = []
+  const confused = await openHttp({
+    parts: parts => ({ ...parts, nodes: { ...parts.nodes, x509pop: { roots, tenant: null, groups: [] } } }),
+  })
+  t.after(() => confused.close())
+  const { authorities } = confused.pipeline
+  roots.push(...authorities.bundle().x509Authorities, authorities.agentsIssuer().certificate)
+  await confused.agent({ tenant: 'acme', agent: 'a1' })
+  const { cert } = await confused.certificate({ tenant: 'acme', agent: 'a1' })
+  const body = { method: 'x509pop', certificates: cert }
+  const { body: refusal } = await confused.call('POST /v1/nodes/challenge', { body })
+  assert.equal(refusal.code, 'node_proof_invalid')
 })
 
 test('where no authority of machines is set, none becomes a node so', async t => {
