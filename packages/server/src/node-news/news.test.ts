@@ -192,6 +192,14 @@ describe('news of nodes', () => {
     const caller = await node()
     for (let open = 0; open < 4; open++) await follow(news, caller)
     await assert.rejects(news.follow(null, caller), { code: 'rate_limited' })
+    const other = await node()
+    const opened = await Promise.all(Array.from({ length: 9 }, () => news.follow(null, other)))
+    const pipes = opened.map(streaming => {
+      const pipe = new Pipe()
+      streaming(pipe)
+      return pipe
+    })
+    assert.equal(pipes.filter(({ ended }) => !ended).length, 4)
     await follow(news, await node())
     news.stop()
     await assert.rejects(news.follow(null, await node()), { code: 'not_ready' })

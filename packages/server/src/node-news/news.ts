@@ -85,7 +85,8 @@ export class RunningNodeNews implements NodeNews {
         standing: () => this.#standing!,
         ready: again => void this.#pump(again),
       })
-      if (this.#stopped) reader.end()
+      // Of many that asked at once, some found room that others have taken since.
+      if (this.#stopped || !this.#hasRoom(caller)) reader.end()
       this.#readers.add(reader)
       void this.#pump(reader)
       return () => {
@@ -183,10 +184,14 @@ export class RunningNodeNews implements NodeNews {
     }
   }
 
-  #requireRoom(caller: NodeCaller): void {
+  #hasRoom({ node }: NodeCaller): boolean {
     let own = 0
-    for (const reader of this.#readers) if (reader.caller.node === caller.node) own++
-    if (own < MOST_OF_ONE) return
+    for (const reader of this.#readers) if (reader.caller.node === node) own++
+    return own < MOST_OF_ONE
+  }
+
+  #requireRoom(caller: NodeCaller): void {
+    if (this.#hasRoom(caller)) return
     throw new LanyardError('rate_limited', `expected at most ${MOST_OF_ONE} streams of ${identityOf(caller)}`, {
       retry_after_sec: 1,
     })
