@@ -4,9 +4,8 @@ import type { NodeEntry } from '@lanyard/api'
 import { SpiffeId } from '@lanyard/protocol'
 import { AuthorityClock } from '../authority/clock.ts'
 import type { Judge } from '../authority/feed.ts'
-import { noMeter } from '../observe/meter.ts'
 import { entryOf } from '../svids/svids.suite.ts'
-import { FakeTime, FakeTrustDomain } from '../testing/index.ts'
+import { FakeTime, FakeTrustDomain, noMeter } from '../testing/index.ts'
 import { TokenDesk } from './desk.ts'
 
 /** A desk whose authority says its word, and then something happens before it is here. */
