@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { FakeWorkloads } from '@lanyard/daemon/testing'
+import { FakeWorkloads, noLog, noMeter } from '@lanyard/daemon/testing'
 import { Identity } from '@lanyard/sdk'
-import { noMeter } from '../../packages/daemon/src/observe/meter.ts'
 import { serveWorkloadApi } from '../../packages/daemon/src/workload-api/index.ts'
 import { Crowd } from '../support/crowd.ts'
 
@@ -19,7 +18,6 @@ after(() => rmSync(folder, { recursive: true }))
 test(`${SUBSCRIBERS} subscribers call each other while all certificates are renewed ${ROTATIONS} times, and lose no call`, async () => {
   const workloads = new FakeWorkloads()
   workloads.give('anyone', ...IDS.map(id => ({ id, ttlSec: 60 })))
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
   const time = {
     now: () => Date.now(),
     monotonic: () => performance.now(),
@@ -29,7 +27,7 @@ test(`${SUBSCRIBERS} subscribers call each other while all certificates are rene
     },
   }
   const path = join(folder, 'api.sock')
-  const api = await serveWorkloadApi({ path, workloads, log: quiet, meter: noMeter, time })
+  const api = await serveWorkloadApi({ path, workloads, log: noLog, meter: noMeter, time })
   const identities = await Promise.all(
     Array.from({ length: SUBSCRIBERS }, (_, at) =>
       Identity.fromWorkloadApi({ socket: `unix://${path}`, id: IDS[at % IDS.length]!, authority: null }),

@@ -12,6 +12,7 @@ import type { NodeEntry } from '@lanyard/api'
 import { createLaunches } from '../launches/index.ts'
 import { processOfPid, processOfSocket } from '../peer/index.ts'
 import type { Attestation } from '../ports.ts'
+import { noLog } from '../testing/index.ts'
 import { type DaemonStatus, startAdmin } from './index.ts'
 import type { AdminParts } from './routes.ts'
 import type { AdminOptions } from './serve.ts'
@@ -25,7 +26,6 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 const ENTRY = { id: 'e1', spiffe_id: 'spiffe://example.org/a', expires_at: null, replicas: 1 } as NodeEntry
 const OTHER = { ...ENTRY, id: 'e2', spiffe_id: 'spiffe://example.org/b' }
 
@@ -46,8 +46,8 @@ let sockets = 0
 async function start(more: Partial<AdminOptions> = {}, parts: Partial<AdminParts> = {}) {
   const path = join(folder, `${sockets++}.sock`)
   const hold = processOfPid
-  const launches = createLaunches({ entries: () => [ENTRY], hold, file: null, log, now: Date.now })
-  const options: AdminOptions = { path, launchers: [], peerOf: processOfSocket, log, ...more }
+  const launches = createLaunches({ entries: () => [ENTRY], hold, file: null, log: noLog, now: Date.now })
+  const options: AdminOptions = { path, launchers: [], peerOf: processOfSocket, log: noLog, ...more }
   const admin = await startAdmin(options, {
     status: () => ({ version: '1', workload_api: 'unix:///w' }) as DaemonStatus,
     metrics: () => 'up 1\n',

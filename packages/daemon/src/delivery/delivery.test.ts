@@ -8,9 +8,8 @@ import { LanyardError } from '@lanyard/api'
 import type { Assembly } from '../assembly.ts'
 import { Catalogue } from '../authority/catalogue.ts'
 import type { DeliverySetting } from '../config.ts'
-import { noMeter } from '../observe/meter.ts'
-import { noLog, SvidWorld } from '../svids/svids.suite.ts'
-import { settled } from '../testing/index.ts'
+import { SvidWorld } from '../svids/svids.suite.ts'
+import { noLog, noMeter, settled } from '../testing/index.ts'
 import { startDelivery } from './index.ts'
 
 /** Deliveries of a fake authority's SVIDs. */

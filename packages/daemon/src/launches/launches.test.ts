@@ -9,6 +9,7 @@ import { after, test } from 'node:test'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
 import { statOf } from '../peer/proc.ts'
 import { ticksNow } from '../peer/ticks.ts'
+import { noLog } from '../testing/index.ts'
 import { FakeProcess } from '../testing/process.ts'
 import { createLaunches, type LaunchOptions } from './index.ts'
 
@@ -19,7 +20,6 @@ after(() => {
   rmSync(folder, { recursive: true })
 })
 
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 const entry = (id: string, more: Partial<NodeEntry> = {}) =>
   ({ id, spiffe_id: `spiffe://example.org/${id}`, expires_at: null, replicas: 1, ...more }) as NodeEntry
 
@@ -34,7 +34,7 @@ function hold(pid: number): FakeProcess {
 }
 
 const registryOf = (entries: readonly NodeEntry[], more: Partial<LaunchOptions> = {}) =>
-  createLaunches({ entries: () => entries, hold, file: null, log, now: Date.now, ...more })
+  createLaunches({ entries: () => entries, hold, file: null, log: noLog, now: Date.now, ...more })
 
 async function child(): Promise<number> {
   const started = spawn('/bin/sleep', ['60'], { stdio: 'ignore' })

@@ -15,20 +15,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { TestTime } from '../grpc/testing/time.ts'
-import { FakeProcess, FakeWorkloads } from '../testing/index.ts'
+import { FakeProcess, FakeWorkloads, noLog, noMeter } from '../testing/index.ts'
 import { serveWorkloadApi } from '../workload-api/serve.ts'
 import { world } from '../workload-api/world.suite.ts'
 import { socketPathOf } from './endpoint.ts'
-
-const log = { debug() {}, info() {}, warn() {}, error() {} }
-const meter = { count() {}, time() {}, gauge() {} }
 
 const serve = (path: string) =>
   serveWorkloadApi({
     path,
     workloads: new FakeWorkloads(),
-    log,
-    meter,
+    log: noLog,
+    meter: noMeter,
     time: new TestTime(),
     processOf: () => new FakeProcess(),
   })

@@ -1,4 +1,5 @@
 export { type FakeSvid, FakeTrustDomain } from './ca.ts'
 export { FakeProcess } from './process.ts'
+export { noLog, noMeter } from './quiet.ts'
 export { FakeTime, settled } from './time.ts'
 export { type FakeIdentity, FakeWorkloads, type Who } from './workloads.ts'

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { Identity, JwtSource, memberOf, WorkloadApiClient, X509Source } from '@lanyard/sdk'
-import { FakeProcess, FakeWorkloads } from '../testing/index.ts'
+import { FakeProcess, FakeWorkloads, noLog, noMeter } from '../testing/index.ts'
 import { serveWorkloadApi } from './serve.ts'
 
 // Both halves are ours here; what others' clients make of the server is in test/interop.
@@ -97,8 +97,6 @@ async function served(t: TestContext, id: string, workloads = new FakeWorkloads(
   t.after(() => rm(folder, { recursive: true, force: true }))
   workloads.give(pid, { id })
   const path = join(folder, 'w.sock')
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-  const meter = { count() {}, time() {}, gauge() {} }
   const time = {
     now: () => Date.now(),
     monotonic: () => performance.now(),
@@ -108,7 +106,7 @@ async function served(t: TestContext, id: string, workloads = new FakeWorkloads(
     },
   }
   const server = await serveWorkloadApi({
-    ...{ path, workloads, log: quiet, meter, time },
+    ...{ path, workloads, log: noLog, meter: noMeter, time },
     processOf: () => new FakeProcess(pid),
   })
   t.after(() => server.close())
