@@ -85,13 +85,14 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   const delivery = startDelivery({ settings: config.delivery, assembly, log, meter, time })
   running.defer(() => delivery.stop())
   const deaths = assembly.node.feed.follower
-  const api = await serveWorkloadApi({ path: config.socket, workloads: assembly.workloads, deaths, log, meter, time })
+  const { authority } = config
+  const { workloads } = assembly
+  const api = await serveWorkloadApi({ path: config.socket, workloads, authority, deaths, log, meter, time })
   running.defer(() => api.close())
-  const kept = { workloads: assembly.workloads, authority: config.authority, log, time }
-  const proxy = await serveProxyBeside(api.path, kept)
+  const proxy = await serveProxyBeside(api.path, { workloads, authority, log, time })
   running.defer(() => proxy?.close())
   const workloadApi = `unix://${api.path}`
-  const status = () => statusOf(assembly, { workloadApi, startedAt, version: io.version ?? '', url: config.authority })
+  const status = () => statusOf(assembly, { workloadApi, startedAt, version: io.version ?? '', url: authority })
   const admin = await startAdmin(
     { path: config.adminSocket, launchers: config.launchers, peerOf: processOfSocket, log },
     {

@@ -26,6 +26,8 @@ export interface WorkloadApiOptions {
   readonly log: Log
   readonly meter: Meter
   readonly time: Time
+  /** `https:` URL of the authority, which whoever gets an X.509-SVID is told; nothing is told when absent. */
+  readonly authority?: string
   readonly limits?: Partial<GrpcLimits>
   /** Names that Envoy asks for, where they shall be others. */
   readonly sdsNames?: Partial<SdsNames>
@@ -45,11 +47,16 @@ export function serveWorkloadApi(options: WorkloadApiOptions): Promise<GrpcServe
   const { path, log, meter, time, processOf = processOfSocket } = options
   const limits = { ...GRPC_LIMITS, ...options.limits }
   const workloads = countSubscribers(options.workloads, meter)
+  const authority = options.authority === undefined ? null : plainUrl(options.authority)
   const sdsNames = { ...SDS_NAMES, ...options.sdsNames }
   const routes = (router: ConnectRouter) => {
     router.service(
       SpiffeWorkloadAPI,
-      { ...x509Profile(workloads), ...jwtProfile(workloads, time, options.deaths), ...witProfile(workloads, time) },
+      {
+        ...x509Profile(workloads, authority),
+        ...jwtProfile(workloads, time, options.deaths),
+        ...witProfile(workloads, time),
+      },
       { requestGate: requireSecurityHeader },
     )
     // Envoy cannot send the header. It is attested like everyone else, so it gets what is its own and no more.
@@ -61,6 +68,12 @@ export function serveWorkloadApi(options: WorkloadApiOptions): Promise<GrpcServe
     router.service(ServerReflectionAlpha, reflection(SERVICES) as object)
   }
   return serveGrpc({ path, routes, processOf, log, meter, time, limits })
+}
+
+/** What of a URL every workload may know, in characters that a header can hold; a comma would be read as two of them. */
+function plainUrl(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname.replaceAll(',', '%2C')
 }
 
 const SERVICES = [SpiffeWorkloadAPI, SecretDiscoveryService, Health, ServerReflection, ServerReflectionAlpha] as const

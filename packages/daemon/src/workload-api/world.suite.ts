@@ -47,9 +47,13 @@ export interface WorldOptions {
   readonly limits?: Partial<GrpcLimits>
   readonly processOf?: (socket: Socket) => HeldProcess
   readonly deaths?: KnownDeaths
+  readonly authority?: string
 }
 
-export async function world(t: TestContext, { limits = {}, processOf, deaths }: WorldOptions = {}): Promise<World> {
+export async function world(
+  t: TestContext,
+  { limits = {}, processOf, deaths, authority }: WorldOptions = {},
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'wapi-'))
   const time = new TestTime()
   const workloads = new FakeWorkloads({ now: () => time.now() })
@@ -79,6 +83,7 @@ export async function world(t: TestContext, { limits = {}, processOf, deaths }: 
     limits,
     processOf: processOf ?? (() => process),
     ...(deaths ? { deaths } : {}),
+    ...(authority === undefined ? {} : { authority }),
   })
   const clients: TestClient[] = []
   const connect = (authority?: string): TestClient => {
