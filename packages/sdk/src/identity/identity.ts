@@ -82,16 +82,15 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /**
    * An identity from the SPIFFE Workload API at `SPIFFE_ENDPOINT_SOCKET`: of Lanyard's daemon, or of another one such as a
    * SPIRE agent. It needs no secret: the daemon sees which program asks. What it takes back is acted on at once:
-   * connections end and calls are refused, until it is given again.
+   * connections end and calls are refused, until it is given again. Lanyard's daemon also says where its authority is, and
+   * deaths of others are heard from there.
    *
    * @throws IdentityError `workload_api_address_invalid`, `workload_api_untrusted`, `workload_api_refused`; after
    *   `startTimeoutMs` what stood in the way: `no_identity`, `workload_api_unreachable`, `workload_api_unavailable`
    * @throws ProtocolError, TypeError for an option that cannot be meant
    */
   static async fromWorkloadApi(options: WorkloadOptions = {}): Promise<Identity> {
-    const { started, authority } = await startWorkload(options)
-    // Where no authority was named there is no feed: that is not forgotten, it is so.
-    return new Identity(started, authority === null ? { ...options, liveness: false } : options, authority)
+    return await Identity.#fromWorkload(options, process.env)
   }
 
   /**
@@ -114,8 +113,14 @@ export class Identity extends EventEmitter<IdentityEvents> {
     const found = optionsFrom(environment)
     if ('token' in found) return Identity.fromToken({ ...found, ...options })
     return 'socket' in found
-      ? Identity.fromWorkloadApi({ ...found, ...options })
+      ? Identity.#fromWorkload({ ...found, ...options }, environment)
       : Identity.fromFiles({ ...found, ...options })
+  }
+
+  static async #fromWorkload(options: WorkloadOptions, environment: NodeJS.ProcessEnv): Promise<Identity> {
+    const { started, authority } = await startWorkload(options, environment)
+    // Where no authority was named there is no feed: that is not forgotten, it is so.
+    return new Identity(started, authority === null ? { ...options, liveness: false } : options, authority)
   }
 
   /** The own SPIFFE ID. It stays the same over all renewals. */

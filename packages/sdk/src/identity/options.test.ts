@@ -48,7 +48,7 @@ test('files from the environment', async t => {
 test('the Workload API from the environment, where nothing else is', () => {
   const SPIFFE_ENDPOINT_SOCKET = 'unix:///run/w.sock'
   const socket = SPIFFE_ENDPOINT_SOCKET
-  assert.deepEqual(optionsFrom({ SPIFFE_ENDPOINT_SOCKET }), { socket, authority: null })
+  assert.deepEqual(optionsFrom({ SPIFFE_ENDPOINT_SOCKET }), { socket })
   const { LANYARD_URL: authority } = SERVER
   assert.deepEqual(optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER }), { socket, authority })
   assert.ok('token' in optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER, LANYARD_TOKEN: 't' }))

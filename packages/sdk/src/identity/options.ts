@@ -51,7 +51,7 @@ export type FileOptions = CommonOptions & {
 /** What the environment says of a Workload API. */
 export interface SocketOptions {
   readonly socket: string
-  readonly authority: string | null
+  readonly authority?: string
 }
 
 /** @throws TypeError for an option that cannot be meant */
@@ -81,7 +81,8 @@ export const timeOf = (options: CommonOptions): TimeSource => options.time ?? sy
 /**
  * What the environment asks for: a token (`LANYARD_URL`, `LANYARD_ROOT_SHA256`, and `LANYARD_TOKEN` or
  * `LANYARD_TOKEN_FILE`, which is read anew each time a token is needed), or files (`LANYARD_SVID_DIR`, and `LANYARD_URL`
- * for the guard), or else the Workload API (`SPIFFE_ENDPOINT_SOCKET`, and `LANYARD_URL` for the guard).
+ * for the guard), or else the Workload API (`SPIFFE_ENDPOINT_SOCKET`, and `LANYARD_URL` for a guard that does not go by what is
+ * said there).
  *
  * @throws IdentityError `environment_missing`, naming what is missing, or what contradicts itself
  */
@@ -94,7 +95,7 @@ export function optionsFrom(environment: NodeJS.ProcessEnv): TokenOptions | File
   const url = value('LANYARD_URL')
   if (folder !== undefined) return fromFolder(folder, url)
   const socket = value(ENDPOINT_VARIABLE)
-  if (socket !== undefined && token === undefined) return { socket, authority: url ?? null }
+  if (socket !== undefined && token === undefined) return { socket, ...(url === undefined ? {} : { authority: url }) }
   const rootSha256 = value('LANYARD_ROOT_SHA256')
   const missing = Object.entries({ LANYARD_URL: url, LANYARD_ROOT_SHA256: rootSha256, LANYARD_TOKEN: token })
     .filter(([, given]) => given === undefined)

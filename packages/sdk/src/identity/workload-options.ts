@@ -5,9 +5,10 @@ import type { CommonOptions } from './options.ts'
 /** An identity from the SPIFFE Workload API: no secret is needed, the daemon sees which program asks. */
 export interface WorkloadOptions extends CommonOptions, WorkloadApiOptions, IdentityChoice {
   /**
-   * The Lanyard authority, `https:`; `LANYARD_URL` of the environment when absent, none with null. Without one (with SPIRE there is none)
-   * nothing is heard of the death of others: they are accepted until their certificates end. That the own identity was
-   * taken back is always heard, from the Workload API.
+   * The Lanyard authority, `https:`; when absent `LANYARD_URL` of the environment, or else the one that Lanyard's daemon names
+   * with the first certificate; none with null. It must be within reach: without news from it calls are refused
+   * (`liveness_stale`). Without an authority (SPIRE names none) nothing is heard of the death of others: they are accepted until
+   * their certificates end. That the own identity was taken back is always heard, from the Workload API.
    */
   readonly authority?: string | URL | null
   /**

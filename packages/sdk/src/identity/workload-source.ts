@@ -3,7 +3,7 @@ import { IdentityError } from '../errors.ts'
 import type { Channel } from '../workload-api/channel.ts'
 import { Withheld } from '../workload-api/status.ts'
 import { Watch } from '../workload-api/watch.ts'
-import { X509, type X509Context } from '../workload-api/x509-context.ts'
+import { GUIDED_X509, type GuidedContext, type X509Context } from '../workload-api/x509-context.ts'
 import type { Attachable } from './first.ts'
 import { NOBODY, type SvidListener } from './source.ts'
 import type { Svid } from './svid.ts'
@@ -14,11 +14,12 @@ const ANSWER_MS = 30_000
 /** An identity that the Workload API keeps fresh. What it takes back is taken back here, at once. */
 export class WorkloadSource implements Attachable {
   readonly #channel: Channel
-  readonly #watch: Watch<X509Context>
+  readonly #watch: Watch<GuidedContext>
   readonly #hint: string | null
   #id: SpiffeId | null
   #listener: SvidListener = NOBODY
   #current: Svid | null = null
+  #authority: URL | null = null
   #withdrawn = false
   #asked: Asked | null = null
 
@@ -26,10 +27,15 @@ export class WorkloadSource implements Attachable {
     this.#channel = channel
     this.#id = choice.id
     this.#hint = choice.hint
-    this.#watch = new Watch(channel, X509, {
+    this.#watch = new Watch(channel, GUIDED_X509, {
       onState: context => this.#take(context),
       onFailed: (error, retryAt, failures) => this.#failed(error, retryAt, failures),
     })
+  }
+
+  /** Where the authority is, as was said with the first certificate and holds from then on; null: that was not said. */
+  get authority(): URL | null {
+    return this.#authority
   }
 
   attach(listener: SvidListener): this {
@@ -60,7 +66,7 @@ export class WorkloadSource implements Attachable {
     })
   }
 
-  #take(context: X509Context): void {
+  #take(context: GuidedContext): void {
     const svid = this.#choose(context)
     if (svid === null) {
       const wanted = this.#id ?? `an identity with the hint ${JSON.stringify(this.#hint)}`
@@ -69,6 +75,7 @@ export class WorkloadSource implements Attachable {
     }
     const before = this.#current
     const news = before === null || this.#withdrawn || stamp(before) !== stamp(svid)
+    if (before === null) this.#authority = context.authority
     this.#id = svid.id
     this.#withdrawn = false
     if (news) {

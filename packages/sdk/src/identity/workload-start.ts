@@ -1,5 +1,5 @@
-import process from 'node:process'
 import { parseAuthorityUrl } from '../client/connect.ts'
+import { livenessOf } from '../feed/options.ts'
 import { startKeyless } from '../proxy/start.ts'
 import { Channel } from '../workload-api/channel.ts'
 import { placeOf } from '../workload-api/options.ts'
@@ -10,19 +10,23 @@ import { WorkloadSource } from './workload-source.ts'
 const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workload_api_reply_invalid'])
 
 /**
- * Waits for the identity that was chosen.
+ * Waits for the identity that was chosen. The authority is the one of the options, or of the environment, or the one that the
+ * Workload API names; null: there is none.
  *
  * @throws IdentityError, ProtocolError, TypeError
  */
 export async function startWorkload(
   options: WorkloadOptions,
+  environment: NodeJS.ProcessEnv,
 ): Promise<{ readonly started: Started; readonly authority: URL | null }> {
   const { signal, startTimeoutMs, keys = 'memory' } = options
   if (keys !== 'memory' && keys !== 'daemon') throw new TypeError(`expected keys as memory or daemon, got ${keys}`)
   // The daemon hears of kills then, and it knows its authority.
   if (keys === 'daemon') return { started: await startKeyless(options), authority: null }
-  const named = options.authority === undefined ? process.env.LANYARD_URL || null : options.authority
-  const authority = named === null ? null : parseAuthorityUrl(named)
+  const named = options.authority === undefined ? environment.LANYARD_URL || undefined : options.authority
+  const authority = named == null ? named : parseAuthorityUrl(named)
+  // Now, since later it would depend on whether the server names an authority.
+  if (options.liveness) livenessOf(options.liveness, '')
   const place = placeOf(options)
   const source = new WorkloadSource(new Channel(place), choiceOf(options))
   const started = await startFrom(source, {
@@ -30,5 +34,5 @@ export async function startWorkload(
     atOnce: AT_ONCE,
     silent: 'workload_api_unavailable',
   })
-  return { started, authority }
+  return { started, authority: authority === undefined ? source.authority : authority }
 }

@@ -1,5 +1,11 @@
 import { chmod } from 'node:fs/promises'
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import {
+  createServer,
+  type Http2Server,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Frames, framed } from '../workload-api/frames.ts'
@@ -23,6 +29,8 @@ export class FakeWorkloadApi {
   readonly calls: FakeCall[] = []
   /** Calls that are open. */
   readonly open = new Set<FakeCall>()
+  /** Sent with each answer. */
+  metadata: OutgoingHttpHeaders = {}
   #answer: (call: FakeCall) => void = () => {}
   #server: Http2Server | null = null
   readonly #sessions = new Set<ServerHttp2Session>()
@@ -83,7 +91,7 @@ export class FakeWorkloadApi {
   #take(stream: ServerHttp2Stream, headers: Readonly<Record<string, unknown>>): void {
     stream.on('error', () => {})
     const frames = new Frames(message => {
-      const call = callOn(stream, headers, message)
+      const call = callOn(stream, headers, message, this.metadata)
       this.calls.push(call)
       this.open.add(call)
       stream.once('close', () => this.open.delete(call))
@@ -94,10 +102,15 @@ export class FakeWorkloadApi {
   }
 }
 
-function callOn(stream: ServerHttp2Stream, headers: Readonly<Record<string, unknown>>, message: Uint8Array): FakeCall {
+function callOn(
+  stream: ServerHttp2Stream,
+  headers: Readonly<Record<string, unknown>>,
+  message: Uint8Array,
+  metadata: OutgoingHttpHeaders,
+): FakeCall {
   const respond = () => {
     if (!stream.headersSent)
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.respond({ ...metadata, ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
   }
   return {
     rpc: String(headers[':path']).split('/').at(-1)!,

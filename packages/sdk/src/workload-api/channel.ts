@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors.ts'
-import { GrpcConnection } from './grpc.ts'
+import { GrpcConnection, type Metadata } from './grpc.ts'
 import type { Place } from './options.ts'
 
 const UNARY_TIMEOUT_MS = 30_000
@@ -23,14 +23,14 @@ export class Channel {
   }
 
   /**
-   * Calls, and hands over each message, until the call ends. It does not keep the process alive.
+   * Calls, and hands over each message with the metadata of the call, until the call ends. It does not keep the process alive.
    *
    * @throws IdentityError as {@link GrpcConnection}
    */
   async stream(
     rpc: string,
     message: Uint8Array,
-    onMessage: (bytes: Uint8Array) => void,
+    onMessage: (bytes: Uint8Array, metadata: Metadata) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const connection = await this.#connected()

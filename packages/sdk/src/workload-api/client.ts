@@ -20,7 +20,7 @@ import {
 } from './messages.ts'
 import { placeOf, type WorkloadApiOptions } from './options.ts'
 import { jsonOf, ValidateJwtSvidResponse } from './struct.ts'
-import { Watch, type Watched, type WatchListener } from './watch.ts'
+import { type Fetched, Watch, type Watched, type WatchListener } from './watch.ts'
 import { readX509Bundles, sound, X509, type X509Context } from './x509-context.ts'
 
 /** What a Workload API says of a JWT-SVID that it has validated. */
@@ -31,8 +31,8 @@ export interface ValidatedJwtSvid {
 
 const NOTHING = EMPTY.encode({})
 
-const X509_BUNDLES: Watched<BundleSet> = { rpc: 'FetchX509Bundles', message: NOTHING, read: readX509Bundles }
-const JWT_BUNDLES: Watched<BundleSet> = {
+const X509_BUNDLES: Fetched<BundleSet> = { rpc: 'FetchX509Bundles', message: NOTHING, read: readX509Bundles }
+const JWT_BUNDLES: Fetched<BundleSet> = {
   rpc: 'FetchJWTBundles',
   message: NOTHING,
   read: bytes =>
@@ -42,7 +42,7 @@ const JWT_BUNDLES: Watched<BundleSet> = {
       return new BundleSet(Array.from(bundles, ([name, json]) => jwtBundle(trustDomainOf(name), text.decode(json))))
     }),
 }
-const WIT_BUNDLES: Watched<BundleSet> = {
+const WIT_BUNDLES: Fetched<BundleSet> = {
   rpc: 'FetchWITBundles',
   message: NOTHING,
   read: bytes =>
@@ -149,7 +149,7 @@ export class WorkloadApiClient {
     this.#channel.close()
   }
 
-  async #first<T>({ rpc, message, read }: Watched<T>, options: CallOptions): Promise<T> {
+  async #first<T>({ rpc, message, read }: Fetched<T>, options: CallOptions): Promise<T> {
     return read(await this.#channel.ask(rpc, message, 'stream', options))
   }
 

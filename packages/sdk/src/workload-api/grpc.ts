@@ -11,13 +11,16 @@ import { Frames, framed } from './frames.ts'
 import { openSocket, unreachable } from './open-socket.ts'
 import { errorOf, GRPC } from './status.ts'
 
+/** What a server says beside its messages, before the first of them: the headers of its response. */
+export type Metadata = Readonly<IncomingHttpHeaders>
+
 /** One call: what goes there, and who hears what comes back. */
 export interface GrpcCall {
   /** `/SpiffeWorkloadAPI/FetchX509SVID`. */
   readonly path: string
   readonly message: Uint8Array
   /** What it throws ends the call with that error. */
-  readonly onMessage: (bytes: Uint8Array) => void
+  readonly onMessage: (bytes: Uint8Array, metadata: Metadata) => void
   readonly signal?: AbortSignal | undefined
   /** Keeps the process alive meanwhile. */
   readonly hold?: boolean
@@ -68,10 +71,12 @@ export class GrpcConnection {
       }
       const onAbort = () => fail(signal?.reason)
       signal?.addEventListener('abort', onAbort, { once: true })
-      const frames = new Frames(onMessage)
+      let metadata: Metadata = {}
+      const frames = new Frames(bytes => onMessage(bytes, metadata))
       let end: IncomingHttpHeaders | null = null
       stream.on('error', cause => (failure ??= unreachable(codeOf(cause))))
       stream.once('response', (headers, flags) => {
+        metadata = headers
         if (flags & constants.NGHTTP2_FLAG_END_STREAM) end = headers
         else attempt(fail, () => checkResponse(headers))
       })

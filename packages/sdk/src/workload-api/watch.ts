@@ -2,12 +2,18 @@ import { asIdentityError, type IdentityError } from '../errors.ts'
 import { backoff } from '../identity/backoff.ts'
 import type { TimeSource } from '../time.ts'
 import type { Channel } from './channel.ts'
+import type { Metadata } from './grpc.ts'
 
 /** What is followed, and how it is read. */
 export interface Watched<T> {
   readonly rpc: string
   readonly message: Uint8Array
   /** @throws IdentityError for what does not hold */
+  readonly read: (bytes: Uint8Array, metadata: Metadata) => T
+}
+
+/** What a message says by itself, so that it can be asked for once as well. */
+export interface Fetched<T> extends Watched<T> {
   readonly read: (bytes: Uint8Array) => T
 }
 
@@ -58,9 +64,9 @@ export class Watch<T> {
     const present = new AbortController()
     this.#present = present
     const { rpc, message, read } = this.#watched
-    const onMessage = (bytes: Uint8Array) => {
+    const onMessage = (bytes: Uint8Array, metadata: Metadata) => {
       if (present.signal.aborted) return
-      const state = read(bytes)
+      const state = read(bytes, metadata)
       this.#failures = 0
       this.#listener.onState(state)
     }

@@ -2,10 +2,11 @@ import { createPrivateKey } from 'node:crypto'
 import { type Bundle, encodePem, type TrustDomain } from '@lanyard/protocol'
 import { codeOf, IdentityError } from '../errors.ts'
 import { Svid } from '../identity/svid.ts'
+import { authorityIn } from './authority-header.ts'
 import { BundleSet, certificatesInARow, trustDomainOf, x509Bundle } from './bundles.ts'
 import { EMPTY, X509BundlesResponse, X509SvidResponse } from './messages.ts'
 import { Withheld } from './status.ts'
-import type { Watched } from './watch.ts'
+import type { Fetched, Watched } from './watch.ts'
 
 /** An identity that the Workload API gave, with what it says of its use. */
 export interface GivenSvid {
@@ -25,10 +26,20 @@ export interface X509Context {
 type Wire = ReturnType<typeof X509SvidResponse.decode>
 
 /** The X.509 identities of this process. */
-export const X509: Watched<X509Context> = {
+export const X509: Fetched<X509Context> = {
   rpc: 'FetchX509SVID',
   message: EMPTY.encode({}),
   read: bytes => readX509Context(bytes),
+}
+
+/** The same, and where the authority is, as Lanyard's daemon says it; null: that was not said. */
+export interface GuidedContext extends X509Context {
+  readonly authority: URL | null
+}
+
+export const GUIDED_X509: Watched<GuidedContext> = {
+  ...X509,
+  read: (bytes, metadata) => ({ ...readX509Context(bytes), authority: authorityIn(metadata) }),
 }
 
 /** @throws IdentityError `workload_api_reply_invalid`, `no_identity` */
