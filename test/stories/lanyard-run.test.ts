@@ -144,7 +144,7 @@ check('code that the user of the agent could change is warned of', async () => {
   chmodSync(script, 0o777)
   const { exit, err } = await result(run([script]))
   assert.equal(exit, 0, err)
-  assert.match(err, /warning: it runs as uid \d+, who launches/)
+  assert.match(err, /warning: it runs as uid \d+, the user who launches it/)
   if (UID !== 0) return
   const other = await result(run([script], { options: ['--entry', entry, '--user', '4099:4099'] }))
   assert.match(other.err, /warning: uid 4099 can change .*agent\.sh: /)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { processOfPid } from '../../peer/index.ts'
 import { unixAttestor } from '../unix/index.ts'
 import { dockerAttestor } from './index.ts'
@@ -30,7 +30,10 @@ async function findingOf(seconds: number) {
   }
 }
 
-test('a real engine says what its containers are', { skip: socket ? false : 'needs root and Docker' }, async t => {
+// Beside the tests with an engine of our own making, where root has a real one.
+const check = socket ? test : () => {}
+
+check('a real engine says what its containers are', async (t: TestContext) => {
   const image = importImage()
   const undo = [['image', 'rm', '--force', image]]
   t.after(() => undo.map(args => docker(args)))

@@ -57,7 +57,8 @@ const ofProgram = (all: readonly string[]) => all.filter(one => /^unix:(path|sha
 /** The shell says `ready` before it becomes the program. */
 async function started(child: Child): Promise<void> {
   assert.equal(await child.line(), 'ready')
-  while (readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').includes('ready'));
+  // In the midst of execve(2) there is no command line at all.
+  for (let line = ''; line === '' || line.includes('ready'); ) line = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')
 }
 
 test('a program is known by its path and what its file holds', async t => {
