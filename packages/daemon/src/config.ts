@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { LanyardError, nearest } from '@lanyard/api'
 import { ATTESTOR_NAMES, type AttestorName } from './attestors/index.ts'
-import type { LogLevel } from './log.ts'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
 
 /** Files for a program that knows nothing of SPIFFE. */
 export interface DeliverySetting {
@@ -90,7 +90,7 @@ export const DAEMON_SETTINGS: readonly DaemonSetting[] = [
   setting('systemctl', 'PATH', 'systemctl of this machine', '', 'path'),
   setting('max_hash_bytes', 'N', 'Executables larger than this have no sha256 selector; 0: none has', '', 'number'),
   setting('metrics', 'HOST:PORT', 'Loopback address for Prometheus; the admin socket alone has them where not given'),
-  setting('log_level', 'debug|info|warn|error|silent', 'The least important kind of message that is logged', 'info'),
+  setting('log_level', LOG_LEVELS.join('|'), 'The least important kind of message that is logged', 'info'),
   setting('log_format', 'json|text', 'One JSON object or one line of text for each message', 'json'),
 ]
 
@@ -125,7 +125,7 @@ export function daemonConfig(written: WrittenSettings, cwd: string): DaemonConfi
     maxHashBytes: read.optionalNumber('max_hash_bytes'),
     delivery: read.delivery(),
     metrics: read.loopback('metrics'),
-    logLevel: read.oneOf('log_level', read.text('log_level')!, ['debug', 'info', 'warn', 'error', 'silent']),
+    logLevel: read.oneOf('log_level', read.text('log_level')!, LOG_LEVELS),
     logFormat: read.oneOf('log_format', read.text('log_format')!, ['json', 'text']),
   }
   if (config.rootSha256 === null && config.rootFile === null)

@@ -3,6 +3,8 @@ import type { Log } from './ports.ts'
 
 const LEVELS = { debug: 20, info: 30, warn: 40, error: 50, silent: 100 } as const
 export type LogLevel = keyof typeof LEVELS
+/** The least important first. */
+export const LOG_LEVELS = Object.keys(LEVELS) as readonly LogLevel[]
 
 /** How the log is written. */
 export interface LogOptions {
