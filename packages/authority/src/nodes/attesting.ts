@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import { jwkFromSpki, jwkThumbprint, toHex, verifyCsr } from '@lanyard/protocol'
+import { jwkFromSpki, jwkThumbprint, toHex, verifyCsr, x509popMessage } from '@lanyard/protocol'
 import type { NodeCaller } from '../caller.ts'
 import { type Clock, exclusive, exclusiveAll, type Locks, type NodeScope, type Rows, type Store } from '../ports.ts'
 import { type Claim, claimOfMachine, claimOfToken, recordNode, spent } from './attest.ts'
@@ -10,7 +10,7 @@ import { Knocks } from './knocks.ts'
 import { nodeId } from './node-id.ts'
 import { renewed } from './renew.ts'
 import type { X509PopSettings } from './settings.ts'
-import { proving, readMachine, requirePossession, x509popMessage } from './x509pop.ts'
+import { proving, readMachine, requirePossession } from './x509pop.ts'
 
 export interface AttestingPorts extends CredentialPorts {
   readonly store: Store
@@ -117,7 +117,8 @@ export class Attesting {
     const asked = proving(() => openChallenge(proof.challenge, machine.leaf, clock.now(), this.#ports))
     requirePossession(machine, x509popMessage(asked.nonce, csr, crypto), proof.signature, crypto)
     const { tenant, groups } = settings
-    return claimOfMachine({ name: machine.name, tenant, groups }, asked.at)
+    const provedBy = jwkThumbprint(jwkFromSpki(machine.leaf.publicKey.der), crypto)
+    return claimOfMachine({ name: machine.name, tenant, groups }, provedBy, asked.at)
   }
 
   #x509pop(): X509PopSettings {

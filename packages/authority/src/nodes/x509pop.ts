@@ -2,9 +2,7 @@ import { LanyardError } from '@lanyard/api'
 import {
   Certificate,
   type Crypto,
-  concat,
   decodePem,
-  encodeUtf8,
   ProtocolError,
   type PublicKeyInfo,
   requireKeyLimits,
@@ -18,7 +16,6 @@ import type { X509PopSettings } from './settings.ts'
 
 /** Names of nodes that attest so; nobody else's. */
 export const X509POP_PREFIX = 'x509pop-'
-const CONTEXT = 'lanyard-x509pop-v1\0'
 /** Leaf and intermediates that a machine may show. */
 const CERTIFICATES_MAX = 8
 
@@ -74,14 +71,6 @@ function requireForeign({ subjectAltName: san }: Certificate, trustDomain: Trust
 
 const nameOf = ({ publicKey }: Certificate, crypto: Crypto) =>
   requireName('node', `${X509POP_PREFIX}${toHex(crypto.sha256(publicKey.der)).slice(0, 32)}`)
-
-/**
- * What the key of the machine signs: the context, the nonce of the challenge, and the SHA-256 of the request (DER), so that
- * nobody in between can put another key into it. RSA signs PKCS #1 v1.5 with SHA-256, ECDSA with the hash of its curve,
- * in DER; Ed25519 as it is.
- */
-export const x509popMessage = (nonce: Uint8Array, csr: Uint8Array, crypto: Crypto): Uint8Array =>
-  concat(encodeUtf8(CONTEXT), nonce, crypto.sha256(csr))
 
 /** Throws `node_proof_invalid` unless the key of the machine has signed this. */
 export function requirePossession({ leaf }: Machine, message: Uint8Array, signature: Uint8Array, crypto: Crypto): void {

@@ -1,7 +1,7 @@
-import { createHash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { NodeCredential as Reply } from '@lanyard/api'
-import { buildCsr, concat, decodeBase64Url, encodeBase64Url, encodePem, encodeUtf8 } from '@lanyard/protocol'
-import { generateKey, nodeSigner } from '@lanyard/protocol/node'
+import { buildCsr, decodeBase64Url, encodeBase64Url, encodePem, x509popMessage } from '@lanyard/protocol'
+import { generateKey, nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
 import { NodeCredential } from './credential.ts'
 
 /** By what a machine proves itself for the first time. */
@@ -12,8 +12,6 @@ export type NodeProof =
 
 /** One call at the authority, which has proved itself; nothing proves who asks. */
 export type AskAuthority = (method: 'POST', path: string, body: object) => Promise<unknown>
-
-const CONTEXT = 'lanyard-x509pop-v1\0'
 
 /**
  * Makes this machine a node, with a new key.
@@ -36,8 +34,7 @@ async function possession(ask: AskAuthority, proof: NodeProof & { readonly metho
   const { method, certificates, key } = proof
   const reply = await ask('POST', '/v1/nodes/challenge', { method, certificates })
   const { challenge, nonce } = reply as { readonly challenge: string; readonly nonce: string }
-  const digest = new Uint8Array(createHash('sha256').update(csr).digest())
-  const signed = concat(encodeUtf8(CONTEXT), decodeBase64Url(nonce), digest)
+  const signed = x509popMessage(decodeBase64Url(nonce), csr, nodeCrypto)
   const signature = encodeBase64Url(await nodeSigner(key).sign(signed, 'der'))
   return { method, challenge, certificates, signature }
 }
