@@ -1,1 +1,2 @@
 export { peerPid, peerUser, processOfPid, processOfSocket } from './hold.ts'
+export { dropAmbientCapabilities } from './native.ts'

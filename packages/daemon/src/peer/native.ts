@@ -20,6 +20,7 @@ interface Libc {
   readonly names: ReadonlyMap<number, string>
   readonly getsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array) => number
   readonly poll: (fds: Uint8Array, count: number, timeout: number) => number
+  readonly prctl: (option: number, ...more: [number, number, number, number]) => number
   readonly syscall: (number: number, pid: number, flags: number) => number
 }
 
@@ -28,6 +29,8 @@ const SO_PEERCRED = 17
 const SO_PEERPIDFD = 77
 /** The same number on every architecture: it is younger than the common table of system calls. */
 const SYS_pidfd_open = 434
+const PR_CAP_AMBIENT = 47
+const PR_CAP_AMBIENT_CLEAR_ALL = 4
 const POLLIN = 1
 const SIZE_OF_POLLFD = 8
 
@@ -56,6 +59,7 @@ function load(ffi: typeof koffi): Libc {
       'int getsockopt(int fd, int level, int option, _Out_ uint8_t *value, _Inout_ uint8_t *length)',
     ),
     poll: self.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)'),
+    prctl: self.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'),
     syscall: self.func('long syscall(long number, int pid, unsigned int flags)'),
   }
 }
@@ -98,6 +102,11 @@ export function peerPidfd(fd: number): Answer<number> {
 export function openPidfd(pid: number): Answer<number> {
   const fd = Number(libc().syscall(SYS_pidfd_open, pid, 0))
   return fd >= 0 ? { ok: true, value: fd } : failed()
+}
+
+/** Takes all ambient capabilities from this thread, and so from what it starts: capabilities(7). */
+export function dropAmbientCapabilities(): boolean {
+  return libc().prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) === 0
 }
 
 /** Nothing sends signals so fast. */

@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import type { Writable } from 'node:stream'
 import { refuse } from '../../problem.ts'
+import { closeInherited, dropAmbient } from './inherited.ts'
 import type { Program } from './program.ts'
 import type { User } from './user.ts'
 
@@ -36,6 +37,10 @@ const BY_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH']
 
 /** Starts the gate. Throws `launch_forbidden` where this user may not run programs under the other. */
 export async function startGated({ program, user, env, cwd }: Start): Promise<Gated> {
+  if (user !== null) {
+    closeInherited()
+    await dropAmbient()
+  }
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'lanyard-gate', program.path, ...program.args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...env },
