@@ -7,6 +7,10 @@ export const nodeTables = () => ({
   nodes: {
     find: (node: string) => ask('nodes.find', (tx: Transaction) => tx.get<NodeState>('nodes', node)),
     joinedBy: () => ask('nodes.joinedBy', () => []),
+    withKey: (key: string) =>
+      ask('nodes.withKey', (tx: Transaction) =>
+        tx.all<NodeState>('nodes').filter(({ keyThumbprint }) => keyThumbprint === key),
+      ),
     update: (node: NodeState) => ask('nodes.update', (tx: Transaction) => tx.put('nodes', node.node, node)),
   },
   joinTokens: {

@@ -1,7 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { type Act, type ApiKeyCaller, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import { takeNode } from '../nodes/ends.ts'
+import { takeNode, takeWorkloads } from '../nodes/ends.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
 import { keyDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
@@ -84,13 +84,17 @@ function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string,
 function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): Step<Found> {
   const { tenant } = act.caller
   const held = { keyThumbprint: thumbprint, bound: false }
-  if (tenant !== null && (yield* rows.lineages.linked(held, tenant, 1)).length === 0) throw unseen('key')
+  const nodes = yield* rows.nodes.withKey(thumbprint, tenant)
+  const isUsed = nodes.length > 0 || tenant === null || (yield* rows.lineages.linked(held, tenant, 1)).length > 0
+  if (!isUsed) throw unseen('key')
   const link = { by: { keyThumbprint: thumbprint, bound: true }, tenant }
   return {
     tenant,
     agent: null,
     *take(toll) {
       yield* takeLinked(rows, toll, link, reason, act)
+      // Whoever has the key of a node has what the node got. The node itself is out by the death of its key.
+      for (const node of nodes) yield* takeWorkloads(rows, toll, node, reason, act)
       toll.died(keyDeath(thumbprint))
     },
   }

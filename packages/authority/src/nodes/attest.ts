@@ -11,6 +11,8 @@ export interface Claim extends NodeScope {
   readonly method: NodeMethod
   /** Who let it in; null: nobody, it proves itself. */
   readonly joinedBy: string | null
+  /** Thumbprint of the key that proved it; null: no key did. */
+  readonly provedBy: string | null
   /** Throws `node_proof_invalid` where the right to it was used by now: it counts once. */
   readonly stands: (rows: Rows, before: NodeState | undefined) => Step<void>
   /** Uses it. */
@@ -81,14 +83,15 @@ export function* recordNode(
 function* refusalOf(
   rows: Rows,
   before: NodeState | undefined,
-  { method, name }: Claim,
+  { method, name, provedBy }: Claim,
   { keyThumbprint }: Certified,
   settings: NodeSettings,
   at: number,
 ): Step<LanyardError | null> {
   if (before !== undefined && before.bannedAt !== null) return new LanyardError('node_banned', `node ${name} is banned`)
-  if ((yield* deadAmong(rows, [['key', keyThumbprint]])).size > 0)
-    return new LanyardError('key_killed', 'the key in this request was killed')
+  const keys = [keyThumbprint, ...(provedBy === null ? [] : [provedBy])].map(key => ['key', key] as const)
+  if ((yield* deadAmong(rows, keys)).size > 0)
+    return new LanyardError('key_killed', 'the key in this request, or the one that proves it, was killed')
   // The key of a machine may prove itself again; a token is no proof that it is the same machine.
   const again = method === 'x509pop' && before?.method === 'x509pop'
   if (before === undefined || again || at >= endOfGrace(before, settings)) return null
@@ -126,6 +129,7 @@ export function claimOfToken({ name, tenant, groups, hash, createdBy: joinedBy }
   return {
     ...{ name, tenant, groups, joinedBy },
     method: 'join_token',
+    provedBy: null,
     *stands(rows) {
       if ((yield* rows.joinTokens.find(hash)) === undefined) throw spent()
     },
@@ -139,9 +143,10 @@ export function claimOfToken({ name, tenant, groups, hash, createdBy: joinedBy }
 export const spent = () => invalid('expected a join token that was not used and has not ended')
 
 /** The right to a challenge of `askedAt` (Unix ms): it counts for one attestation, which all later ones must follow. */
-export function claimOfMachine(scope: NodeScope, askedAt: number): Claim {
+export function claimOfMachine(scope: NodeScope, provedBy: string, askedAt: number): Claim {
   return {
     ...scope,
+    provedBy,
     method: 'x509pop',
     joinedBy: null,
     // biome-ignore lint/correctness/useYield: a step that only decides

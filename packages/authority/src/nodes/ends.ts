@@ -80,8 +80,8 @@ export function* removeNode(rows: Rows, id: string, act: Act): Step<void> {
 const named = ({ node, name }: NodeState) => ({ node, name })
 const lossOf = ({ revoked, lineages }: Toll) => ({ revoked, lineages })
 
-/** Ends what the node opened for its workloads. Their agents lose these, and not their lifecycle; each is told of its own. */
-function* takeWorkloads(rows: Rows, toll: Toll, { node }: NodeState, reason: string, act: Act): Step<void> {
+/** Ends what the node opened for its workloads, where it is cut off by other means. Their agents lose these, and not their lifecycle; each is told of its own. */
+export function* takeWorkloads(rows: Rows, toll: Toll, { node }: NodeState, reason: string, act: Act): Step<void> {
   for (;;) {
     const batch = yield* rows.lineages.linked({ mintedBy: `node:${node}` }, null, LINKED)
     const agents = Map.groupBy(batch, ({ tenant, agent }) => `${tenant}/${agent}`)

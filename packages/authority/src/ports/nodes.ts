@@ -27,6 +27,8 @@ export interface NodeRows {
   findByName(tenant: string | null, name: string): Step<NodeState | undefined>
   /** Those that joined with tokens of this maker and are not banned, at most `limit`. */
   joinedBy(maker: string, limit: number): Step<readonly NodeState[]>
+  /** Those that are known by this key, banned or not; of one tenant, or of all and without one where that is null. */
+  withKey(keyThumbprint: string, tenant: string | null): Step<readonly NodeState[]>
   insert(node: NodeState): Step<void>
   update(node: NodeState): Step<void>
   remove(node: string): Step<void>

@@ -116,6 +116,19 @@ describe('a kill by what minted it', () => {
     await refused('node_banned', 'POST /v1/node/svids/jwt', body, asNode(at.node))
   })
 
+  test('or by the key of a node takes what the node got, and the node', async () => {
+    const at = await place()
+    const mine = await x509(at, at.entry)
+    const { key_thumbprint } = await ok(`GET /v1/nodes/${at.node.reply.node}`, 200)
+    const kill = { key_thumbprint, reason: 'copied' }
+    await refused('not_found', 'POST /v1/kill', kill, {
+      token: await server.apiKey('admin', { tenant: (await place()).tenant }),
+    })
+    await ok('POST /v1/kill', 202, kill, { token: await server.apiKey('operator', { tenant: at.tenant }) })
+    assert.equal(await whoami(mine.tls), 'certificate_revoked')
+    await refused('node_unknown', 'POST /v1/node/renew', undefined, asNode(at.node))
+  })
+
   test('takes the machines along that an API key let in', async () => {
     const at = await place()
     const thief = await server.apiKey('operator', { tenant: at.tenant })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import type { Certificate } from '@lanyard/protocol'
-import { generateKey, generateKeyNow, spkiOf } from '@lanyard/protocol/node'
+import { type Certificate, jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
+import { generateKey, generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
 import { Machine, newRequest } from '../testing/machines.ts'
 import { heldNode } from '../testing/nodes.ts'
@@ -173,6 +173,14 @@ test('a banned machine stays out, whatever certificate it has', async () => {
   await server.call(`POST /v1/nodes/${reply.node}/unban`, { token: admin })
   server.clock.advance(1)
   await becomes(renewed)
+})
+
+test('a machine whose own key was killed stays out', async () => {
+  const machine = await company.certify()
+  const key_thumbprint = jwkThumbprint(jwkFromSpki(spkiOf(machine.key)), nodeCrypto)
+  const killed = await server.call('POST /v1/kill', { token: admin, body: { key_thumbprint, reason: 'stolen' } })
+  assert.equal(killed.status, 202, killed.text)
+  assert.equal((await send(await proofOf(machine, await newRequest()))).body.code, 'key_killed')
 })
 
 // Each knock is judged under locks, and a banned machine keeps its key.

@@ -83,6 +83,7 @@ function nodeTables({ types: t, tableEnd }: Dialect): string[] {
     )${tableEnd()}`,
     'create index nodes_by_name on nodes (name, spiffe_id)',
     'create index nodes_by_end on nodes (not_after) where banned_at is null',
+    'create index nodes_by_key on nodes (key_thumbprint)',
     'create index nodes_by_joiner on nodes (joined_by) where banned_at is null',
     `create table join_tokens (
       hash ${t.bytes} primary key check (length(hash) = 32),

@@ -54,6 +54,7 @@ export function nodeRows(context: RowContext): NodeRows {
   const joined = statements.prepareRows((a: { maker: string; limit: number }) =>
     nodes.where('n.joined_by', '=', a.maker).where('n.banned_at', 'is', null).limit(a.limit),
   )
+  const known = statements.prepareRows((a: { key: Uint8Array }) => nodes.where('n.key_thumbprint', '=', a.key))
   const remove = statements.prepareChange((a: { node: Uint8Array }) =>
     db.deleteFrom('nodes').where('node', '=', a.node),
   )
@@ -71,6 +72,10 @@ export function nodeRows(context: RowContext): NodeRows {
     },
     *joinedBy(maker, limit) {
       return (yield* joined({ maker, limit })).map(nodeOf)
+    },
+    *withKey(keyThumbprint, tenant) {
+      const found = (yield* known({ key: bytesOfThumbprint(keyThumbprint) })).map(nodeOf)
+      return tenant === null ? found : found.filter(node => node.tenant === tenant)
     },
     *insert(node) {
       const tenantId = yield* requireTenantId(context, node.tenant)

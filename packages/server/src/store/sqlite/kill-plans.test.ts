@@ -67,6 +67,11 @@ for (const [name, step, found] of [
   ['revocation with a tenant', certificates.revoke({ tenant: 't' }, when), 'tenant_id=? AND issued_at>?'],
   ['what an API key made', apiKeys.revokeTree('x', now), 'k USING INDEX api_keys_by_maker'],
   ['nodes that an API key let in', nodes.joinedBy('api-key:x', 9), 'n USING INDEX nodes_by_joiner (joined_by=?)'],
+  [
+    'nodes that are known by a key',
+    nodes.withKey(thumbprint(1), null),
+    'n USING INDEX nodes_by_key (key_thumbprint=?)',
+  ],
   ['join tokens of an API key', joinTokens.removeOf('api-key:x'), 'join_tokens_by_maker (created_by=?)'],
   ['a death', deaths.find('key', 'x'), 'PRIMARY KEY (kind=? AND value=?)'],
   [

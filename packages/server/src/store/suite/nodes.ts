@@ -89,6 +89,20 @@ export function nodesSuite(place: () => Place): void {
       assert.equal((await found(1)).length, 1)
     })
 
+    test('are found by the key that they are known by', async t => {
+      const same = { keyThumbprint: thumbprint(1) }
+      const all = [
+        node(1, { bannedAt: NOW }),
+        node(2, { ...same, tenant: null }),
+        node(3, { ...same, tenant: 'globex' }),
+      ]
+      const { store, rows } = await joined(t, place, [...all, node(4)])
+      const found = async (tenant: string | null) =>
+        new Set((await store.read(() => rows.nodes.withKey(thumbprint(1), tenant))).map(one => one.node))
+      assert.deepEqual(await found(null), new Set([idOf(1), idOf(2), idOf(3)]))
+      assert.deepEqual([await found('acme'), await found('globex')], [new Set([idOf(1)]), new Set([idOf(3)])])
+    })
+
     test('leave when they have ended for long, but for banned ones', async t => {
       const open = await joined(t, place, [
         node(1),
