@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import process from 'node:process'
 import { systemTime } from '@lanyard/sdk/authority'
 import type { DaemonStatus } from './admin/index.ts'
@@ -8,14 +7,15 @@ import { attestationOf } from './attest/index.ts'
 import type { DaemonConfig } from './config.ts'
 import { startDelivery } from './delivery/index.ts'
 import { PrivateFolder } from './disk/private-folder.ts'
-import { createLaunches } from './launches/index.ts'
+import { createLaunches, type LaunchRegistry } from './launches/index.ts'
 import { createLog } from './log.ts'
 import type { JoinToken } from './node/proof.ts'
 import { serveMetrics } from './observe/listen.ts'
-import { createMeter } from './observe/meter.ts'
+import { createMeter, type DaemonMeter } from './observe/meter.ts'
 import { processOfPid, processOfSocket } from './peer/index.ts'
-import type { Log, Time } from './ports.ts'
+import type { Attestation, Log, Time } from './ports.ts'
 import { serveProxyBeside } from './proxy/index.ts'
+import { statusOf, type Told } from './status.ts'
 import { serveWorkloadApi } from './workload-api/index.ts'
 
 /** What a daemon takes from outside; tests give their own. */
@@ -63,66 +63,71 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   const launches = createLaunches({
     entries: () => assembly.node.catalogue.entries.values(),
     hold: processOfPid,
-    file: join(config.data, 'launches.json'),
-    log,
-    now: () => time.now(),
+    ...{ folder, log, now: () => time.now() },
   })
   running.defer(() => launches.close())
   const attestation = attestationOf({ attestors: attestorsIn(config), launches, time, log, meter })
-  const random = io.random ?? Math.random
   const assembly: Assembly = assemble({
-    config,
-    time,
-    log,
-    meter,
-    random,
-    folder,
+    ...{ config, time, log, meter, folder, attestation },
+    random: io.random ?? Math.random,
     joinToken: io.joinToken ?? null,
-    attestation,
   })
   running.defer(() => assembly.stop())
   await holdingOn(assembly.start(), io.signal)
+  const told = { startedAt, version: io.version ?? '', url: config.authority }
+  const served = await serve({ config, assembly, attestation, launches, log, meter, time, told }, running)
+  meter.gauge('launches', () => launches.running().length)
+  const { id } = assembly.node.keeper.credential
+  log.info({ workload_api: served.workloadApi, node: id.toString(), pid: process.pid }, 'ready')
+  const owned = running.move()
+  let closed: Promise<void> | undefined
+  return {
+    ...served,
+    trustDomain: id.trustDomain.name,
+    nodeId: id.toString(),
+    metrics: () => meter.text(),
+    close: () => (closed ??= owned.disposeAsync()),
+  }
+}
+
+interface Served {
+  readonly config: DaemonConfig
+  readonly assembly: Assembly
+  readonly attestation: Attestation
+  readonly launches: LaunchRegistry
+  readonly log: Log
+  readonly meter: DaemonMeter
+  readonly time: Time
+  readonly told: Omit<Told, 'workloadApi'>
+}
+
+/** Serves whatever is to be served; `running` ends it. Throws as {@link startDaemon}. */
+async function serve(
+  { config, assembly, attestation, launches, log, meter, time, told }: Served,
+  running: AsyncDisposableStack,
+): Promise<Pick<RunningDaemon, 'workloadApi' | 'adminSocket' | 'status'>> {
+  const { authority } = config
+  const { workloads, node } = assembly
   const delivery = startDelivery({ settings: config.delivery, assembly, log, meter, time })
   running.defer(() => delivery.stop())
-  const deaths = assembly.node.feed.follower
-  const { authority } = config
-  const { workloads } = assembly
+  const deaths = node.feed.follower
   const api = await serveWorkloadApi({ path: config.socket, workloads, authority, deaths, log, meter, time })
   running.defer(() => api.close())
   const proxy = await serveProxyBeside(api.path, { workloads, authority, log, time })
   running.defer(() => proxy?.close())
   const workloadApi = `unix://${api.path}`
-  const status = () => statusOf(assembly, { workloadApi, startedAt, version: io.version ?? '', url: authority })
+  const status = () => statusOf(assembly, { ...told, workloadApi })
+  const metrics = () => meter.text()
   const admin = await startAdmin(
     { path: config.adminSocket, launchers: config.launchers, peerOf: processOfSocket, log },
-    {
-      status,
-      metrics: () => meter.text(),
-      attestation,
-      launches,
-      entries: () => assembly.node.catalogue.entries.values(),
-      hold: processOfPid,
-    },
+    { status, metrics, attestation, launches, entries: () => node.catalogue.entries.values(), hold: processOfPid },
   )
   running.defer(() => admin.close())
   if (config.metrics !== null) {
-    const metrics = await serveMetrics(config.metrics, () => meter.text())
-    running.defer(() => metrics.close())
+    const listener = await serveMetrics(config.metrics, metrics)
+    running.defer(() => listener.close())
   }
-  meter.gauge('launches', () => launches.running().length)
-  const { id } = assembly.node.keeper.credential
-  log.info({ workload_api: workloadApi, node: id.toString(), pid: process.pid }, 'ready')
-  const owned = running.move()
-  let closed: Promise<void> | undefined
-  return {
-    workloadApi,
-    adminSocket: admin.path,
-    trustDomain: id.trustDomain.name,
-    nodeId: id.toString(),
-    status,
-    metrics: () => meter.text(),
-    close: () => (closed ??= owned.disposeAsync()),
-  }
+  return { workloadApi, adminSocket: admin.path, status }
 }
 
 /** Keeps the process alive for whoever waits: the timers of a daemon alone would not. */
@@ -147,46 +152,3 @@ function attestorsIn({ attestors, dockerSocket, systemctl, maxHashBytes }: Daemo
     docker: on('docker') ? { ...(dockerSocket === null ? {} : { socket: dockerSocket }) } : false,
   } as const
 }
-
-interface Told {
-  readonly workloadApi: string
-  /** Unix milliseconds. */
-  readonly startedAt: number
-  readonly version: string
-  readonly url: string
-}
-
-function statusOf({ node, svids, workloads }: Assembly, { workloadApi, startedAt, version, url }: Told): DaemonStatus {
-  const { name, spiffe_id, tenant, groups, not_after } = node.keeper.credential.reply
-  const asOf = node.feed.follower.asOf
-  return {
-    version,
-    started_at: isoTime(startedAt),
-    trust_domain: node.keeper.credential.id.trustDomain.name,
-    node: { name, spiffe_id, tenant, groups, not_after },
-    authority: {
-      url,
-      connected: node.connected,
-      code: node.connected ? null : (node.failure?.code ?? 'server_unreachable'),
-      heard_at: node.heardAt === null ? null : isoTime(node.heardAt),
-      feed_as_of: asOf === null ? null : isoTime(asOf),
-    },
-    workload_api: workloadApi,
-    entries: node.catalogue.entries.size,
-    subscribers: workloads.followers,
-    svids: [...svids.slots].flatMap(({ svid, followers }) =>
-      svid === null
-        ? []
-        : [
-            {
-              entry: svid.entry.id,
-              spiffe_id: svid.id.toString(),
-              not_after: isoTime(svid.notAfter * 1000),
-              followers,
-            },
-          ],
-    ),
-  }
-}
-
-const isoTime = (at: number) => new Date(at).toISOString()

@@ -1,16 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { LanyardError } from '@lanyard/api'
+import { readFileSync, readlinkSync } from 'node:fs'
+import type { PrivateFolder } from '../disk/private-folder.ts'
+
+const FILE = 'launches.json'
 
 /** A launch as it is kept over a restart of the daemon: number and start time together are one process of this boot. */
 export interface KeptLaunch {
@@ -29,15 +20,15 @@ export function countedIn(): string {
   return `${boot} ${readlinkSync('/proc/self/ns/pid')}`
 }
 
-/** Launches kept in a file; none where it is of another boot or cannot be read. Throws `permissions_too_wide`. */
-export function readKept(file: string, countedIn: string): readonly KeptLaunch[] {
-  const mode = statSync(file, { throwIfNoEntry: false })?.mode
-  if (mode === undefined) return []
-  // Who could write it could make any process a launched one.
-  if ((mode & 0o077) !== 0)
-    throw new LanyardError('permissions_too_wide', `${file}: expected mode 600, got ${(mode & 0o777).toString(8)}`)
+/**
+ * The launches kept in a folder; none where they are of another boot or cannot be read. Whoever could write them could make
+ * any process a launched one. Throws `permissions_too_wide`.
+ */
+export function readKept(folder: PrivateFolder, countedIn: string): readonly KeptLaunch[] {
+  const text = folder.read(FILE)
+  if (text === null) return []
   try {
-    const kept = JSON.parse(readFileSync(file, 'utf8')) as { counted_in?: unknown; launches?: unknown }
+    const kept = JSON.parse(text) as { counted_in?: unknown; launches?: unknown }
     if (kept.counted_in !== countedIn || !Array.isArray(kept.launches)) return []
     return kept.launches.filter(isKept)
   } catch {
@@ -55,18 +46,7 @@ function isKept(value: unknown): value is KeptLaunch {
   )
 }
 
-/** Replaces the file as a whole, 0600. */
-export function writeKept(file: string, countedIn: string, launches: readonly KeptLaunch[]): void {
-  const beside = `${file}.${randomBytes(6).toString('hex')}`
-  const handle = openSync(beside, 'wx', 0o600)
-  try {
-    writeFileSync(handle, `${JSON.stringify({ counted_in: countedIn, launches })}\n`)
-    fsyncSync(handle)
-  } catch (error) {
-    rmSync(beside, { force: true })
-    throw error
-  } finally {
-    closeSync(handle)
-  }
-  renameSync(beside, file)
+/** Throws `file_unwritable`. */
+export function writeKept(folder: PrivateFolder, countedIn: string, launches: readonly KeptLaunch[]): void {
+  folder.write(FILE, JSON.stringify({ counted_in: countedIn, launches }), { durable: true })
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { after, test } from 'node:test'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
+import { PrivateFolder } from '../disk/private-folder.ts'
 import { statOf } from '../peer/proc.ts'
 import { ticksNow } from '../peer/ticks.ts'
 import { noLog } from '../testing/index.ts'
@@ -34,7 +35,7 @@ function hold(pid: number): FakeProcess {
 }
 
 const registryOf = (entries: readonly NodeEntry[], more: Partial<LaunchOptions> = {}) =>
-  createLaunches({ entries: () => entries, hold, file: null, log: noLog, now: Date.now, ...more })
+  createLaunches({ entries: () => entries, hold, folder: null, log: noLog, now: Date.now, ...more })
 
 async function child(): Promise<number> {
   const started = spawn('/bin/sleep', ['60'], { stdio: 'ignore' })
@@ -95,11 +96,12 @@ test('no more run at a time than the entry says, and one process is launched onc
 })
 
 test('a launch outlives a restart of the daemon, for the same process of the same boot alone', async () => {
-  const file = join(folder, 'launches.json')
+  const keptIn = PrivateFolder.open(join(folder, 'kept'))
+  const file = join(keptIn.path, 'launches.json')
   const pid = await child()
-  registryOf([entry('a')], { file }).launch({ entry: 'a', pid }, me())
+  registryOf([entry('a')], { folder: keptIn }).launch({ entry: 'a', pid }, me())
   assert.equal(statSync(file).mode & 0o777, 0o600)
-  assert.equal(registryOf([], { file }).entryOf(hold(pid)), 'a')
+  assert.equal(registryOf([], { folder: keptIn }).entryOf(hold(pid)), 'a')
 
   const kept = readFileSync(file, 'utf8')
   const changed = (from: RegExp, to: string) => writeFileSync(file, kept.replace(from, to))
@@ -111,15 +113,17 @@ test('a launch outlives a restart of the daemon, for the same process of the sam
     [/^\{/, ''],
   ] as const) {
     changed(from, to)
-    assert.equal(registryOf([], { file }).entryOf(hold(pid)), null, to)
+    assert.equal(registryOf([], { folder: keptIn }).entryOf(hold(pid)), null, to)
   }
   writeFileSync(file, kept)
   chmodSync(file, 0o644)
-  assert.throws(() => registryOf([], { file }), { code: 'permissions_too_wide' })
+  assert.throws(() => registryOf([], { folder: keptIn }), { code: 'permissions_too_wide' })
 })
 
 test('a disk that takes nothing refuses no launch', async () => {
-  const launches = registryOf([entry('a')], { file: join(folder, 'missing', 'launches.json') })
+  const gone = PrivateFolder.open(join(folder, 'gone'))
+  rmSync(gone.path, { recursive: true })
+  const launches = registryOf([entry('a')], { folder: gone })
   const pid = await child()
   launches.launch({ entry: 'a', pid }, me())
   assert.equal(launches.entryOf(hold(pid)), 'a')

@@ -1,4 +1,6 @@
 import { LanyardError, type NodeEntry } from '@lanyard/api'
+import { asLanyardError } from '../authority/codes.ts'
+import type { PrivateFolder } from '../disk/private-folder.ts'
 import { statOf } from '../peer/proc.ts'
 import type { HeldProcess, Launches, Log } from '../ports.ts'
 import { countedIn, type KeptLaunch, readKept, writeKept } from './kept.ts'
@@ -47,7 +49,7 @@ export interface LaunchOptions {
   /** Holds the process with this number; throws `workload_gone`. */
   readonly hold: (pid: number) => HeldProcess
   /** Where launches are kept, so that a restart of the daemon takes no identity away; null: nowhere. */
-  readonly file: string | null
+  readonly folder: PrivateFolder | null
   readonly log: Log
   /** Unix milliseconds. */
   readonly now: () => number
@@ -74,7 +76,7 @@ class Registry implements LaunchRegistry {
 
   constructor(options: LaunchOptions) {
     this.#options = options
-    this.#countedIn = options.file === null ? '' : countedIn()
+    this.#countedIn = options.folder === null ? '' : countedIn()
   }
 
   entryOf({ pid, startTime }: HeldProcess): string | null {
@@ -114,9 +116,9 @@ class Registry implements LaunchRegistry {
 
   /** Takes those of before a restart whose very processes still run. */
   revive(): void {
-    const { file, hold, log } = this.#options
-    if (file === null) return
-    for (const kept of readKept(file, this.#countedIn)) {
+    const { folder, hold, log } = this.#options
+    if (folder === null) return
+    for (const kept of readKept(folder, this.#countedIn)) {
       const process = heldAgain(kept, hold)
       if (process) this.#add({ entry: kept.entry, process, at: kept.at })
     }
@@ -156,8 +158,8 @@ class Registry implements LaunchRegistry {
 
   /** A disk that is full takes no launch away, and none is refused for it: it is lost at a restart alone. */
   #keep(): void {
-    const { file, log } = this.#options
-    if (file === null) return
+    const { folder, log } = this.#options
+    if (folder === null) return
     const launches = [...this.#running.values()].map(({ entry, process: { pid, startTime, uid, gid }, at }) => ({
       pid,
       startTime: String(startTime),
@@ -167,9 +169,10 @@ class Registry implements LaunchRegistry {
       at,
     }))
     try {
-      writeKept(file, this.#countedIn, launches)
+      writeKept(folder, this.#countedIn, launches)
     } catch (error) {
-      log.warn({ file, reason: (error as NodeJS.ErrnoException).code }, 'launches could not be kept for a restart')
+      const { code, message } = asLanyardError(error)
+      log.warn({ code }, `launches are not on disk: ${message}`)
     }
   }
 }
