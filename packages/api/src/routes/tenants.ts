@@ -50,7 +50,8 @@ export const updateTenant = route({
   call: 'PATCH /v1/tenants/{tenant}',
   summary: 'Change the settings of a tenant.',
   auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.manage' },
-  limit: { per: 'identity' },
+  // Another key policy touches all entries of the tenant, and tells them to all its nodes once more.
+  limit: { per: 'identity', times: 0.06 },
   audit: ['tenant.updated'],
   body: z.strictObject({ key_policy: KeyPolicy.optional(), renewal_grace_sec: Grace.optional() }),
   status: 200,

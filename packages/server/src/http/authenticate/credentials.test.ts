@@ -323,4 +323,16 @@ describe('allowance', () => {
     server.clock.advance(20)
     assert.equal((await whoami({ token })).status, 200)
   })
+
+  test('of what costs much is a part of it, and counted apart', async () => {
+    const token = await server.apiKey('admin', { rateLimit: 50 })
+    const change = async () => {
+      const body = { renewal_grace_sec: 60 }
+      return (await server.call(`PATCH /v1/tenants/${key.tenant}`, { token, body })).status
+    }
+    const changes: number[] = []
+    for (let i = 0; i < 4; i++) changes.push(await change())
+    assert.deepEqual(changes, [200, 200, 200, 429])
+    assert.equal((await whoami({ token })).status, 200)
+  })
 })
