@@ -44,7 +44,7 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const wanted = { ...GRPC_LIMITS, ...options.limits }
   const limits = { ...wanted, ...affordable(wanted) }
   if (limits.connections < wanted.connections)
-    log.warn({ connections: limits.connections }, 'few files may be open (ulimit -n), and so few connections')
+    log.info({ connections: limits.connections }, 'few files may be open (ulimit -n), and so few connections')
   const parts: ConnectionParts = {
     calls: new Calls({ routes: options.routes, log, meter, limits }),
     quota: new Quota(Number.POSITIVE_INFINITY, limits.callsPerUid),

@@ -7,9 +7,9 @@ const wanted = { connections: 4096, connectionsPerUid: 1024 }
 const rows = [
   [Number.POSITIVE_INFINITY, 4096, 1024],
   [524_288, 4096, 1024],
-  [4096, 496, 124],
-  [1024, 112, 28],
-  [64, 4, 1],
+  [4096, 496, 248],
+  [1024, 112, 56],
+  [64, 2, 1],
 ] as const
 
 for (const [descriptors, connections, connectionsPerUid] of rows)

@@ -6,7 +6,8 @@ const PER_CONNECTION = 4
 const OWN = 128
 /** Sockets that share what is left: the Workload API, and that of the keys. */
 const SOCKETS = 2
-const SHARES = 4
+/** One user has one of so many. */
+const SHARES = 2
 
 export interface Affordable {
   readonly connections: number
