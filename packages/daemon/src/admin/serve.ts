@@ -2,12 +2,15 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import process from 'node:process'
-import { ERRORS, LanyardError } from '@lanyard/api'
+import { ERRORS, type ErrorCode, LanyardError } from '@lanyard/api'
 import type { Launcher } from '../launches/index.ts'
+import { peerUser } from '../peer/index.ts'
 import { ticksNow } from '../peer/ticks.ts'
 import type { HeldProcess, Log } from '../ports.ts'
 import { requireFolder } from '../sockets/endpoint.ts'
 import { listenPrivately } from '../sockets/listen.ts'
+import { Quota } from '../sockets/quota.ts'
+import { Rate } from '../sockets/rate.ts'
 import { ADMIN_ROUTES, type AdminParts, type AdminReply } from './routes.ts'
 
 export interface AdminOptions {
@@ -29,6 +32,9 @@ export interface AdminServer {
 /** Requests are small; what is more is refused before it is read. */
 const BODY_BYTES = 8192
 const CONNECTIONS = 128
+const CONNECTIONS_PER_UID = 64
+/** Refusals of one user that are logged. */
+const TOLD_PER_SEC = 1
 
 /**
  * Serves status, metrics, launches and explanations on a Unix socket to root, to our own user and to launchers; others are
@@ -38,8 +44,11 @@ export async function startAdmin(options: AdminOptions, parts: AdminParts): Prom
   const { path, launchers, log } = options
   const callers = new WeakMap<Socket, Launcher>()
   const server = createServer({ maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5000 })
-  server.maxConnections = CONNECTIONS
-  server.on('connection', socket => admit(socket, options, callers))
+  const door = new Door(options)
+  server.on('connection', socket => {
+    const caller = door.admit(socket)
+    if (caller !== null) callers.set(socket, caller)
+  })
   server.on('request', (request, response) => {
     void answer(request, callers.get(request.socket), parts)
       .catch(error => refusal(error, log))
@@ -51,21 +60,52 @@ export async function startAdmin(options: AdminOptions, parts: AdminParts): Prom
   return { path, close: () => close(server) }
 }
 
-/** Asked of the kernel, not of the caller: who connects is known before it has said anything. */
-function admit(socket: Socket, { launchers, peerOf, log }: AdminOptions, callers: WeakMap<Socket, Launcher>): void {
-  socket.on('error', () => {})
-  try {
-    const caller = peerOf(socket)
-    socket.once('close', () => caller.release())
-    if (isAdmin(caller.uid) || launchers.includes(caller.uid)) {
-      callers.set(socket, { process: caller, since: ticksNow() })
-      return
-    }
-    log.warn({ code: 'launch_forbidden', uid: caller.uid, pid: caller.pid }, 'refused at the admin socket')
-  } catch (error) {
-    log.warn({ code: error instanceof LanyardError ? error.code : 'internal_error' }, 'refused at the admin socket')
+/** Asks of the kernel, not of the caller: who connects is known before it has said anything. */
+class Door {
+  readonly #options: AdminOptions
+  /** Of those who may come in alone: strangers take nobody's place. */
+  readonly #quota = new Quota(CONNECTIONS, CONNECTIONS_PER_UID)
+  readonly #told = new Rate(TOLD_PER_SEC, TOLD_PER_SEC * 10)
+
+  constructor(options: AdminOptions) {
+    this.#options = options
   }
-  socket.destroy()
+
+  admit(socket: Socket): Launcher | null {
+    socket.on('error', () => {})
+    try {
+      const user = peerUser(socket)
+      if (user !== null && !this.#isKnown(user)) return this.#refuse(socket, 'launch_forbidden', user)
+      return this.#held(socket, this.#options.peerOf(socket))
+    } catch (error) {
+      return this.#refuse(socket, error instanceof LanyardError ? error.code : 'internal_error', null)
+    }
+  }
+
+  #held(socket: Socket, process: HeldProcess): Launcher | null {
+    const putBack = this.#isKnown(process.uid) ? this.#quota.take(process.uid) : null
+    if (putBack === null) {
+      process.release()
+      return this.#refuse(socket, this.#isKnown(process.uid) ? 'rate_limited' : 'launch_forbidden', process.uid)
+    }
+    socket.once('close', () => {
+      putBack()
+      process.release()
+    })
+    return { process, since: ticksNow() }
+  }
+
+  #isKnown(uid: number): boolean {
+    return isAdmin(uid) || this.#options.launchers.includes(uid)
+  }
+
+  /** Who is refused without end must not fill the log. */
+  #refuse(socket: Socket, code: ErrorCode, uid: number | null): null {
+    if (this.#told.take(uid ?? -1, performance.now()))
+      this.#options.log.warn({ code, uid }, 'refused at the admin socket')
+    socket.destroy()
+    return null
+  }
 }
 
 const isAdmin = (uid: number): boolean => uid === 0 || uid === process.getuid?.()

@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf'
-import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js'
 import {
   type DeltaDiscoveryRequest,
   type DeltaDiscoveryResponse,
@@ -12,6 +11,8 @@ import { newNonce, requireFew, type SdsStream } from './stream.ts'
 
 /** The name that means all names. */
 const WILDCARD = '*'
+/** Ours are shorter; what is longer is none of ours. */
+const LONGEST_VERSION = 64
 
 /** A stream of xDS in which each response holds what is new and what is gone. */
 export class DeltaStream implements SdsStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
@@ -19,7 +20,8 @@ export class DeltaStream implements SdsStream<DeltaDiscoveryRequest, DeltaDiscov
   readonly #asked = new Set<string>()
   /** What the client has: version by name. A name that it was told is gone has an empty version. */
   readonly #known = new Map<string, string>()
-  #node: Node | undefined
+  /** Of the node that the client says it is, which may be large, this is all that is kept. */
+  #hasValidator = hasSpiffeValidator(undefined)
   #state: Identities | null = null
   #version = 0
   #isFirst = true
@@ -29,7 +31,7 @@ export class DeltaStream implements SdsStream<DeltaDiscoveryRequest, DeltaDiscov
   }
 
   asked(request: DeltaDiscoveryRequest): DeltaDiscoveryResponse | null {
-    if (request.node) this.#node = request.node
+    if (request.node) this.#hasValidator = hasSpiffeValidator(request.node)
     if (this.#isFirst) this.#begin(request)
     this.#isFirst = false
     for (const name of request.resourceNamesUnsubscribe) {
@@ -41,7 +43,8 @@ export class DeltaStream implements SdsStream<DeltaDiscoveryRequest, DeltaDiscov
       if (this.#asked.has(name)) this.#known.delete(name)
       this.#asked.add(name)
     }
-    requireFew(Math.max(this.#asked.size, this.#known.size))
+    requireFew(this.#asked)
+    requireFew(this.#known.keys())
     return this.#response()
   }
 
@@ -58,7 +61,8 @@ export class DeltaStream implements SdsStream<DeltaDiscoveryRequest, DeltaDiscov
   #begin({ resourceNamesSubscribe, initialResourceVersions }: DeltaDiscoveryRequest): void {
     // Asking for nothing at first means everything.
     if (resourceNamesSubscribe.length === 0) this.#asked.add(WILDCARD)
-    for (const [name, version] of Object.entries(initialResourceVersions)) this.#known.set(name, version)
+    for (const [name, version] of Object.entries(initialResourceVersions))
+      this.#known.set(name, version.slice(0, LONGEST_VERSION))
   }
 
   #response(): DeltaDiscoveryResponse | null {
@@ -80,11 +84,10 @@ export class DeltaStream implements SdsStream<DeltaDiscoveryRequest, DeltaDiscov
   }
 
   #fresh(catalog: Catalog, wanted: ReadonlySet<string>): Written[] {
-    const hasValidator = hasSpiffeValidator(this.#node)
     return [...wanted].flatMap(name => {
       const meant = catalog.get(name)
       if (!meant) return []
-      const written = writeSecret(name, meant, hasValidator)
+      const written = writeSecret(name, meant, this.#hasValidator)
       return written.version === this.#known.get(name) ? [] : [written]
     })
   }

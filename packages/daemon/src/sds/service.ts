@@ -49,12 +49,16 @@ async function* converse<Request extends AnyRequest, Response>(
 ): AsyncGenerator<Response> {
   const caller = callerOf(context)
   const states = (signal: AbortSignal) => identitiesOf(workloads, caller, signal)
+  let told = false
   try {
     for await (const { from, value } of interleave(context.signal, () => requests, states)) {
       if (from === 'first') {
         requireSecretType(value.typeUrl)
-        if (value.errorDetail)
-          log.warn({ pid: caller.pid, detail: value.errorDetail.message }, 'Envoy refused a secret')
+        if (value.errorDetail && !told) {
+          // Once for a stream, and not all of it: it is the caller's own text.
+          told = true
+          log.warn({ pid: caller.pid, detail: value.errorDetail.message.slice(0, 512) }, 'Envoy refused a secret')
+        }
       }
       const response = from === 'first' ? stream.asked(value) : stream.changed(value)
       if (response !== null) yield response

@@ -13,9 +13,21 @@ export interface SdsStream<Request, Response> {
 /** Names that one stream may ask for: a process with more identities than this asks on several. */
 const MOST_NAMES = 1000
 
+/** Nor longer than a SPIFFE ID. */
+const LONGEST_NAME = 2048
+const MOST_CHARACTERS = 256 * 1024
+
 /** Refuses to remember names without end. Throws InvalidArgument. */
-export function requireFew(names: number): void {
-  if (names > MOST_NAMES) throw invalidError('body_invalid', `expected at most ${MOST_NAMES} names`)
+export function requireFew(names: Iterable<string>): void {
+  let [count, characters] = [0, 0]
+  for (const { length } of names) {
+    count++
+    characters += length
+    if (length > LONGEST_NAME)
+      throw invalidError('body_invalid', `expected names of at most ${LONGEST_NAME} characters`)
+  }
+  if (count > MOST_NAMES || characters > MOST_CHARACTERS)
+    throw invalidError('body_invalid', `expected at most ${MOST_NAMES} names, and ${MOST_CHARACTERS} characters`)
 }
 
 /** By which a reply says what it answers. */

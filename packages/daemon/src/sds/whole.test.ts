@@ -205,3 +205,24 @@ test('the end of the requests ends the stream', async t => {
   assert.equal((await call.ended).code, STATUS.ok)
   await until(() => workloads.followers === 0)
 })
+
+test('what a client says of itself and of its troubles is bounded', async t => {
+  const { workloads, client, warnings } = await world(t)
+  workloads.give('anyone', AGENT)
+  const call = client.converse(streamSecrets)
+  call.send({ resourceNames: [ID], typeUrl: SECRET })
+  const { nonce } = await call.next()
+  const errorDetail = { code: 13, message: 'x'.repeat(100_000) }
+  for (let n = 0; n < 5; n++) call.send({ resourceNames: [ID], responseNonce: nonce, errorDetail })
+  call.send({ resourceNames: [OWN], responseNonce: nonce })
+  await call.next()
+  assert.deepEqual(
+    warnings.map(fields => (fields as { detail: string }).detail.length),
+    [512],
+  )
+  for (const resourceNames of [['x'.repeat(3000)], Array(200).fill('x'.repeat(2000))]) {
+    const refused = client.converse(streamSecrets)
+    refused.send({ resourceNames, typeUrl: SECRET })
+    assert.equal((await refused.ended).code, STATUS.invalidArgument)
+  }
+})

@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf'
-import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js'
 import {
   type DiscoveryRequest,
   type DiscoveryResponse,
@@ -14,7 +13,8 @@ import { newNonce, requireFew, type SdsStream } from './stream.ts'
 /** A stream of xDS in which each response holds the whole of what was asked for: "state of the world". */
 export class WholeStream implements SdsStream<DiscoveryRequest, DiscoveryResponse> {
   readonly #names: SdsNames
-  #node: Node | undefined
+  /** Of the node that the client says it is, which may be large, this is all that is kept. */
+  #hasValidator = hasSpiffeValidator(undefined)
   /** Null: nothing was asked for so far. */
   #asked: readonly string[] | null = null
   #state: Identities | null = null
@@ -28,11 +28,11 @@ export class WholeStream implements SdsStream<DiscoveryRequest, DiscoveryRespons
 
   asked(request: DiscoveryRequest): DiscoveryResponse | null {
     // Sent in the first request only.
-    if (request.node) this.#node = request.node
+    if (request.node) this.#hasValidator = hasSpiffeValidator(request.node)
     const isAnswer = request.responseNonce !== ''
     // An answer to an older response: the one to the newest is on its way, with the names of then.
     if (isAnswer && request.responseNonce !== this.#nonce) return null
-    requireFew(request.resourceNames.length)
+    requireFew(request.resourceNames)
     const before = this.#asked
     this.#asked = [...new Set(request.resourceNames)]
     if (isAnswer && before !== null && isSame(before, this.#asked)) return null
@@ -61,11 +61,10 @@ export class WholeStream implements SdsStream<DiscoveryRequest, DiscoveryRespons
     if (this.#asked === null || this.#state === null) return null
     const catalog = new Catalog(this.#state, this.#names)
     const names = this.#asked.length === 0 ? catalog.names : this.#asked
-    const hasValidator = hasSpiffeValidator(this.#node)
     return names.map(name => {
       const meant = catalog.get(name)
       if (!meant) throw invalidError('no_identity', 'workload is not authorized for the requested identities')
-      return writeSecret(name, meant, hasValidator)
+      return writeSecret(name, meant, this.#hasValidator)
     })
   }
 
