@@ -1,15 +1,13 @@
 import type { SpiffeId } from '@lanyard/protocol'
-import { IdentityError } from '../errors.ts'
+import type { IdentityError } from '../errors.ts'
 import type { Channel } from '../workload-api/channel.ts'
 import { Withheld } from '../workload-api/status.ts'
 import { Watch } from '../workload-api/watch.ts'
 import { GUIDED_X509, type GuidedContext, type X509Context } from '../workload-api/x509-context.ts'
 import type { Attachable } from './first.ts'
+import { Question } from './question.ts'
 import { NOBODY, type SvidListener } from './source.ts'
 import type { Svid } from './svid.ts'
-
-/** How long somebody who asks for a renewal waits for an answer. */
-const ANSWER_MS = 30_000
 
 /** An identity that the Workload API keeps fresh. What it takes back is taken back here, at once. */
 export class WorkloadSource implements Attachable {
@@ -21,10 +19,11 @@ export class WorkloadSource implements Attachable {
   #current: Svid | null = null
   #authority: URL | null = null
   #withdrawn = false
-  #asked: Asked | null = null
+  readonly #question: Question
 
   constructor(channel: Channel, choice: { readonly id: SpiffeId | null; readonly hint: string | null }) {
     this.#channel = channel
+    this.#question = new Question(channel.place.time)
     this.#id = choice.id
     this.#hint = choice.hint
     this.#watch = new Watch(channel, GUIDED_X509, {
@@ -45,25 +44,13 @@ export class WorkloadSource implements Attachable {
 
   /** Asks the Workload API anew, or joins the one who does; what it answers is what there is. */
   renew(): Promise<Svid> {
-    if (this.#asked !== null) return this.#asked.promise
-    const { promise, resolve, reject } = Promise.withResolvers<Svid>()
-    const late = new IdentityError('workload_api_unavailable', `expected an answer within ${ANSWER_MS} ms`)
-    const give = () => this.#answer(({ reject }) => reject(late))
-    // Held, since somebody waits.
-    const cancel = this.#channel.place.time.after(ANSWER_MS, give, { hold: true })
-    this.#asked = { promise, resolve, reject, cancel }
-    this.#watch.start()
-    return promise
+    return this.#question.ask(() => this.#watch.start())
   }
 
   stop(): void {
     this.#watch.stop()
     this.#channel.close()
-    const error = new IdentityError('identity_closed', 'the identity was closed')
-    this.#answer(({ promise, reject }) => {
-      promise.catch(() => {})
-      reject(error)
-    })
+    this.#question.end()
   }
 
   #take(context: GuidedContext): void {
@@ -82,7 +69,7 @@ export class WorkloadSource implements Attachable {
       this.#current = svid
       this.#listener.onRenewed(svid)
     }
-    this.#answer(({ resolve }) => resolve(this.#current!))
+    this.#question.answer(this.#current!)
   }
 
   /** The identity that it is already; at first the one that was asked for, or the default. */
@@ -97,7 +84,7 @@ export class WorkloadSource implements Attachable {
     if (error instanceof Withheld && this.#current !== null) this.#withhold(error)
     else if (retryAt === null) this.#listener.onLost(error)
     else this.#listener.onFailing(error, retryAt, failures)
-    this.#answer(({ reject }) => reject(error))
+    this.#question.refuse(error)
   }
 
   #withhold(error: IdentityError): void {
@@ -105,22 +92,8 @@ export class WorkloadSource implements Attachable {
     this.#withdrawn = true
     if (this.#current === null) this.#listener.onFailing(error, this.#channel.place.time.now(), 1)
     else if (first) this.#listener.onWithdrawn(error)
-    this.#answer(({ reject }) => reject(error))
+    this.#question.refuse(error)
   }
-
-  #answer(say: (asked: Asked) => void): void {
-    const asked = this.#asked
-    this.#asked = null
-    asked?.cancel()
-    if (asked !== null) say(asked)
-  }
-}
-
-interface Asked {
-  readonly promise: Promise<Svid>
-  readonly resolve: (svid: Svid) => void
-  readonly reject: (error: IdentityError) => void
-  readonly cancel: () => void
 }
 
 /** What of an identity can change: the certificate, and whom it believes. */

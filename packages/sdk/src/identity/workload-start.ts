@@ -3,11 +3,10 @@ import { livenessOf } from '../feed/options.ts'
 import { startKeyless } from '../proxy/start.ts'
 import { Channel } from '../workload-api/channel.ts'
 import { placeOf } from '../workload-api/options.ts'
+import { MISTAKES } from '../workload-api/status.ts'
 import { type Started, startFrom } from './start.ts'
 import { choiceOf, type WorkloadOptions } from './workload-options.ts'
 import { WorkloadSource } from './workload-source.ts'
-
-const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workload_api_reply_invalid'])
 
 /**
  * Waits for the identity that was chosen. The authority is the one of the options, or of the environment, or the one that the
@@ -31,7 +30,7 @@ export async function startWorkload(
   const source = new WorkloadSource(new Channel(place), choiceOf(options))
   const started = await startFrom(source, {
     ...{ signal, startTimeoutMs, time: place.time },
-    atOnce: AT_ONCE,
+    atOnce: MISTAKES,
     silent: 'workload_api_unavailable',
   })
   return { started, authority: authority === undefined ? source.authority : authority }

@@ -5,6 +5,7 @@ import { asIdentityError, IdentityError } from '../errors.ts'
 import type { GuardStanding } from '../guard/guard.ts'
 import { backoff } from '../identity/backoff.ts'
 import type { Attachable } from '../identity/first.ts'
+import { Question } from '../identity/question.ts'
 import { NOBODY, type SvidListener } from '../identity/source.ts'
 import { Svid } from '../identity/svid.ts'
 import { trustDomainOf } from '../workload-api/bundles.ts'
@@ -15,13 +16,6 @@ import { eachLine, errorFrom, parseAnswer } from './lines.ts'
 import type { IdentityLine } from './wire.ts'
 
 type TellStanding = (standing: GuardStanding, error: IdentityError | null) => void
-
-/** How long somebody who asks for a renewal waits for an answer. */
-const ANSWER_MS = 30_000
-
-interface Asked extends PromiseWithResolvers<Svid> {
-  readonly cancel: () => void
-}
 
 /** An identity whose key stays with the daemon: its certificate is followed here, so that it is known who one is. */
 export class DaemonSource implements Attachable {
@@ -39,10 +33,11 @@ export class DaemonSource implements Attachable {
   #current: Svid | null = null
   /** Why it is taken back. */
   #refusal: IdentityError | null = null
-  #asked: Asked | null = null
+  readonly #question: Question
 
   constructor(place: Place, { id, hint }: { readonly id: SpiffeId | null; readonly hint: string | null }) {
     this.#place = place
+    this.#question = new Question(place.time)
     this.#id = id
     this.#hint = hint
   }
@@ -65,26 +60,20 @@ export class DaemonSource implements Attachable {
 
   /** What there is: the daemon tells of each change by itself. Where it is away it is asked anew, now. */
   renew(): Promise<Svid> {
-    if (this.#asked !== null) return this.#asked.promise
-    if (this.#socket !== null && this.#refusal !== null) return Promise.reject(this.#refusal)
-    if (this.#socket !== null && this.#current !== null) return Promise.resolve(this.#current)
-    const { promise, resolve, reject } = Promise.withResolvers<Svid>()
-    const late = new IdentityError('workload_api_unavailable', `expected an answer within ${ANSWER_MS} ms`)
-    const give = () => this.#answer(asked => asked.reject(late))
-    // Held, since somebody waits.
-    const cancel = this.#place.time.after(ANSWER_MS, give, { hold: true })
-    this.#asked = { promise, resolve, reject, cancel }
-    this.#cancelWait()
-    if (this.#socket === null) void this.#open()
-    return promise
+    const isKnown = this.#socket !== null && !this.#question.isOpen
+    if (isKnown && this.#refusal !== null) return Promise.reject(this.#refusal)
+    if (isKnown && this.#current !== null) return Promise.resolve(this.#current)
+    return this.#question.ask(() => {
+      this.#cancelWait()
+      if (this.#socket === null) void this.#open()
+    })
   }
 
   stop(): void {
     this.#stopped = true
     this.#cancelWait()
     this.#socket?.destroy()
-    this.#asked?.promise.catch(() => {})
-    this.#answer(asked => asked.reject(new IdentityError('identity_closed', 'the identity was closed')))
+    this.#question.end()
   }
 
   async #open(): Promise<void> {
@@ -134,14 +123,14 @@ export class DaemonSource implements Attachable {
     this.#failures = 0
     this.#listener.onRenewed(svid)
     for (const listener of this.#onGiven) listener()
-    this.#answer(asked => asked.resolve(svid))
+    this.#question.answer(svid)
   }
 
   #refused(error: IdentityError): void {
     this.#refusal = error
     if (this.#current === null) this.#listener.onFailing(error, this.#place.time.now(), 1)
     else this.#listener.onWithdrawn(error)
-    this.#answer(asked => asked.reject(error))
+    this.#question.refuse(error)
   }
 
   /** Without the daemon nothing passes; there is no news either. */
@@ -151,19 +140,12 @@ export class DaemonSource implements Attachable {
     const wait = backoff(++this.#failures, Math.random)
     this.#cancelWait = time.after(wait, () => void this.#open())
     this.#listener.onFailing(error, time.now() + wait, this.#failures)
-    this.#answer(asked => asked.reject(error))
+    this.#question.refuse(error)
   }
 
   #stand(standing: GuardStanding, error: IdentityError | null): void {
     this.#standing = standing
     this.#tellStanding(standing, error)
-  }
-
-  #answer(say: (asked: Asked) => void): void {
-    const asked = this.#asked
-    this.#asked = null
-    asked?.cancel()
-    if (asked !== null) say(asked)
   }
 }
 

@@ -4,13 +4,12 @@ import type { Svid } from '../identity/svid.ts'
 import { choiceOf, type WorkloadOptions } from '../identity/workload-options.ts'
 import type { Carrier } from '../mtls/carrier.ts'
 import { type Place, placeOf } from '../workload-api/options.ts'
+import { MISTAKES } from '../workload-api/status.ts'
 import { DaemonGuard } from './guard.ts'
 import { join } from './join.ts'
 import { DaemonListener } from './listener.ts'
 import { DaemonSource } from './source.ts'
 import { proxyPathOf } from './wire.ts'
-
-const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workload_api_reply_invalid'])
 
 /**
  * Waits for the identity that was chosen; its key stays with the daemon.
@@ -22,7 +21,7 @@ export async function startKeyless(options: WorkloadOptions): Promise<Started> {
   const source = new DaemonSource(place, choiceOf(options))
   const { signal, startTimeoutMs } = options
   const { svid, attach } = await startFrom(source, {
-    ...{ signal, startTimeoutMs, time: place.time, atOnce: AT_ONCE },
+    ...{ signal, startTimeoutMs, time: place.time, atOnce: MISTAKES },
     silent: 'workload_api_unavailable',
   })
   return { svid, attach, keeper: keeperOf(place, source, svid) }

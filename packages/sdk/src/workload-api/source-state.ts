@@ -1,6 +1,6 @@
 import { IdentityError } from '../errors.ts'
 import type { TimeSource } from '../time.ts'
-import { Withheld } from './status.ts'
+import { MISTAKES, Withheld } from './status.ts'
 import type { WatchListener } from './watch.ts'
 
 const START_TIMEOUT_MS = 60_000
@@ -12,9 +12,6 @@ export interface OpenOptions {
   /** Gives up the start. */
   readonly signal?: AbortSignal
 }
-
-/** Codes for which the first state is not waited: mistakes, not weather. */
-const AT_ONCE: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workload_api_reply_invalid'])
 
 /** What a source holds: the newest state, or why there is none. */
 export class SourceState<T> implements WatchListener<T> {
@@ -43,7 +40,7 @@ export class SourceState<T> implements WatchListener<T> {
     const had = 'state' in this.#held
     // Out of reach is not taken back: what was given holds until it ends.
     if (!had || error instanceof Withheld) this.#held = { error }
-    if (retryAt === null || AT_ONCE.has(error.code)) this.#first.reject(error)
+    if (retryAt === null || MISTAKES.has(error.code)) this.#first.reject(error)
     if (had && error instanceof Withheld) this.#tell()
   }
 

@@ -12,6 +12,9 @@ export const GRPC = {
 /** There is no identity for this program at present: what it had was taken back. */
 export class Withheld extends IdentityError {}
 
+/** At the start these are mistakes, not weather: whoever waits for a first answer waits no longer. */
+export const MISTAKES: ReadonlySet<string> = new Set(['workload_api_untrusted', 'workload_api_reply_invalid'])
+
 /** A code of Lanyard's daemon before what it says: `workload_is_descendant: …`. */
 const CODED = /^([a-z][a-z0-9]*(?:_[a-z0-9]+)+): /
 const EXPLAIN = '`lanyard entry explain --pid` on the machine says why; else see the log of the daemon.'
