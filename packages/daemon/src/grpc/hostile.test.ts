@@ -180,7 +180,7 @@ test('a connection without a call, and one that was idle for long, are ended', a
   silent.on('error', () => {})
   const silentClosed = once(silent.resume(), 'close')
   await until(() => here.time.waiting === 2)
-  here.time.pass(1000)
+  await here.time.advance(1000)
   await silentClosed
   const client = here.connect()
   const call = client.call(Health.method.check, {})
@@ -188,7 +188,7 @@ test('a connection without a call, and one that was idle for long, are ended', a
   await call.ended
   const closed = once(client.session, 'close')
   await until(() => here.gauge('connections') === 1 && here.time.waiting === 1)
-  here.time.pass(5000)
+  await here.time.advance(5000)
   await closed
   await livesOn(here)
 })
@@ -198,10 +198,7 @@ test('a request that does not come to its end is given up', async t => {
   const call = here.client.begin(JWT, HEADER)
   call.stream.write(bytes(0, 0, 0))
   await until(() => here.time.waiting > 0 && here.gauge('connections') === 1)
-  await until(() => {
-    here.time.pass(1000)
-    return call.stream.destroyed
-  })
+  while (!call.stream.destroyed) await here.time.advance(1000)
   assert.equal((await call.ended).code, null)
   await livesOn(here)
 })
@@ -298,7 +295,7 @@ test('who connects without end is cut off before it costs anything, and may agai
   }
   await until(() => here.counted.filter(line => line === 'connections_refused too_often').length >= 10)
   assert.ok(held.length <= 20, `got ${held.length}`)
-  here.time.pass(1000)
+  await here.time.advance(1000)
   await livesOn(here)
 })
 

@@ -14,8 +14,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { TestTime } from '../grpc/testing/time.ts'
-import { FakeProcess, FakeWorkloads, noLog, noMeter } from '../testing/index.ts'
+import { FakeProcess, FakeTime, FakeWorkloads, noLog, noMeter } from '../testing/index.ts'
 import { serveWorkloadApi } from '../workload-api/serve.ts'
 import { world } from '../workload-api/world.suite.ts'
 import { socketPathOf } from './endpoint.ts'
@@ -26,7 +25,7 @@ const serve = (path: string) =>
     workloads: new FakeWorkloads(),
     log: noLog,
     meter: noMeter,
-    time: new TestTime(),
+    time: new FakeTime(),
     processOf: () => new FakeProcess(),
   })
 

@@ -27,9 +27,9 @@ test('it is renewed at half of its life, and when something has changed', async 
   workloads.give('anyone', AGENT)
   const call = client.call(fetchWITSVID, {}, HEADER)
   const first = (await call.next()).svids[0]!
-  time.pass(140_000)
+  await time.advance(140_000)
   assert.equal(workloads.issued, 1)
-  time.pass(20_000)
+  await time.advance(20_000)
   const second = (await call.next()).svids[0]!
   assert.notEqual(second.witSvidKey, first.witSvidKey)
   workloads.give('anyone', AGENT, { tenant: 'acme', agent: 'second' })

@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { GrpcLimits } from '../grpc/limits.ts'
 import { TestClient } from '../grpc/testing/client.ts'
-import { TestTime } from '../grpc/testing/time.ts'
 import type { HeldProcess, Log, Meter } from '../ports.ts'
-import { FakeProcess, FakeWorkloads } from '../testing/index.ts'
+import { FakeProcess, FakeTime, FakeWorkloads } from '../testing/index.ts'
 import type { KnownDeaths } from './jwt.ts'
 import { serveWorkloadApi } from './serve.ts'
 
@@ -33,7 +32,7 @@ export interface World {
   readonly path: string
   readonly workloads: FakeWorkloads
   readonly process: FakeProcess
-  readonly time: TestTime
+  readonly time: FakeTime
   readonly client: TestClient
   readonly counted: readonly string[]
   readonly errors: readonly unknown[]
@@ -55,7 +54,7 @@ export async function world(
   { limits = {}, processOf, deaths, authority }: WorldOptions = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'wapi-'))
-  const time = new TestTime()
+  const time = new FakeTime()
   const workloads = new FakeWorkloads({ now: () => time.now() })
   const process = new FakeProcess()
   const counted: string[] = []
