@@ -17,6 +17,7 @@ import type { Attestation, Log, Time } from './ports.ts'
 import { serveProxyBeside } from './proxy/index.ts'
 import { statusOf, type Told } from './status.ts'
 import { serveWorkloadApi } from './workload-api/index.ts'
+import { NOT_KNOWN } from './workloads/state.ts'
 
 /** What a daemon takes from outside; tests give their own. */
 export interface DaemonIo {
@@ -120,7 +121,13 @@ async function serve(
   const metrics = () => meter.text()
   const admin = await startAdmin(
     { path: config.adminSocket, launchers: config.launchers, peerOf: processOfSocket, log },
-    { status, metrics, attestation, launches, entries: () => node.catalogue.entries.values(), hold: processOfPid },
+    {
+      ...{ status, metrics, attestation, launches },
+      entries: () => node.catalogue.entries.values(),
+      stateOf: entry => assembly.svids.stateOf(entry),
+      noNode: () => noNodeOf(assembly),
+      hold: processOfPid,
+    },
   )
   running.defer(() => admin.close())
   if (config.metrics !== null) {
@@ -128,6 +135,13 @@ async function serve(
     running.defer(() => listener.close())
   }
   return { workloadApi, adminSocket: admin.path, status }
+}
+
+/** Why nothing is known of entries: the authority let the node go, or has not told them yet. */
+function noNodeOf({ node: { keeper, catalogue } }: Assembly) {
+  const { failure } = keeper
+  if (failure !== null) return { code: failure.code, detail: failure.message }
+  return catalogue.whole || catalogue.entries.size > 0 ? null : NOT_KNOWN
 }
 
 /** Keeps the process alive for whoever waits: the timers of a daemon alone would not. */

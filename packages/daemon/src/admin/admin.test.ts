@@ -13,6 +13,7 @@ import { createLaunches } from '../launches/index.ts'
 import { processOfPid, processOfSocket } from '../peer/index.ts'
 import type { Attestation } from '../ports.ts'
 import { noLog } from '../testing/index.ts'
+import type { ExplainReply } from './explain.ts'
 import { type DaemonStatus, startAdmin } from './index.ts'
 import type { AdminParts } from './routes.ts'
 import type { AdminOptions } from './serve.ts'
@@ -54,6 +55,8 @@ async function start(more: Partial<AdminOptions> = {}, parts: Partial<AdminParts
     attestation,
     launches,
     entries: () => [ENTRY, OTHER],
+    stateOf: () => ({ kind: 'pending' }),
+    noNode: () => null,
     hold,
     ...parts,
   })
@@ -100,13 +103,44 @@ test('tells status, metrics and what a process would get, on a socket of our own
     selectors: [`unix:uid:${process.getuid!()}`],
     main_of: [],
     launched_for: null,
+    node: null,
     verdicts: [
-      { entry: 'e1', spiffe_id: ENTRY.spiffe_id, given: true, code: null, missing: [] },
-      { entry: 'e2', spiffe_id: OTHER.spiffe_id, given: false, code: 'no_identity', missing: ['unix:uid:4001'] },
+      { entry: 'e1', spiffe_id: ENTRY.spiffe_id, given: true, code: null, missing: [], detail: null },
+      { ...lacking('e2', OTHER), code: 'no_identity', missing: ['unix:uid:4001'] },
     ],
   })
   await close()
   assert.ok(!existsSync(path))
+})
+
+const lacking = (entry: string, { spiffe_id }: NodeEntry) => ({ entry, spiffe_id, given: false, detail: null })
+
+test('an entry that matches and is refused all the same is not said to be given', async () => {
+  const both: Partial<AdminParts> = {
+    attestation: { ...attestation, match: () => [ENTRY, OTHER].map(entry => ({ entry, given: true as const })) },
+    stateOf: entry =>
+      entry === 'e1'
+        ? { kind: 'refused', code: 'agent_quarantined', detail: 'it was taken away' }
+        : { kind: 'pending' },
+  }
+  const { path, close } = await start({}, both)
+  const { verdicts } = (await ask(path, 'POST /explain', { pid: process.pid })).reply as ExplainReply
+  assert.deepEqual(
+    verdicts.map(({ entry, given, code, detail }) => [entry, given, code, detail]),
+    [
+      ['e2', true, null, null],
+      ['e1', false, 'agent_quarantined', 'it was taken away'],
+    ],
+  )
+  await close()
+})
+
+test('a node that the authority let go says so', async () => {
+  const banned = { code: 'node_banned', detail: 'node n1 is banned' }
+  const { path, close } = await start({}, { entries: () => [], noNode: () => banned })
+  const { node } = (await ask(path, 'POST /explain', { pid: process.pid })).reply as ExplainReply
+  assert.deepEqual(node, banned)
+  await close()
 })
 
 test('takes a child that is younger than the connection, and no other process', async () => {

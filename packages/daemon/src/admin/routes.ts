@@ -1,18 +1,15 @@
-import { LanyardError, type NodeEntry } from '@lanyard/api'
+import { LanyardError } from '@lanyard/api'
 import type { Launcher, LaunchRegistry } from '../launches/index.ts'
-import type { Attestation, HeldProcess } from '../ports.ts'
-import { type ExplainReply, explain } from './explain.ts'
+import type { HeldProcess } from '../ports.ts'
+import { type Explaining, type ExplainReply, explain } from './explain.ts'
 import type { DaemonStatus, StatusReply } from './status.ts'
 
 /** What the admin socket tells of. */
-export interface AdminParts {
+export interface AdminParts extends Explaining {
   readonly status: () => DaemonStatus
   /** In the Prometheus text format. */
   readonly metrics: () => string | Promise<string>
-  readonly attestation: Attestation
   readonly launches: LaunchRegistry
-  /** The entries of this node at this moment. */
-  readonly entries: () => Iterable<NodeEntry>
   /** Holds the process with this number; throws `workload_gone`. */
   readonly hold: (pid: number) => HeldProcess
 }
@@ -68,10 +65,10 @@ const shownLaunch = ({ entry, pid, at }: { entry: string; pid: number; at: numbe
   at: new Date(at).toISOString(),
 })
 
-async function explained({ attestation, entries, hold }: AdminParts, pid: number): Promise<ExplainReply> {
-  const process = hold(pid)
+async function explained(parts: AdminParts, pid: number): Promise<ExplainReply> {
+  const process = parts.hold(pid)
   try {
-    return await explain(process, attestation, entries())
+    return await explain(process, parts)
   } finally {
     process.release()
   }

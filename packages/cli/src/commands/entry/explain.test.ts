@@ -16,6 +16,7 @@ const verdict = (i: number, missing: readonly string[], given = false) => ({
   given,
   code: given ? null : missing.length > 0 ? 'no_identity' : 'workload_is_descendant',
   missing,
+  detail: null,
 })
 const EXPLAINED = {
   pid: 7,
@@ -24,6 +25,7 @@ const EXPLAINED = {
   selectors: ['unix:uid:1001', 'unix:path:/tmp/\u001b[2J'],
   main_of: [],
   launched_for: 'e1',
+  node: null,
   verdicts: [
     verdict(1, [], true),
     ...Array.from({ length: 30 }, (_, i) => verdict(i + 2, ['unix:uid:9', 'unix:gid:9'])),
@@ -32,11 +34,16 @@ const EXPLAINED = {
   ],
 }
 
+/** What was killed, and a node that was banned. */
+const KILLED = { ...verdict(1, []), code: 'agent_quarantined', detail: 'it was taken away' }
+const BANNED = { ...EXPLAINED, node: { code: 'node_banned', detail: 'node n1 is banned' }, verdicts: [] }
+const replies: object[] = []
+
 const server = createServer((request, response) => {
   request.resume()
   const refused = request.url === '/status'
   response.writeHead(refused ? 503 : 200, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(refused ? { code: 'not_ready', title: 'Not ready' } : EXPLAINED))
+  response.end(JSON.stringify(refused ? { code: 'not_ready', title: 'Not ready' } : (replies.shift() ?? EXPLAINED)))
 }).listen(socket)
 await once(server, 'listening')
 chmodSync(folder, 0o700)
@@ -57,6 +64,14 @@ test('says what the process gets, then what it nearly gets, and no more than a p
   assert.equal(lines[6], 'not  spiffe://example.org/a40 entry e40 no_identity: it lacks unix:sha256:00')
   assert.equal(lines.at(-1), 'and 13 further from it: --json shows all')
   assert.equal(lines.length, 25)
+})
+
+test('says what the authority says of an entry that matches, and of the node', async () => {
+  replies.push({ ...EXPLAINED, verdicts: [KILLED] }, BANNED)
+  const last = async () =>
+    (await lanyard(['entry', 'explain', '--pid', '7', '--admin-socket', socket])).out.trim().split('\n').at(-1)
+  assert.equal(await last(), 'not  spiffe://example.org/a1 entry e1 agent_quarantined: it was taken away')
+  assert.equal(await last(), 'this node gives nobody an identity: node_banned: node n1 is banned')
 })
 
 test('for a program it is the reply, whole; a refusal has the code of the daemon', async () => {

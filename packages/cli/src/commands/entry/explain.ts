@@ -44,16 +44,24 @@ const shown = (found: ExplainReply): Outcome => ({
       `${paint.strong(`process ${found.pid}`)} uid ${found.uid}, gid ${found.gid}`,
       `  ${paint.faint('launched by')} ${visible(launched ?? 'nobody: it is no main process')}`,
       ...found.selectors.map(selector => `  ${paint.faint('selector')} ${visible(selector)}`),
-      ...(found.verdicts.length === 0 ? [paint.faint('no entry is served on this node')] : []),
+      ...nothingServed(found, paint),
       ...nearest(found.verdicts).map(verdict => line(verdict, paint)),
       ...(rest > 0 ? [paint.faint(`and ${rest} further from it: --json shows all`)] : []),
     ].join('\n')
   },
 })
 
-function line({ entry, spiffe_id, given, code, missing }: ExplainedVerdict, paint: Paint): string {
+/** A node that the authority let go has no entries either: that is the reason, and not the entries. */
+function nothingServed({ node, verdicts }: ExplainReply, paint: Paint): string[] {
+  if (node !== null)
+    return [`${paint.bad('this node gives nobody an identity')}: ${node.code}: ${visible(node.detail)}`]
+  return verdicts.length === 0 ? [paint.faint('no entry is served on this node')] : []
+}
+
+function line({ entry, spiffe_id, given, code, missing, detail }: ExplainedVerdict, paint: Paint): string {
   const who = `${visible(spiffe_id)} ${paint.faint(`entry ${visible(entry)}`)}`
   if (given) return `${paint.good('gets')} ${who}`
   const lacks = missing.length > 0 ? `: it lacks ${missing.map(visible).join(', ')}` : ''
-  return `${paint.bad('not')}  ${who} ${visible(code ?? '')}${lacks}`
+  const told = detail === null ? '' : `: ${visible(detail)}`
+  return `${paint.bad('not')}  ${who} ${visible(code ?? '')}${lacks}${told}`
 }
