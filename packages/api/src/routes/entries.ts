@@ -71,6 +71,7 @@ const REFUSALS = [
   'name_invalid',
   'selector_invalid',
   'agent_unknown',
+  'agent_not_covered',
   'tenant_unknown',
   'agent_retired',
   'ttl_out_of_range',

@@ -59,7 +59,7 @@ export const createJoinToken = route({
   }),
   status: 201,
   reply: z.strictObject({ token: z.string(), name: z.string(), tenant: z.string().nullable(), expires_at: Time }),
-  errors: ['name_invalid', 'tenant_unknown', 'tenant_mismatch', 'node_exists'],
+  errors: ['name_invalid', 'tenant_unknown', 'tenant_mismatch', 'agent_not_covered', 'node_exists'],
 })
 
 export const challengeNode = route({

@@ -4,6 +4,7 @@ import { eventOf } from '../event.ts'
 import { isId } from '../names.ts'
 import type { AgentKey, AgentState, EntryState, Rows, Step } from '../ports.ts'
 import { requireAgent } from './agents.ts'
+import { requireCovered } from './api-keys.ts'
 import { type EntryRules, type EntrySettings, settled } from './entry-settings.ts'
 
 /** Entries of one tenant at most: a node may have to learn of all. */
@@ -18,7 +19,7 @@ export interface EntryInput extends AgentKey {
 
 /**
  * Registers entries: all of them, or throws and none. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_retired`, `selector_invalid`, `ttl_out_of_range`, `dns_name_forbidden`, `entry_exists`,
+ * `agent_unknown`, `agent_not_covered`, `agent_retired`, `selector_invalid`, `ttl_out_of_range`, `dns_name_forbidden`, `entry_exists`,
  * `too_many_entries`.
  */
 export function* createEntries(
@@ -43,9 +44,15 @@ export function* createEntries(
 
 function* draft(rows: Rows, { id, settings, ...key }: EntryInput, rules: EntryRules, act: Act): Step<EntryState> {
   const agent = yield* requireAgent(rows, key, act)
+  requireGiven(act, agent)
   const entry: EntryState = { ...newEntry(id, agent, act.at), ...settled(settings, requireUsable(agent), rules) }
   yield* requireNew(rows, entry)
   return entry
+}
+
+// An entry makes processes the agent, as a token does.
+function requireGiven({ caller }: Act, { agent }: AgentKey): void {
+  if (caller !== 'server' && caller.kind === 'api-key') requireCovered(caller, agent)
 }
 
 function requireUsable(agent: AgentState): AgentState {
@@ -117,6 +124,7 @@ export function* updateEntry(
   if (change.revision !== undefined && change.revision !== before.revision)
     throw new LanyardError('revision_conflict', `expected revision ${before.revision}, got ${change.revision}`)
   const agent = requireUsable(yield* requireAgent(rows, before, act))
+  requireGiven(act, agent)
   const after: EntryState = { ...before, ...settled(change, agent, rules), updatedAt: act.at }
   yield* requireNew(rows, after)
   const written = { ...after, revision: yield* rows.entries.bump() }

@@ -229,6 +229,23 @@ test("another tenant's entries are as if absent", async () => {
   assert.equal((await call('GET', id)).status, 200)
 })
 
+test('an API key of some agents gives no identity of another by an entry or a node', async () => {
+  const some = await server.apiKey('operator', { tenant: 'acme', agents: 'a1' })
+  const of = (agent: string) => ({ tenant: 'acme', agent, selectors: fresh() })
+  const { id } = await made({}, some)
+  assert.equal((await call('PATCH', id, { token: some, body: { hint: 'mine' } })).status, 200)
+  const other = (await made({ agent: 'a2' })).id
+  const spiffe_id = 'spiffe://example.test/tenant/acme/agent/a2'
+  const answers = [
+    await create(of('a2'), some),
+    await create({ spiffe_id, selectors: fresh() }, some),
+    await server.call('POST /v1/entries/batch', { token: some, body: { entries: [of('a1'), of('a2')] } }),
+    await call('PATCH', other, { token: some, body: { selectors: fresh() } }),
+    await server.call('POST /v1/nodes/join-tokens', { token: some, body: { name: 'n1' } }),
+  ]
+  for (const { body } of answers) assert.equal(body.code, 'agent_not_covered')
+})
+
 test('lists go by pages and filters', async () => {
   const selectors = fresh()
   const parent = 'node:pages'
