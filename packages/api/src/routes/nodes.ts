@@ -125,7 +125,8 @@ export const renewNode = route({
   call: 'POST /v1/node/renew',
   summary: 'Renew the certificate of a node with the key that it attested with, also a while after its end.',
   auth: { kind: 'identity', accepts: ['node-certificate'], permission: 'node.serve' },
-  limit: { per: 'identity' },
+  // Each leaves an event, and once in half an hour is enough.
+  limit: { per: 'identity', times: 0.06 },
   audit: ['node.renewed'],
   status: 201,
   reply: Credential,

@@ -356,3 +356,11 @@ describe('an operator', () => {
     assert.equal((await ban(mine, acme)).status, 200)
   })
 })
+
+test('a node that renews without end is stopped, and still served', async () => {
+  const node = await joinNode(server, { name: newName() })
+  const statuses: number[] = []
+  for (let n = 0; n < 61; n++) statuses.push((await renew(node)).status)
+  assert.deepEqual([statuses.filter(status => status === 201).length, statuses.at(-1)], [60, 429])
+  assert.equal((await serves(node)).body.code, 'entry_unknown')
+})
