@@ -44,6 +44,10 @@ export class DaemonProcess {
     return join(this.folder, 'api.sock')
   }
 
+  get adminSocket(): string {
+    return join(this.folder, 'admin.sock')
+  }
+
   /** What it attests with where it has no key yet. */
   setToken(token: string): void {
     writeFileSync(join(this.folder, TOKEN), token, { mode: 0o600 })

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, constants } from 'node:fs'
 import { appendFile, copyFile, readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { DaemonProcess } from '../daemon-process.ts'
 import { type Json, lanyardUp } from '../lanyard-up.ts'
 import type { Got } from './ask.ts'
 import type { Order } from './puppet.ts'
@@ -51,10 +51,10 @@ export interface Stage {
   play(child: ChildProcess): Promise<Actor>
   /** Starts a puppet under a uid, which nobody launched. */
   start(uid: number, how?: How): Promise<Actor>
-  /** Kills the daemon and starts it again on what it has kept. */
-  restartDaemon(): Promise<void>
   /** The same, kept only if it has got this process number. */
   startAs(pid: number, uid: number): Promise<Actor | null>
+  /** Kills the daemon and starts it again on what it has kept. */
+  restartDaemon(): Promise<void>
   /** A child of an actor, over a line of its own, so that it can be asked when the actor has ended. */
   adopt(actor: Actor, child: string): Promise<Pick<Actor, 'order' | 'ask'>>
   /** Another program than ours that does the same: a copy of Node.js with other content. Root owns it. */
@@ -75,20 +75,11 @@ export interface How {
 
 /** Starts authority and daemon. For root on Linux alone: agents run under users of their own. */
 export async function openStage(): Promise<Stage> {
-  const folder = mkdtempSync(join(tmpdir(), 'lyt-'))
-  chmodSync(folder, 0o755)
-  mkdirSync(join(folder, 'run'))
   const api = await lanyardUp()
   await api.call('POST', '/v1/tenants', { tenant: 'acme', key_policy: 'modern' })
-  const { token } = await api.call('POST', '/v1/nodes/join-tokens', { name: 'stage' })
-  const adminSocket = join(folder, 'run/admin.sock')
-  const endpoint = `unix://${join(folder, 'run/api.sock')}`
-  const options = [
-    ...[MAIN, 'daemon', '--json', '--authority', api.ready.url, '--root-sha256', api.ready.root_sha256],
-    ...['--socket', endpoint, '--admin-socket', adminSocket, '--data', join(folder, 'data')],
-    ...['--attestors', 'unix', '--log-level', 'error'],
-  ]
-  let daemon = await daemonOf(options, { LANYARD_JOIN_TOKEN: token })
+  const daemon = await DaemonProcess.of(api, 'stage')
+  const { folder, adminSocket } = daemon
+  const endpoint = `unix://${daemon.socket}`
   const actors: Actor[] = []
   const lines: Socket[] = []
   const explain = (pid: number) => askAdmin(adminSocket, { pid })
@@ -124,8 +115,8 @@ export async function openStage(): Promise<Stage> {
       return play(spawn(file, args, { ...PIPES, env: own, ...(uid === 0 ? {} : { uid, gid: uid }) }))
     },
     async restartDaemon() {
-      await endOf(daemon, 'SIGKILL')
-      daemon = await daemonOf(options, {})
+      await daemon.end('SIGKILL')
+      await daemon.start()
     },
     async startAs(pid, uid) {
       const options = { ...PIPES, uid, gid: uid, env: { PATH: process.env.PATH, SPIFFE_ENDPOINT_SOCKET: endpoint } }
@@ -152,26 +143,10 @@ export async function openStage(): Promise<Stage> {
     async close() {
       for (const line of lines) line.destroy()
       for (const actor of actors) await actor.end()
-      await endOf(daemon, 'SIGTERM')
+      await daemon.remove()
       await api.remove()
-      rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-async function daemonOf(options: readonly string[], env: Readonly<Record<string, string>>): Promise<ChildProcess> {
-  const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit']
-  const daemon = spawn(process.execPath, options, { stdio, env: { PATH: process.env.PATH, ...env } })
-  const [ready] = await Promise.race([once(createInterface(daemon.stdout), 'line'), once(daemon, 'exit')])
-  if (typeof ready !== 'string') throw new Error(`lanyard daemon ended with ${ready}`)
-  return daemon
-}
-
-async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill(signal)
-  await ended
 }
 
 async function copyOfNode(path: string): Promise<string> {
