@@ -10,6 +10,9 @@ import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import type { TlsOptions } from 'node:tls'
 
+/** What `serve` makes. */
+export type AnyServer = Server | Http2SecureServer
+
 /** A handler as `node:http` has it; an Express app is one. With `http2` it gets the compatible requests of `node:http2`. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
 
@@ -22,7 +25,7 @@ export interface ServerChoice {
 }
 
 /** A server with a handler that cannot end the process. */
-export function makeServer(options: TlsOptions, choice: ServerChoice, handler: Handler): Server | Http2SecureServer {
+export function makeServer(options: TlsOptions, choice: ServerChoice, handler: Handler): AnyServer {
   const listener = contained(handler, choice.onError ?? warn)
   if (!choice.http2) return createServer(options, listener)
   // The plain servers of Node send at once by themselves, this one waits for acknowledgements.
@@ -61,7 +64,7 @@ function warn(error: unknown): void {
 }
 
 /** A server that listens. */
-export interface Serving<S extends Server | Http2SecureServer = Server> {
+export interface Serving<S extends AnyServer = Server> {
   readonly server: S
   /** Where it listens, as it was told. */
   readonly host: string
@@ -73,11 +76,7 @@ export interface Serving<S extends Server | Http2SecureServer = Server> {
   close(): Promise<void>
 }
 
-export async function listen<S extends Server | Http2SecureServer>(
-  server: S,
-  host: string,
-  port: number,
-): Promise<Serving<S>> {
+export async function listen<S extends AnyServer>(server: S, host: string, port: number): Promise<Serving<S>> {
   const sessions = new Set<ServerHttp2Session>()
   server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session)

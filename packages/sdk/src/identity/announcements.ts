@@ -1,8 +1,7 @@
 import { Announcement, type Ask } from '../client/services.ts'
 import type { IdentityError } from '../errors.ts'
-import type { Serving } from '../guard/serve.ts'
+import type { AnyServer, Serving } from '../guard/serve.ts'
 import type { TimeSource } from '../time.ts'
-import type { AnyServer } from './choices.ts'
 
 /** Where the servers of an identity are, as the authority is told. */
 export class Announcements {

@@ -1,12 +1,7 @@
-import type { Http2SecureServer } from 'node:http2'
-import type { Server } from 'node:https'
 import type { RequestInit } from 'undici'
 import type { Authorizer } from '../guard/authorizer.ts'
 import type { Route } from '../guard/door.ts'
 import type { ServerChoice } from '../guard/serve.ts'
-
-/** What `serve` makes. */
-export type AnyServer = Server | Http2SecureServer
 
 /** Whom to talk to. There is no default. */
 export interface PeerChoice {

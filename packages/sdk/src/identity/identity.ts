@@ -9,13 +9,20 @@ import { findServices } from '../client/services.ts'
 import { IdentityError } from '../errors.ts'
 import { requireAuthorizer } from '../guard/authorizer.ts'
 import type { GuardReport } from '../guard/guard.ts'
-import { announcedUrl, type Handler, makeServer, type ServerChoice, type Serving } from '../guard/serve.ts'
+import {
+  type AnyServer,
+  announcedUrl,
+  type Handler,
+  makeServer,
+  type ServerChoice,
+  type Serving,
+} from '../guard/serve.ts'
 import type { PeerSocket } from '../mtls/carrier.ts'
 import { dial } from '../mtls/dial.ts'
 import { PeerDispatcher } from '../mtls/dispatcher.ts'
 import { ownForm } from '../mtls/form.ts'
 import { PeerAgent } from '../mtls/https-agent.ts'
-import type { AllowChoice, AnyServer, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
+import type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
 import type { IdentityEvents } from './events.ts'
 import { FileSource, readSvid } from './files.ts'
 import {

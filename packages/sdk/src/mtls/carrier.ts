@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket, TlsOptions } from 'node:tls'
-import { listen, type Serving } from '../guard/serve.ts'
-import type { AnyServer } from '../identity/choices.ts'
+import { type AnyServer, listen, type Serving } from '../guard/serve.ts'
 import type { Svid } from '../identity/svid.ts'
 import type { TimeSource } from '../time.ts'
 import { clientContext, contextOptions } from './context.ts'
