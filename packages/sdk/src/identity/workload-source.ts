@@ -3,7 +3,7 @@ import type { IdentityError } from '../errors.ts'
 import type { Channel } from '../workload-api/channel.ts'
 import { Withheld } from '../workload-api/status.ts'
 import { Watch } from '../workload-api/watch.ts'
-import { GUIDED_X509, type GuidedContext, type X509Context } from '../workload-api/x509-context.ts'
+import { type GuidedContext, guidedX509, type X509Context } from '../workload-api/x509-context.ts'
 import type { Attachable } from './first.ts'
 import { Question } from './question.ts'
 import { NOBODY, type SvidListener } from './source.ts'
@@ -26,7 +26,7 @@ export class WorkloadSource implements Attachable {
     this.#question = new Question(channel.place.time)
     this.#id = choice.id
     this.#hint = choice.hint
-    this.#watch = new Watch(channel, GUIDED_X509, {
+    this.#watch = new Watch(channel, guidedX509(), {
       onState: context => this.#take(context),
       onFailed: (error, retryAt, failures) => this.#failed(error, retryAt, failures),
     })

@@ -21,7 +21,7 @@ import {
 import { placeOf, type WorkloadApiOptions } from './options.ts'
 import { jsonOf, ValidateJwtSvidResponse } from './struct.ts'
 import { type Fetched, Watch, type Watched, type WatchListener } from './watch.ts'
-import { readX509Bundles, sound, X509, type X509Context } from './x509-context.ts'
+import { readX509Bundles, sound, type X509Context, x509 } from './x509-context.ts'
 
 /** What a Workload API says of a JWT-SVID that it has validated. */
 export interface ValidatedJwtSvid {
@@ -71,12 +71,12 @@ export class WorkloadApiClient {
 
   /** The X.509-SVIDs of this process with their keys, and whom to believe. */
   fetchX509Context(options: CallOptions = {}): Promise<X509Context> {
-    return this.#first(X509, options)
+    return this.#first(x509(), options)
   }
 
   /** Follows {@link fetchX509Context}: each state is complete. Gives what ends it. */
   watchX509Context(listener: WatchListener<X509Context>): () => void {
-    return this.#watch(X509, listener)
+    return this.#watch(x509(), listener)
   }
 
   /** The X.509 authorities of every trust domain that this process may believe. No SVID is made for it. */

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto'
-import { type Bundle, encodePem, type TrustDomain } from '@lanyard/protocol'
+import { type Bundle, encodePem, equalBytes, type TrustDomain } from '@lanyard/protocol'
 import { codeOf, IdentityError } from '../errors.ts'
 import { Svid } from '../identity/svid.ts'
 import { authorityIn } from './authority-header.ts'
@@ -25,11 +25,10 @@ export interface X509Context {
 
 type Wire = ReturnType<typeof X509SvidResponse.decode>
 
-/** The X.509 identities of this process. */
-export const X509: Fetched<X509Context> = {
-  rpc: 'FetchX509SVID',
-  message: EMPTY.encode({}),
-  read: bytes => readX509Context(bytes),
+/** The X.509 identities of this process, for one reader. */
+export function x509(): Fetched<X509Context> {
+  const reader = new X509Reader()
+  return { rpc: 'FetchX509SVID', message: EMPTY.encode({}), read: bytes => reader.read(bytes) }
 }
 
 /** The same, and where the authority is, as Lanyard's daemon says it; null: that was not said. */
@@ -37,23 +36,59 @@ export interface GuidedContext extends X509Context {
   readonly authority: URL | null
 }
 
-export const GUIDED_X509: Watched<GuidedContext> = {
-  ...X509,
-  read: (bytes, metadata) => ({ ...readX509Context(bytes), authority: authorityIn(metadata) }),
+export function guidedX509(): Watched<GuidedContext> {
+  const { read, ...rest } = x509()
+  return { ...rest, read: (bytes, metadata) => ({ ...read(bytes), authority: authorityIn(metadata) }) }
 }
 
-/** @throws IdentityError `workload_api_reply_invalid`, `no_identity` */
-function readX509Context(bytes: Uint8Array): X509Context {
-  return sound(() => {
-    const response = X509SvidResponse.decode(bytes)
-    // The server should have refused instead; either way there is no identity.
-    if (response.svids.length === 0) throw new Withheld('no_identity', 'expected an identity, got none')
-    const federated = Array.from(response.federatedBundles, ([name, der]) => x509Bundle(trustDomainOf(name), der))
-    const svids = response.svids.map(each => svidOf(each, federated))
-    const own = new Map<string, Bundle>(svids.map(({ svid }) => [svid.trustDomain.name, svid.roots]))
-    // One that speaks for itself needs no other to speak for it.
-    return { svids, bundles: new BundleSet([...federated.filter(unknownTo(own)), ...own.values()]) }
-  })
+/** An SVID with the bytes that it was made of. */
+interface Read {
+  readonly wire: Wire['svids'][number]
+  readonly svid: Svid
+}
+
+/** Bundles of others with the bytes that they were made of. */
+interface ReadBundles {
+  readonly wire: Wire['federatedBundles']
+  readonly bundles: readonly Bundle[]
+}
+
+/**
+ * Reads one message after the other. Each says everything anew, as often as one identity of many is renewed: what came in
+ * the same bytes is the same object again, and is not verified a second time. Nothing outlasts the message that lacks it.
+ */
+class X509Reader {
+  #last: readonly Read[] = []
+  #federated: ReadBundles = { wire: new Map(), bundles: [] }
+
+  /** @throws IdentityError `workload_api_reply_invalid`, `no_identity` */
+  read(bytes: Uint8Array): X509Context {
+    return sound(() => {
+      const response = X509SvidResponse.decode(bytes)
+      const given = this.#svids(response)
+      // The server should have refused instead; either way there is no identity.
+      if (given.length === 0) throw new Withheld('no_identity', 'expected an identity, got none')
+      const svids = given.map(({ wire: { hint }, svid }) => ({ svid, hint: hint === '' ? null : hint }))
+      const own = new Map<string, Bundle>(svids.map(({ svid }) => [svid.trustDomain.name, svid.roots]))
+      // One that speaks for itself needs no other to speak for it.
+      return { svids, bundles: new BundleSet([...this.#federated.bundles.filter(unknownTo(own)), ...own.values()]) }
+    })
+  }
+
+  #svids({ svids, federatedBundles }: Wire): readonly Read[] {
+    if (!sameBundles(federatedBundles, this.#federated.wire)) {
+      const parsed = Array.from(federatedBundles, ([name, der]) => x509Bundle(trustDomainOf(name), der))
+      this.#federated = { wire: federatedBundles, bundles: parsed }
+      // Each SVID says whom of the others it believes.
+      this.#last = []
+    }
+    const { bundles } = this.#federated
+    this.#last = svids.map(wire => {
+      const known = this.#last.find(each => sameSvid(each.wire, wire))
+      return { wire, svid: known?.svid ?? svidOf(wire, bundles) }
+    })
+    return this.#last
+  }
 }
 
 /** @throws IdentityError `workload_api_reply_invalid` */
@@ -77,10 +112,7 @@ export function sound<T>(read: () => T): T {
   }
 }
 
-function svidOf(
-  { spiffeId, chain, key, bundle, hint }: Wire['svids'][number],
-  federated: readonly Bundle[],
-): GivenSvid {
+function svidOf({ spiffeId, chain, key, bundle }: Read['wire'], federated: readonly Bundle[]): Svid {
   const [certificate = '', ...others] = certificatesInARow(chain).map(({ der }) => encodePem('CERTIFICATE', der))
   const roots = certificatesInARow(bundle).map(({ der }) => encodePem('CERTIFICATE', der))
   const svid = Svid.of({
@@ -91,7 +123,22 @@ function svidOf(
     federated,
   })
   if (`${svid.id}` !== spiffeId) throw new TypeError(`expected a certificate for ${spiffeId}, got one for ${svid.id}`)
-  return { svid, hint: hint === '' ? null : hint }
+  return svid
+}
+
+function sameSvid(one: Read['wire'], other: Read['wire']): boolean {
+  const { spiffeId, chain, key, bundle } = one
+  if (spiffeId !== other.spiffeId || !equalBytes(chain, other.chain)) return false
+  return equalBytes(key, other.key) && equalBytes(bundle, other.bundle)
+}
+
+function sameBundles(one: Wire['federatedBundles'], other: Wire['federatedBundles']): boolean {
+  if (one.size !== other.size) return false
+  for (const [name, der] of one) {
+    const known = other.get(name)
+    if (known === undefined || !equalBytes(der, known)) return false
+  }
+  return true
 }
 
 const unknownTo =
