@@ -21,7 +21,8 @@ export {
   STEPS,
   type StepName,
 } from './routes/kill.ts'
-export { NODE_METHODS, type Node, NodeChange, type NodeCredential, NodeEntry, type NodeMethod } from './routes/nodes.ts'
+export { NodeChange, NodeEntry } from './routes/node-workloads.ts'
+export type { Node, NodeCredential, NodeMethod } from './routes/nodes.ts'
 export type { CertificateRecord, EventRecord } from './routes/records.ts'
 export type { Service } from './routes/services.ts'
 export type { Tenant } from './routes/tenants.ts'

@@ -63,3 +63,6 @@ export const listOf = <T extends z.ZodType>(item: T) =>
 
 /** A boolean in a query. */
 export const Flag = z.enum(['true', 'false']).transform(text => text === 'true')
+
+/** A certificate request, PKCS #10 in PEM; what is in it is judged later. */
+export const Csr = z.string().max(8192)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
-import { Name, Reason, Serial, Tier, Time } from '../shapes.ts'
+import { Csr, Name, Reason, Serial, Tier, Time } from '../shapes.ts'
 
 export const bootstrapAgent = route({
   call: 'POST /v1/agent/bootstrap',
@@ -44,7 +44,7 @@ export const issueCert = route({
   audit: ['cert.issued', 'cert.refused', 'agent.activated', 'token.reused', 'lineage.forked'],
   body: z.strictObject({
     /** One PKCS#10 request in PEM. Only its public key is used. */
-    csr: z.string().max(8192),
+    csr: Csr,
     ttl_sec: z.int().optional(),
   }),
   status: 201,

@@ -15,20 +15,16 @@ import {
   reinstateTenant,
 } from './kill.ts'
 import { getMetrics } from './metrics.ts'
+import { followNode, issueJwtSvid, issueWitSvid, issueWorkloadCert, reportSignals } from './node-workloads.ts'
 import {
   attestNode,
   banNode,
   challengeNode,
   createJoinToken,
-  followNode,
   getNode,
-  issueJwtSvid,
-  issueWitSvid,
-  issueWorkloadCert,
   listNodes,
   removeNode,
   renewNode,
-  reportSignals,
   unbanNode,
   updateNode,
 } from './nodes.ts'
