@@ -3,12 +3,11 @@ import { Alarm, backoff } from '@lanyard/sdk/authority'
 import { asLanyardError, isFinal } from '../authority/codes.ts'
 import type { Judge } from '../authority/feed.ts'
 import type { HeldSvid } from '../ports.ts'
+import { Demand } from './demand.ts'
 import type { Kept } from './held.ts'
 import type { SlotPorts, SlotState } from './ports.ts'
 import { NEW_LINEAGE, Request } from './request.ts'
 
-/** Whoever asked within this time may ask again: its SVID is renewed although nobody follows. */
-const ASKED_MS = 3_600_000
 /** A lost SVID is told as lost when no other one came within so many milliseconds: of a death, and of an end. */
 const AFTER_DEATH_MS = 80
 const AFTER_END_MS = 2_000
@@ -31,6 +30,7 @@ export class Slot {
   readonly #ports: SlotPorts
   readonly #alarm: Alarm
   readonly #next: Request
+  readonly #demand: Demand
   #kept: Kept | null = null
   /** When it is renewed, by the authority's time: half life, spread. */
   #renewAt = 0
@@ -39,8 +39,6 @@ export class Slot {
   #refusedUntil = Number.NEGATIVE_INFINITY
   /** When the next try comes, by the steady clock. */
   #retryAt = Number.NEGATIVE_INFINITY
-  #asked = Number.NEGATIVE_INFINITY
-  #followers = 0
   #failures = 0
   #busy: Promise<void> | null = null
   /** The entry has changed while the last request was under way. */
@@ -54,6 +52,7 @@ export class Slot {
     this.#ports = ports
     this.#alarm = new Alarm(ports.time)
     this.#next = new Request(ports)
+    this.#demand = new Demand(ports.time)
   }
 
   get entry(): NodeEntry {
@@ -76,31 +75,20 @@ export class Slot {
   }
 
   get followers(): number {
-    return this.#followers
-  }
-
-  /** Whether anybody would miss it. */
-  get wanted(): boolean {
-    return this.#followers > 0 || this.#ports.time.monotonic() - this.#asked < ASKED_MS
+    return this.#demand.followers
   }
 
   /** Somebody wants it from now on; gives what ends that. */
   follow(): () => void {
-    let follows = true
-    this.#followers++
+    const leave = this.#demand.follow()
     this.ask()
-    return () => {
-      if (!follows) return
-      follows = false
-      this.#followers--
-      this.#asked = this.#ports.time.monotonic()
-    }
+    return leave
   }
 
   /** Somebody wants it now. */
   ask(): void {
     const { time } = this.#ports
-    this.#asked = time.monotonic()
+    this.#demand.ask()
     if (this.#kept !== null && this.#look()) return
     if (this.#state.kind === 'refused' && time.monotonic() < this.#refusedUntil) return
     if (this.#state.kind === 'refused') this.#state = { kind: 'pending' }
@@ -128,7 +116,7 @@ export class Slot {
       this.#tell({ kind: 'svid', svid: this.#kept.svid })
     }
     this.#stale = this.#busy !== null
-    if (this.wanted) this.#request()
+    if (this.#demand.isThere) this.#request()
   }
 
   /** The entry is no more. */
@@ -158,7 +146,7 @@ export class Slot {
   /** Somebody was reborn, or the authority is back: what was refused may be given. */
   again(): void {
     this.#refusedUntil = Number.NEGATIVE_INFINITY
-    if (this.#state.kind !== 'svid' && this.wanted) this.#request()
+    if (this.#state.kind !== 'svid' && this.#demand.isThere) this.#request()
   }
 
   #die(verdict: Exclude<ReturnType<Judge>, 'alive'>): void {
@@ -170,7 +158,7 @@ export class Slot {
       return
     }
     this.#lose('death', { ms: AFTER_DEATH_MS, code, detail: 'the certificate was revoked; another one is asked for' })
-    if (this.wanted) this.#request()
+    if (this.#demand.isThere) this.#request()
   }
 
   /** Lets go of the SVID. With `grace` nothing is told until another one is there or the time is over. */
@@ -198,7 +186,7 @@ export class Slot {
       this.#busy = null
       if (this.#dead) return
       this.#plan()
-      if (this.#stale && this.wanted) this.#request()
+      if (this.#stale && this.#demand.isThere) this.#request()
       this.#stale = false
     })
   }
@@ -284,20 +272,20 @@ export class Slot {
       // A refusal is asked about again as well: a rebirth that was missed must not last.
       const wait = this.#state.kind === 'refused' ? Math.max(REFUSED_MS, retry ?? 0) : (retry ?? 0)
       this.#retryAt = time.monotonic() + wait
-      if (this.wanted) this.#alarm.set(time.now() + wait, () => this.#request())
+      if (this.#demand.isThere) this.#alarm.set(time.now() + wait, () => this.#request())
       return
     }
-    const due = this.wanted ? Math.min(renew, endOf(this.#kept) - now) : endOf(this.#kept) - now
+    const due = this.#demand.isThere ? Math.min(renew, endOf(this.#kept) - now) : endOf(this.#kept) - now
     this.#alarm.set(time.now() + Math.max(0, due), () => this.#due())
   }
 
   #due(): void {
     if (!this.#look()) {
-      if (this.wanted) this.#request()
+      if (this.#demand.isThere) this.#request()
       return
     }
     const due = this.#failures > 0 || this.#ports.clock.now() >= this.#renewAt
-    if (due && this.wanted) this.#request()
+    if (due && this.#demand.isThere) this.#request()
     else this.#plan()
   }
 
