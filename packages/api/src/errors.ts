@@ -260,8 +260,8 @@ const OWN = {
   ),
   launch_forbidden: row(
     403,
-    'This user may not launch workloads',
-    'Run lanyard run as root, or add the user to `launchers`.',
+    'This user may not ask this of the daemon',
+    'Launch by lanyard run, as root or as a user among `launchers`; all else is for root and the user of the daemon.',
   ),
   launch_taken: row(
     409,
