@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -159,6 +160,32 @@ test('a kill takes the identity at once, and a reinstated agent gets another one
   await assert.rejects(client.fetchJwtSvids({ audience: 'bank' }), { code: 'agent_quarantined' })
   await call('POST', '/v1/agents/acme/invoice/reinstate', { reason: 'settled' })
   assert.notEqual(serialOf(await hears(isGiven)), before)
+})
+
+test('a kill while the daemon was away counts before it serves anybody', async () => {
+  const before = (await client.fetchX509Context()).svids[0]!.svid.serial
+  await daemon.close()
+  await call('POST', '/v1/agents/acme/invoice/kill', { reason: 'seen in a shell' })
+  heard.length = 0
+  // The authority answers, but it takes a while.
+  const slow = createServer(socket => {
+    const further = connect(port, '127.0.0.1')
+    for (const end of [socket, further]) end.on('error', () => {})
+    socket.once('close', () => further.destroy())
+    setTimeout(() => socket.pipe(further).pipe(socket), 300)
+  })
+  await new Promise<void>(resolve => slow.listen(0, '127.0.0.1', resolve))
+  const authority = `https://127.0.0.1:${(slow.address() as AddressInfo).port}`
+  daemon = await startDaemon(settings({ authority, max_hash_bytes: 0 }))
+  await assert.rejects(client.fetchX509Context(), { code: 'agent_quarantined' })
+  await hears(isRefusal('agent_quarantined'))
+  assert.ok(!heard.some(state => isGiven(state) && serialOf(state) === before), 'not for a moment')
+  await call('POST', '/v1/agents/acme/invoice/reinstate', { reason: 'settled' })
+  await hears(isGiven)
+  await daemon.close()
+  slow.close()
+  daemon = await startDaemon(settings())
+  await hears(isGiven)
 })
 
 test('a banned node gives nothing any more', async () => {

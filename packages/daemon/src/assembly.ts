@@ -102,7 +102,7 @@ export function assemble(ports: AssemblyPorts): Assembly {
     async start() {
       await node.start()
       svids.restore()
-      node.connect()
+      await node.connect()
     },
     stop() {
       workloads.stop()

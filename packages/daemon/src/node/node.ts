@@ -30,6 +30,8 @@ export interface NodePorts {
 }
 
 const CATALOGUE = 'entries.json'
+/** How long an authority that answers slowly is waited for at a start. */
+const FIRST_WORD_MS = 2_000
 /** Between a change and its copy on disk. */
 const SAVE_MS = 2_000
 
@@ -45,6 +47,7 @@ export class DaemonNode {
   #cancelSave: (() => void) | null = null
   #savedAt = Number.NEGATIVE_INFINITY
   #heardAt: number | null = null
+  readonly #firstWord = Promise.withResolvers<void>()
   /** Why there is no connection; null: there is one. */
   #failure: LanyardError | null = null
 
@@ -89,9 +92,16 @@ export class DaemonNode {
     await this.keeper.start()
   }
 
-  /** Connects, and goes on connecting. */
-  connect(): void {
+  /**
+   * Connects, and goes on connecting. Comes back when it is known who has died meanwhile, or that nobody says so at present:
+   * what lies on the disk may be of one who was killed while nobody looked.
+   */
+  async connect(): Promise<void> {
     this.#connection.start()
+    const { promise, resolve } = this.#firstWord
+    const cancel = this.#ports.time.after(FIRST_WORD_MS, resolve)
+    await promise
+    cancel()
   }
 
   get connected(): boolean {
@@ -119,6 +129,7 @@ export class DaemonNode {
   }
 
   stop(): void {
+    this.#firstWord.resolve()
     this.keeper.stop()
     this.#connection.stop()
     if (this.#cancelSave === null) return
@@ -149,7 +160,9 @@ export class DaemonNode {
   }
 
   #feedLine(text: string): void {
-    if (this.feed.take(text)) this.#connection.open(true)
+    const missing = this.feed.take(text)
+    this.#firstWord.resolve()
+    if (missing) this.#connection.open(true)
   }
 
   #opened(): void {
@@ -162,6 +175,7 @@ export class DaemonNode {
   }
 
   #failed(error: LanyardError): void {
+    this.#firstWord.resolve()
     if (this.#failure?.code !== error.code)
       this.#ports.log.warn({ code: error.code }, `no connection to the authority: ${error.message}`)
     this.#failure = error
