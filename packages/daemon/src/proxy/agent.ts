@@ -4,9 +4,12 @@ import type { TLSSocket } from 'node:tls'
 import { IdentityError } from '@lanyard/sdk/authority'
 import type { HeldProcess, Time } from '../ports.ts'
 import type { HeldIdentity } from './held-identity.ts'
+import { refused } from './request.ts'
 
 /** Connections of peers that wait for the agent to take them; further ones are closed. */
 const MAX_WAITING = 256
+/** Identities that one process may follow: each hears of deaths over a connection of its own. */
+const MAX_IDENTITIES = 16
 /** How long one waits. */
 const PATIENCE_MS = 10_000
 
@@ -38,6 +41,12 @@ export class Agent {
   /** Whether nothing of its process is left. */
   get isGone(): boolean {
     return this.#connections.size === 0
+  }
+
+  /** @throws IdentityError `workload_api_refused`: it follows too many */
+  requireRoom(): void {
+    if (this.#identities.size >= MAX_IDENTITIES)
+      throw refused(`expected at most ${MAX_IDENTITIES} identities of one process at a time`)
   }
 
   add(identity: HeldIdentity): void {

@@ -36,6 +36,7 @@ export function answerIdentity(
   { id, hint }: Request<'identity'>,
 ): void {
   const agent = agents.of(process, socket)
+  agent.requireRoom()
   const held = new HeldIdentity({
     ...{ workloads, process, authority, choice: { id, hint } },
     tell: line => socket.write(lineOf(line)),

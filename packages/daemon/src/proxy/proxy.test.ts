@@ -226,6 +226,7 @@ describe('the proxy socket', () => {
     ['a port beyond all', '{"do":"connect","id":"a","host":"a","port":65536,"alpn":[]}'],
     ['a port of text', '{"do":"connect","id":"a","host":"a","port":"1","alpn":[]}'],
     ['a host with a zero', '{"do":"connect","id":"a","host":"a\\u0000","port":1,"alpn":[]}'],
+    ['a host with a line feed', '{"do":"connect","id":"a","host":"a\\r\\nset x","port":1,"alpn":[]}'],
     ['no list of protocols', '{"do":"listen","id":"a","host":"a","port":0,"alpn":"h2"}'],
     ['a connection without an identity', `{"do":"connect","id":"${ALICE}","host":"127.0.0.1","port":1,"alpn":[]}`],
     ['a ticket of nobody', '{"do":"accept","ticket":"00"}'],
@@ -237,6 +238,20 @@ describe('the proxy socket', () => {
       const answer = await said(alice.path, `${line}\n`)
       assert.match(answer, /^\{"error":\{"code":"[a-z_]+"/)
     })
+
+  it('lets one process follow so many identities, and no more', async t => {
+    const { alice } = await stage(t)
+    const line = '{"do":"identity","id":null,"hint":null}\n'
+    // One is that of the SDK.
+    for (let n = 1; n < 16; n++) {
+      const socket = connect(alice.path)
+      t.after(() => socket.destroy())
+      socket.write(line)
+      const [answer] = await once(socket, 'data')
+      assert.match(String(answer), /^\{"given"/)
+    }
+    assert.match(await said(alice.path, line), /^\{"error":\{"code":"workload_api_refused".*at most 16/)
+  })
 
   it('gives the identity of one process to no other', async t => {
     const { alice } = await stage(t)

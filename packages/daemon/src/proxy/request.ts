@@ -41,7 +41,10 @@ function placeIn(value: Readonly<Record<string, unknown>>, least: number) {
     !alpn.every(name => /^[\x21-\x7e]{1,64}$/.test(String(name)))
   )
     throw refused('expected alpn as names of protocols')
-  return { id: text('id', value.id), host: text('host', value.host), port: Number(port), alpn: alpn.map(String) }
+  const host = text('host', value.host)
+  // It goes into a resolver, and to whoever listens there as the name that is asked for.
+  if (!/^[A-Za-z0-9._:%-]{1,255}$/.test(host)) throw refused('expected host as a name or an address')
+  return { id: text('id', value.id), host, port: Number(port), alpn: alpn.map(String) }
 }
 
 function textOrNull(name: string, value: unknown): string | null {
