@@ -5,7 +5,6 @@ import {
   agentTokenClaims,
   type Caller,
   freshLineage,
-  type Issued,
   isoTime,
   openLineage,
   redactText,
@@ -13,10 +12,11 @@ import {
   revokeCertificates,
   shared,
 } from '@lanyard/authority'
-import { encodePem, signJwt } from '@lanyard/protocol'
+import { signJwt } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byAgent, byApiKey, urgentAct } from './call.ts'
 import { readCsr } from './csr.ts'
+import { showIssued } from './issued.ts'
 import { locksOfRevocation } from './locks.ts'
 import { SelfRevocations } from './self-revocations.ts'
 
@@ -42,7 +42,8 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
       const { caller } = byAgent(call)
       const { source, requestId: correlation, body } = call
       const csr = readCsr(body.csr)
-      return showIssued(await issuing.issue({ caller, csr, ttlSec: body.ttl_sec, source, correlation }))
+      const issued = await issuing.issue({ caller, csr, ttlSec: body.ttl_sec, source, correlation })
+      return { ...showIssued(issued), reputation_tier: issued.tier }
     },
 
     async revokeCert(call) {
@@ -62,20 +63,6 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
     whoami: ({ caller }) => showCaller(caller),
   }
 }
-
-const showIssued = (issued: Issued) => ({
-  certificate: encodePem('CERTIFICATE', issued.der),
-  chain: issued.chainPem,
-  bundle: issued.bundlePem,
-  spiffe_id: issued.spiffeId,
-  serial: issued.serial,
-  not_before: isoTime(issued.notBefore * 1000),
-  not_after: isoTime(issued.notAfter * 1000),
-  reputation_tier: issued.tier,
-  validity_sec: issued.ttlSec,
-  // Finer than the others: it spreads a fleet that began together.
-  renew_after: isoTime(issued.renewAfter, 'milliseconds'),
-})
 
 function showCaller(caller: Caller) {
   const { kind } = caller

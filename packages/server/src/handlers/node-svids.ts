@@ -1,9 +1,9 @@
 import type { Handlers, Routes } from '@lanyard/api'
-import { type Caller, type Issued, type IssuedToken, isoTime, type NodeRequest, WorkloadDoor } from '@lanyard/authority'
-import { encodePem } from '@lanyard/protocol'
+import { type Caller, type IssuedToken, isoTime, type NodeRequest, WorkloadDoor } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { byNode } from './call.ts'
 import { readCsr } from './csr.ts'
+import { showIssued } from './issued.ts'
 
 type Mine = 'issueWorkloadCert' | 'issueJwtSvid' | 'issueWitSvid'
 
@@ -13,7 +13,8 @@ export function nodeSvidHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Cal
   return {
     async issueWorkloadCert(call) {
       const { csr, renews = null } = call.body
-      return showIssued(await door.x509(requestOf(call), readCsr(csr), renews))
+      const issued = await door.x509(requestOf(call), readCsr(csr), renews)
+      return { ...showIssued(issued), lineage: issued.lineage, incarnation: issued.incarnation }
     },
 
     async issueJwtSvid(call) {
@@ -37,20 +38,6 @@ function requestOf(call: AnyCall): NodeRequest {
   const { caller, source, requestId: correlation, body } = byNode(call)
   return { caller, entry: body.entry, source, correlation }
 }
-
-const showIssued = (issued: Issued) => ({
-  certificate: encodePem('CERTIFICATE', issued.der),
-  chain: issued.chainPem,
-  bundle: issued.bundlePem,
-  spiffe_id: issued.spiffeId,
-  serial: issued.serial,
-  lineage: issued.lineage,
-  incarnation: issued.incarnation,
-  not_before: isoTime(issued.notBefore * 1000),
-  not_after: isoTime(issued.notAfter * 1000),
-  validity_sec: issued.ttlSec,
-  renew_after: isoTime(issued.renewAfter, 'milliseconds'),
-})
 
 const showToken = ({ token, spiffeId, issuedAt, expiresAt }: IssuedToken) => ({
   token,
