@@ -117,12 +117,16 @@ export function requirePermission(caller: Caller | 'server', permission: Permiss
   })
 }
 
+/** Whether the caller may learn of what belongs to this tenant; of what belongs to none (null) only a caller of all may. */
+export const maySee = (caller: Caller | 'server', tenant: string | null): boolean =>
+  caller === 'server' || caller.tenant === null || caller.tenant === tenant
+
 /**
  * Throws `tenant_mismatch` unless the caller may speak of this tenant. Nothing is looked up, so that the answer does
  * not tell whether a foreign tenant exists.
  */
 export function requireTenant(caller: Caller | 'server', tenant: string): void {
-  if (caller === 'server' || caller.tenant === null || caller.tenant === tenant) return
+  if (caller === 'server' || maySee(caller, tenant)) return
   throw new LanyardError('tenant_mismatch', `expected tenant ${caller.tenant}, got ${tenant}`)
 }
 

@@ -1,5 +1,5 @@
 import { type KillScope, LanyardError, STEPS } from '@lanyard/api'
-import { type Act, actorOf, type Caller } from '../caller.ts'
+import { type Act, actorOf, type Caller, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { IncidentState, KillTarget, Rows, Step } from '../ports.ts'
 import { settle, type Toll } from './toll.ts'
@@ -27,7 +27,7 @@ export interface Killed {
 
 /** Whether an incident is the caller's business: that of its own tenant, or any for a caller of all. */
 export const maySeeIncident = (caller: Caller | 'server', incident: Pick<IncidentState, 'tenant'>): boolean =>
-  caller === 'server' || caller.tenant === null || caller.tenant === incident.tenant
+  maySee(caller, incident.tenant)
 
 /**
  * The answer of the kill that had this incident before, if it was the same one; null for a new incident. Throws

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import type { Act } from '../caller.ts'
+import { type Act, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { LINKED, takeLineages } from '../kill/take.ts'
 import { settle, Toll } from '../kill/toll.ts'
@@ -10,8 +10,7 @@ import { VOID } from './standing.ts'
 /** The node, if the caller may see it; another's is `not_found`, as if it were not there. */
 export function* requireNode(rows: Rows, id: string, { caller }: Pick<Act, 'caller'>): Step<NodeState> {
   const node = yield* rows.nodes.find(id)
-  const seen = node && (caller === 'server' || caller.tenant === null || caller.tenant === node.tenant)
-  if (!seen) throw new LanyardError('not_found', 'there is no such node')
+  if (node === undefined || !maySee(caller, node.tenant)) throw new LanyardError('not_found', 'there is no such node')
   return node
 }
 

@@ -1,6 +1,6 @@
 import { type KeyRole, LanyardError, permissionsOf } from '@lanyard/api'
 import { type Crypto, encodeUtf8, equalSecrets, toHex } from '@lanyard/protocol'
-import { type Act, type ApiKeyCaller, actorOf } from '../caller.ts'
+import { type Act, type ApiKeyCaller, actorOf, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { ApiKeyState, Dice, Rows, Step } from '../ports.ts'
 import { requireTenantState } from './tenants.ts'
@@ -90,8 +90,8 @@ export function* createApiKey(
 /** Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not there. */
 export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly caller: ApiKeyCaller }): Step<void> {
   const state = yield* rows.apiKeys.find(id)
-  const seen = state && state.revokedAt === null && (act.caller.tenant === null || act.caller.tenant === state.tenant)
-  if (!seen) throw new LanyardError('not_found', 'there is no such API key')
+  if (state === undefined || state.revokedAt !== null || !maySee(act.caller, state.tenant))
+    throw new LanyardError('not_found', 'there is no such API key')
   yield* rows.apiKeys.revoke(id, act.at)
   yield* rows.joinTokens.removeOf(`api-key:${id}`)
   yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: state.tenant }, describe(state)))

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import type { Act } from '../caller.ts'
+import { type Act, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { isId } from '../names.ts'
 import type { AgentKey, AgentState, EntryState, Rows, Step } from '../ports.ts'
@@ -144,8 +144,8 @@ export function* deleteEntry(rows: Rows, id: string, act: Act): Step<void> {
 /** The entry, if the caller may see it; another's is `entry_unknown`, as if it were not there. */
 export function* requireEntry(rows: Rows, id: string, { caller }: Pick<Act, 'caller'>): Step<EntryState> {
   const entry = isId(id) ? yield* rows.entries.find(id) : undefined
-  const seen = entry && (caller === 'server' || caller.tenant === null || caller.tenant === entry.tenant)
-  if (!seen) throw new LanyardError('entry_unknown', `there is no entry ${id.slice(0, 64)}`)
+  if (entry === undefined || !maySee(caller, entry.tenant))
+    throw new LanyardError('entry_unknown', `there is no entry ${id.slice(0, 64)}`)
   return entry
 }
 
