@@ -49,10 +49,20 @@ test('a shell that asks again and again is one signal with a count', async () =>
 
 test('many kinds go out in reports of fifty, and no more are kept than five hundred', async () => {
   const { time, reports, signals } = world()
-  for (let i = 0; i < 2_000; i++) signals.add(miss(`/tmp/${i}`), 'workload_is_descendant')
+  for (let i = 0; i < 2_000; i++) signals.add(miss(`/tmp/${i}`, i % 5), 'workload_is_descendant')
   await time.advance(60_000)
-  assert.equal(reports.flat().length, 500)
+  assert.equal(reports.flat().length, 505, 'five hundred, and what is more of each user')
   assert.ok(reports.every(report => report.length <= 50))
+})
+
+test('a user with ever new executables hides nothing that others do, and is counted', async () => {
+  const { time, reports, signals } = world()
+  for (let i = 0; i < 2_000; i++) signals.add(miss(`/tmp/${i}`), 'no_identity')
+  signals.add(miss('/bin/sh', 1001), 'workload_is_descendant')
+  await time.advance(60_000)
+  const told = reports.flat()
+  assert.deepEqual(told.find(({ code }) => code === 'workload_is_descendant')?.executable, '/bin/sh')
+  assert.equal(told.find(({ executable }) => executable === null)?.count, 1_900)
 })
 
 test('what could not be told is told later', async () => {

@@ -21,6 +21,8 @@ export interface SignalsPorts {
 /** How long refusals are gathered, how many kinds at most, and how many go into one report. */
 const EVERY_MS = 5_000
 const MOST = 500
+/** Of one user: who makes ever new executables must not hide what others do. */
+const MOST_PER_UID = 100
 const AT_ONCE = 50
 const PATH = 'unix:path:'
 
@@ -40,15 +42,32 @@ export class Signals {
     const entry = verdicts.find(verdict => !verdict.given && verdict.code === code)?.entry.id ?? null
     const path = [...workload.selectors].find(selector => selector.startsWith(PATH))
     const executable = path === undefined ? null : path.slice(PATH.length, PATH.length + 512)
-    const key = JSON.stringify([code, entry, uid, executable])
-    const known = this.#gathered.get(key)
-    if (known !== undefined) known.count++
-    else if (this.#gathered.size < MOST) {
-      const at = new Date(this.#ports.time.now()).toISOString()
-      this.#gathered.set(key, { code, entry, at, pid, uid, executable, count: 1 })
-      this.#ports.log.warn({ code, entry, pid, uid, executable }, 'refused an identity to a process')
-    }
+    const at = new Date(this.#ports.time.now()).toISOString()
+    const signal = { code, entry, at, pid, uid, executable, count: 1 } as const
+    // Of whoever has too many, those that follow are counted as one.
+    if (!this.#count(signal) && !this.#keep(signal)) this.#count({ ...signal, executable: null }, true)
     this.#cancel ??= this.#ports.time.after(EVERY_MS, () => void this.#send())
+  }
+
+  /** False: none like it was gathered. */
+  #count(signal: Signal, always = false): boolean {
+    const known = this.#gathered.get(keyOf(signal))
+    if (known !== undefined) known.count++
+    else if (always && this.#gathered.size < 2 * MOST) this.#put(signal)
+    return known !== undefined
+  }
+
+  #keep(signal: Signal): boolean {
+    const own = [...this.#gathered.values()].filter(({ uid }) => uid === signal.uid).length
+    if (own >= MOST_PER_UID || this.#gathered.size >= MOST) return false
+    this.#put(signal)
+    return true
+  }
+
+  #put(signal: Signal): void {
+    const { code, entry, pid, uid, executable } = signal
+    this.#gathered.set(keyOf(signal), { ...signal })
+    this.#ports.log.warn({ code, entry, pid, uid, executable }, 'refused an identity to a process')
   }
 
   stop(): void {
@@ -68,3 +87,5 @@ export class Signals {
     if (this.#gathered.size > 0) this.#cancel ??= this.#ports.time.after(EVERY_MS, () => void this.#send())
   }
 }
+
+const keyOf = ({ code, entry, uid, executable }: Signal) => JSON.stringify([code, entry, uid, executable])
