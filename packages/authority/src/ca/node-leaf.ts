@@ -23,8 +23,9 @@ export interface NodeLeafInput {
 }
 
 /**
- * The certificate of a node, under the intermediate that signs for agents. Its extended key usage is ours alone: no TLS
- * takes it for the certificate of an agent, whose form it otherwise has.
+ * The certificate of a node, under the intermediate that signs for agents. Its extended key usage is ours alone, so that
+ * verifiers that ask for a purpose take it for no agent's. go-spiffe asks for none: to it a node is one more member of the
+ * trust domain, under a reserved ID.
  */
 export async function createNodeCertificate(
   { id, spki, at, lifeSec }: NodeLeafInput,
