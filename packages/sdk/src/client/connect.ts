@@ -8,7 +8,11 @@ import { SKEW_SEC } from '../mtls/session.ts'
 import type { TimeSource } from '../time.ts'
 import { certificatesOf } from './certificates.ts'
 
-const CODES = { unreachable: 'authority_unreachable', untrusted: 'authority_untrusted' } as const
+const CODES = {
+  unreachable: 'authority_unreachable',
+  untrusted: 'authority_untrusted',
+  ended: 'authority_untrusted',
+} as const
 
 /** How to reach the authority. */
 export interface AuthorityConnection {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer as createPlainServer, IncomingMessage } from 'node:http'
 import { type ClientHttp2Session, connect as connectHttp2, createSecureServer } from 'node:http2'
 import { createServer } from 'node:https'
-import { Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { test } from 'node:test'
 import { TestCa } from '../testing/ca.ts'
 import { identityWith } from '../testing/files.ts'
@@ -66,6 +66,31 @@ for (const [name, svid, code] of UNFIT)
     )
     assert.equal(seen.requests, 0)
   })
+
+test('a certificate that has ended is told of in the same way where Node says so', async t => {
+  const { port, seen } = await bobServes(t, { allow: dangerouslyAny() })
+  const socket = rawClient(port, ca.svid(ALICE, { notBefore: now - 600, notAfter: now - 60 }))
+  socket.write(GET)
+  assert.doesNotMatch(await answerOn(socket), /HTTP/)
+  assert.deepEqual(
+    seen.refused.map(({ error }) => error.code),
+    ['peer_certificate_ended'],
+  )
+})
+
+test('a peer that breaks off its handshake is not called untrusted', async t => {
+  const { port, server, seen } = await bobServes(t, { allow: dangerouslyAny() })
+  const failed = once(server, 'tlsClientError')
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  // The head of a hello, and no more.
+  socket.end(Uint8Array.of(0x16, 3, 1, 2, 0, 1))
+  await failed
+  assert.deepEqual(
+    seen.refused.map(({ error }) => error.code),
+    ['peer_closed'],
+  )
+})
 
 test('our root speaking for another trust domain is refused where OpenSSL would let it pass', async t => {
   const { port, seen } = await bobServes(t, { allow: dangerouslyAny() })

@@ -3,7 +3,8 @@ import type { Http2ServerRequest, Http2Session, IncomingHttpHeaders, ServerHttp2
 import { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
-import { codeOf, IdentityError } from '../errors.ts'
+import { codeOf, IdentityError, type SdkCode } from '../errors.ts'
+import { hasJustEnded } from '../mtls/handshake.ts'
 import type { Local } from '../mtls/local.ts'
 import { provePeer } from '../mtls/peer.ts'
 import { bindWard, hasEnded, type Session, sessionOf, type Ward } from '../mtls/session.ts'
@@ -278,11 +279,19 @@ export class Door {
 
 const STALE: Refusal = { code: 'liveness_stale', detail: 'there is no news of who is alive that is new enough' }
 
-/** A handshake that Node ended: with what it holds against the certificate, where there was one. */
-function handshakeError(cause: Error, { authorizationError }: TLSSocket): IdentityError {
+/**
+ * A handshake that came to nothing. Nobody was refused where the peer broke it off, as it does when it takes too long; what
+ * Node holds against a certificate it only says beside.
+ */
+function handshakeError(cause: Error, socket: TLSSocket): IdentityError {
+  const { authorizationError } = socket
   const why = authorizationError ? String(authorizationError) : codeOf(cause)
-  return new IdentityError('peer_untrusted', `the handshake of the peer failed: ${why}`, { cause })
+  const failed = (code: SdkCode) => new IdentityError(code, `the handshake of the peer failed: ${why}`, { cause })
+  if (authorizationError) return failed(hasJustEnded(socket) ? 'peer_certificate_ended' : 'peer_untrusted')
+  return failed(BROKEN_OFF.has(why) ? 'peer_closed' : 'peer_untrusted')
 }
+
+const BROKEN_OFF: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_TLS_HANDSHAKE_TIMEOUT'])
 
 function ended({ peer }: Ward, now: number): Refusal {
   const since = new Date(peer.notAfter * 1000).toISOString()

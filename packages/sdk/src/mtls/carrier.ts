@@ -54,7 +54,7 @@ export function ownKeys(time: TimeSource): Carrier {
           ALPNProtocols: [...alpn],
         },
         judge,
-        codes: { unreachable: 'peer_unreachable', untrusted: 'peer_untrusted' },
+        codes: { unreachable: 'peer_unreachable', untrusted: 'peer_untrusted', ended: 'peer_certificate_ended' },
         signal,
       }),
     listen: (server, { host, port }) => listen(server, host, port),

@@ -4,6 +4,8 @@ import { codeOf, IdentityError, type SdkCode } from '../errors.ts'
 
 /** How long a connection may take until it is verified. */
 export const CONNECT_TIMEOUT_MS = 10_000
+/** A process that stood still has heard nothing meanwhile, whatever the peer said: at most so much of it counts. */
+const STEP_MS = 1_000
 
 export interface HandshakeOptions<Proof> {
   readonly host: string
@@ -15,7 +17,7 @@ export interface HandshakeOptions<Proof> {
   /** Judges the peer once the handshake is done and before anything is sent; what it throws ends the connection. */
   readonly judge: (socket: TLSSocket) => Proof
   /** Codes for a peer that cannot be reached, and for one whose certificate Node refuses. */
-  readonly codes: { readonly unreachable: SdkCode; readonly untrusted: SdkCode }
+  readonly codes: { readonly unreachable: SdkCode; readonly untrusted: SdkCode; readonly ended: SdkCode }
   readonly signal?: AbortSignal | undefined
 }
 
@@ -32,12 +34,11 @@ export function handshake<Proof>(options: HandshakeOptions<Proof>): Promise<Hand
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return new Promise((resolve, reject) => {
     const socket = connect({ ...options.tls, host, port, ...(isIP(host) ? {} : { servername: host }) })
-    const timer = setTimeout(
-      () => fail(new IdentityError(codes.unreachable, `expected ${where} to answer within ${CONNECT_TIMEOUT_MS} ms`)),
-      CONNECT_TIMEOUT_MS,
+    const cancel = afterRunning(CONNECT_TIMEOUT_MS, () =>
+      fail(new IdentityError(codes.unreachable, `expected ${where} to answer within ${CONNECT_TIMEOUT_MS} ms`)),
     )
     const settle = () => {
-      clearTimeout(timer)
+      cancel()
       signal?.removeEventListener('abort', onAbort)
     }
     const fail = (error: unknown) => {
@@ -69,7 +70,27 @@ function connectionError(
   codes: HandshakeOptions<unknown>['codes'],
   cause: Error,
 ): IdentityError {
-  if (socket.authorizationError)
-    return new IdentityError(codes.untrusted, `the certificate of ${where} does not hold: ${codeOf(cause)}`, { cause })
+  if (socket.authorizationError) {
+    const code = hasJustEnded(socket) ? codes.ended : codes.untrusted
+    return new IdentityError(code, `the certificate of ${where} does not hold: ${codeOf(cause)}`, { cause })
+  }
   return new IdentityError(codes.unreachable, `cannot connect to ${where}: ${codeOf(cause)}`, { cause })
+}
+
+/** Whether all that Node holds against a certificate is that it has ended. */
+export function hasJustEnded({ authorizationError }: TLSSocket): boolean {
+  return `${authorizationError}` === 'CERT_HAS_EXPIRED'
+}
+
+/** Calls back once this process has run for `ms`; the function returned cancels that. */
+function afterRunning(ms: number, callback: () => void): () => void {
+  let left = ms
+  let timer: NodeJS.Timeout
+  const step = () => {
+    const next = Math.min(left, STEP_MS)
+    left -= next
+    timer = setTimeout(() => (left > 0 ? step() : callback()), next)
+  }
+  step()
+  return () => clearTimeout(timer)
 }
