@@ -36,7 +36,7 @@ function desk() {
     issueJwt: (_, audience) => issue(audience),
     issueWit: () => issue(['wit']),
   })
-  return { world, tokens }
+  return { world, tokens, time }
 }
 
 type World = ReturnType<typeof desk>['world']
@@ -57,6 +57,18 @@ for (const [what, change] of changes)
     }
     assert.equal(world.asked, 4)
   })
+
+test('ever new audiences fill no record, and keep nobody else from theirs', async () => {
+  const { world, tokens, time } = desk()
+  for (let n = 0; n < 500; n++) await tokens.jwt(world.entry, [`${n}`])
+  await assert.rejects(tokens.jwt(world.entry, ['500']), { code: 'rate_limited' })
+  assert.ok(await tokens.jwt(world.entry, ['0']), 'what is held is given')
+  await time.advance(1_000)
+  for (let n = 500; n < 520; n++) await tokens.jwt(world.entry, [`${n}`])
+  await assert.rejects(tokens.jwt(world.entry, ['520']), { code: 'rate_limited' })
+  assert.equal(world.asked, 520)
+  await tokens.jwt({ ...world.entry, id: 'of another' }, ['520'])
+})
 
 test('a token of an entry that has changed in other ways is good', async () => {
   const { world, tokens } = desk()

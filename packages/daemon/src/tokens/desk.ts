@@ -1,4 +1,4 @@
-import type { NodeEntry } from '@lanyard/api'
+import { LanyardError, type NodeEntry } from '@lanyard/api'
 import {
   buildCsr,
   type Credential,
@@ -12,6 +12,7 @@ import { generateKey, nodeSigner } from '@lanyard/protocol/node'
 import type { AuthorityClock } from '../authority/clock.ts'
 import type { Judge } from '../authority/feed.ts'
 import type { HeldToken, HeldWit, Meter } from '../ports.ts'
+import { Rate } from '../sockets/rate.ts'
 import { type Perishable, TokenCache } from './cache.ts'
 
 /** What `POST /v1/node/svids/jwt` and `…/wit` give. */
@@ -42,11 +43,16 @@ interface Kept extends Perishable {
   readonly keyJwk: string
 }
 
+/** Tokens that are made for one entry a second, and at once after a pause: each is an event in the record of the authority. */
+const JWTS_PER_SEC = 20
+const JWTS_AT_ONCE = 500
+
 /** The tokens of this node: JWT-SVIDs by entry and audience, WIT-SVIDs by entry. */
 export class TokenDesk {
   readonly #ports: TokenDeskPorts
   readonly #jwts: TokenCache<Kept>
   readonly #wits: TokenCache<Kept>
+  readonly #rate = new Rate<string>(JWTS_PER_SEC, JWTS_AT_ONCE)
 
   constructor(ports: TokenDeskPorts) {
     this.#ports = ports
@@ -87,6 +93,9 @@ export class TokenDesk {
 
   async #fetchJwt(key: string): Promise<Kept> {
     const [entry, audience] = JSON.parse(key) as [string, string[]]
+    // Who asks for ever new audiences fills the record, and pushes the tokens of others out of memory.
+    if (!this.#rate.take(entry, this.#ports.clock.now()))
+      throw new LanyardError('rate_limited', `expected at most ${JWTS_PER_SEC} new audiences a second of one entry`)
     return this.#keep(entry, await this.#ports.issueJwt(entry, audience), '')
   }
 
