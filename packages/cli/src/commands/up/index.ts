@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import process from 'node:process'
+import { LanyardError } from '@lanyard/api'
 import type { RunningDaemon } from '@lanyard/daemon'
 import { loadConfig, type RunningServer, type ServerConfig, startServer } from '@lanyard/server'
 import { command, type Options, type Outcome, text } from '../../command.ts'
@@ -54,17 +55,34 @@ export const up = command({
     const server = await startServer(config, { env: io.env })
     running.defer(() => server.close())
     for (const warning of warningsOf(server)) note(`warning: ${warning}`)
-    const address = addressFor(options['workload-api'] as string | undefined, config)
-    const daemon = address === null ? null : await startDaemon(address, server, config)
-    if (daemon !== null) {
-      running.defer(() => daemon.close())
-      note(`note: ${daemon.oneUser}`)
-    }
+    const daemon = await daemonFor(options['workload-api'] as string | undefined, server, config, note)
+    if (daemon !== null) running.defer(() => daemon.close())
     emit(ready(server, daemon, io))
     await untilAborted(stopped)
     return undefined
   },
 })
+
+/** The daemon beside the server; null: none. One that nobody asked for stops no authority from starting. */
+async function daemonFor(
+  given: string | undefined,
+  server: RunningServer,
+  config: ServerConfig,
+  note: (text: string) => void,
+): Promise<RunningDaemon | null> {
+  const address = addressFor(given, config)
+  if (address === null) return null
+  try {
+    const { ONE_USER, startLocalDaemon } = await import('./workload-api.ts')
+    const daemon = await startLocalDaemon({ address, server, config })
+    note(`note: ${ONE_USER}`)
+    return daemon
+  } catch (error) {
+    if (given !== undefined || !(error instanceof LanyardError)) throw error
+    note(`note: no Workload API is served: ${error.code}: ${error.message}`)
+    return null
+  }
+}
 
 /**
  * Where the Workload API is served; null: nowhere. An authority that others call is no laptop: it serves none unasked, and
@@ -80,11 +98,6 @@ function addressFor(given: string | undefined, { data, listen }: ServerConfig): 
 /** unix(7): what fits beside the end of the string. */
 const LONGEST_SOCKET_PATH = 107
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
-
-async function startDaemon(address: string, server: RunningServer, config: ServerConfig) {
-  const { ONE_USER, startLocalDaemon } = await import('./workload-api.ts')
-  return { ...(await startLocalDaemon({ address, server, config })), oneUser: ONE_USER }
-}
 
 function warningsOf(server: RunningServer): string[] {
   const user = sharedUser()
