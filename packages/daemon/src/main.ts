@@ -4,6 +4,7 @@ import type { DaemonStatus } from './admin/index.ts'
 import { startAdmin } from './admin/index.ts'
 import { type Assembly, assemble } from './assembly.ts'
 import { attestationOf } from './attest/index.ts'
+import { lasting } from './attestors/unix/owners.ts'
 import type { DaemonConfig } from './config.ts'
 import { startDelivery } from './delivery/index.ts'
 import { PrivateFolder } from './disk/private-folder.ts'
@@ -64,6 +65,7 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
   const launches = createLaunches({
     entries: () => assembly.node.catalogue.entries.values(),
     hold: processOfPid,
+    neverOf: lasting(config.attestors.includes('unix') ? {} : null),
     ...{ folder, log, now: () => time.now() },
   })
   running.defer(() => launches.close())

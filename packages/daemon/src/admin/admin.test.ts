@@ -47,7 +47,14 @@ let sockets = 0
 async function start(more: Partial<AdminOptions> = {}, parts: Partial<AdminParts> = {}) {
   const path = join(folder, `${sockets++}.sock`)
   const hold = processOfPid
-  const launches = createLaunches({ entries: () => [ENTRY], hold, folder: null, log: noLog, now: Date.now })
+  const launches = createLaunches({
+    entries: () => [ENTRY],
+    hold,
+    neverOf: () => [],
+    folder: null,
+    log: noLog,
+    now: Date.now,
+  })
   const options: AdminOptions = { path, launchers: [], peerOf: processOfSocket, log: noLog, ...more }
   const admin = await startAdmin(options, {
     status: () => ({ version: '1', workload_api: 'unix:///w' }) as DaemonStatus,

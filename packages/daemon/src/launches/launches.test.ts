@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { after, test } from 'node:test'
 import { LanyardError, type NodeEntry } from '@lanyard/api'
+import { lasting } from '../attestors/unix/owners.ts'
 import { PrivateFolder } from '../disk/private-folder.ts'
 import { statOf } from '../peer/proc.ts'
 import { ticksNow } from '../peer/ticks.ts'
@@ -22,7 +23,7 @@ after(() => {
 })
 
 const entry = (id: string, more: Partial<NodeEntry> = {}) =>
-  ({ id, spiffe_id: `spiffe://example.org/${id}`, expires_at: null, replicas: 1, ...more }) as NodeEntry
+  ({ id, spiffe_id: `spiffe://example.org/${id}`, selectors: [], expires_at: null, replicas: 1, ...more }) as NodeEntry
 
 /** A process that really runs, held by what /proc says of it; the test ends it by hand. */
 const held: FakeProcess[] = []
@@ -35,7 +36,7 @@ function hold(pid: number): FakeProcess {
 }
 
 const registryOf = (entries: readonly NodeEntry[], more: Partial<LaunchOptions> = {}) =>
-  createLaunches({ entries: () => entries, hold, folder: null, log: noLog, now: Date.now, ...more })
+  createLaunches({ entries: () => entries, hold, neverOf: lasting(), folder: null, log: noLog, now: Date.now, ...more })
 
 async function child(): Promise<number> {
   const started = spawn('/bin/sleep', ['60'], { stdio: 'ignore' })
@@ -77,6 +78,33 @@ for (const [why, code, of] of REFUSED)
     const ended = entry('over', { expires_at: '2020-01-01T00:00:00Z' })
     const launches = registryOf([entry('a'), entry('c', two), entry('d', two), ended])
     assert.throws(() => launches.launch({ entry: named, pid }, me(since)), { code })
+    assert.deepEqual(launches.running(), [])
+  })
+
+const NEVER: readonly (readonly [selectors: string[], missing: readonly string[] | null, unix?: null])[] = [
+  [['unix:uid:0', 'unix:gid:0', 'unix:user:root', 'unix:group:root'], null],
+  // What it executes is another program a moment later.
+  [['unix:uid:0', 'unix:path:/opt/agent', 'systemd:unit:a.service', 'unix:supplementary_gid:9'], null],
+  [['unix:uid:4001', 'unix:gid:0', 'unix:path:/opt/agent'], ['unix:uid:4001']],
+  [
+    ['unix:gid:4001', 'unix:user:nobody', 'unix:group:nogroup'],
+    ['unix:gid:4001', 'unix:user:nobody', 'unix:group:nogroup'],
+  ],
+  [['unix:uid:00'], ['unix:uid:00']],
+  [['unix:uid:0'], ['unix:uid:0'], null],
+]
+
+for (const [selectors, missing, unix] of NEVER)
+  test(`a program of root for ${selectors}${unix === null ? ', where nobody looks at users' : ''}`, async () => {
+    const launches = registryOf([entry('a', { selectors })], unix === null ? { neverOf: lasting(null) } : {})
+    const pid = await child()
+    const launch = () => launches.launch({ entry: 'a', pid }, me())
+    if (missing === null) return assert.equal(launch().entry.id, 'a')
+    assert.throws(launch, (error: LanyardError) => {
+      assert.equal(error.code, 'no_identity')
+      for (const one of missing) assert.ok(error.message.includes(one), error.message)
+      return missing.length === error.message.split('unix:').length - 1
+    })
     assert.deepEqual(launches.running(), [])
   })
 

@@ -34,7 +34,7 @@ export interface LaunchRegistry extends Launches {
    * Takes a process as the main process of an entry until it ends.
    *
    * @throws LanyardError `entry_unknown`, `entry_expired`, `launch_forbidden` (no child of the caller, or older than its
-   * connection), `launch_taken`, `workload_gone`
+   * connection), `launch_taken`, `workload_gone`, `no_identity` (it will never match the entry)
    */
   launch(request: LaunchRequest, by: Launcher): Launch
   /** Those that run, oldest first. */
@@ -48,6 +48,8 @@ export interface LaunchOptions {
   readonly entries: () => Iterable<NodeEntry>
   /** Holds the process with this number; throws `workload_gone`. */
   readonly hold: (pid: number) => HeldProcess
+  /** Those of these selectors that a process will never have, whatever it executes; throws `workload_gone`. */
+  readonly neverOf: (process: HeldProcess, selectors: readonly string[]) => readonly string[]
   /** Where launches are kept, so that a restart of the daemon takes no identity away; null: nowhere. */
   readonly folder: PrivateFolder | null
   readonly log: Log
@@ -92,6 +94,7 @@ class Registry implements LaunchRegistry {
       judgeKin(process, by)
       this.#makeRoom(entry)
       if (this.entryOf(process)) throw new LanyardError('launch_taken', `process ${pid} is launched already`)
+      this.#judgeMatch(process, entry)
     } catch (error) {
       process.release()
       throw error
@@ -134,6 +137,14 @@ class Registry implements LaunchRegistry {
     if (entry.expires_at !== null && Date.parse(entry.expires_at) <= this.#options.now())
       throw new LanyardError('entry_expired', `it ended at ${entry.expires_at}`)
     return entry
+  }
+
+  /** Told to whoever launches, who can mend it: the program would only hear that it is nobody. */
+  #judgeMatch(process: HeldProcess, { id, selectors }: NodeEntry): void {
+    const missing = this.#options.neverOf(process, selectors)
+    if (missing.length === 0) return
+    const detail = `entry ${id} wants ${missing.join(', ')}, and this program runs as uid ${process.uid}, gid ${process.gid}`
+    throw new LanyardError('no_identity', detail)
   }
 
   #makeRoom({ id, replicas }: NodeEntry): void {
