@@ -16,6 +16,8 @@ import { createMeter, type DaemonMeter } from './observe/meter.ts'
 import { processOfPid, processOfSocket } from './peer/index.ts'
 import type { Attestation, Log, Time } from './ports.ts'
 import { serveProxyBeside } from './proxy/index.ts'
+import { socketPathOf } from './sockets/endpoint.ts'
+import { requireListenable } from './sockets/listen.ts'
 import { statusOf, type Told } from './status.ts'
 import { serveWorkloadApi } from './workload-api/index.ts'
 import { NOT_KNOWN } from './workloads/state.ts'
@@ -76,6 +78,8 @@ export async function startDaemon(config: DaemonConfig, io: DaemonIo = {}): Prom
     joinToken: io.joinToken ?? null,
   })
   running.defer(() => assembly.stop())
+  // A join token is spent by the first start: what would end this one afterwards is asked first.
+  for (const path of [socketPathOf(config.socket), config.adminSocket]) await requireListenable(path)
   await holdingOn(assembly.start(), io.signal)
   const told = { startedAt, version: io.version ?? '', url: config.authority }
   const served = await serve({ config, assembly, attestation, launches, log, meter, time, told }, running)

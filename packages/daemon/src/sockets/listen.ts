@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { LanyardError } from '@lanyard/api'
+import { requireFolder } from './endpoint.ts'
 
 /** sun_path of unix(7), without its final zero. */
 export const LONGEST_PATH = 107
@@ -11,13 +12,25 @@ export const LONGEST_PATH = 107
 const BACKLOG = 4096
 
 /**
+ * Asks all that can be asked of the path of a socket before anybody listens there: whoever would fail for it afterwards has
+ * spent by then what works once. Throws `socket_unusable`, `permissions_too_wide`.
+ */
+export async function requireListenable(path: string): Promise<void> {
+  await explaining(path, async () => {
+    requireShort(path)
+    requireFolder(path)
+    accessSync(dirname(path), constants.W_OK | constants.X_OK)
+    await requireUnserved(path)
+  })
+}
+
+/**
  * Lets a server listen on a Unix socket that nobody else can use before it has `mode`. A socket that nobody serves any more
  * makes way. Throws `socket_unusable`.
  */
 export async function listenPrivately(server: Server, path: string, mode: number): Promise<void> {
-  if (Buffer.byteLength(path) > LONGEST_PATH)
-    throw new LanyardError('socket_unusable', `expected at most ${LONGEST_PATH} bytes, got ${path}`)
-  try {
+  await explaining(path, async () => {
+    requireShort(path)
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
     await makeWay(path)
     const failed = once(server, 'listening')
@@ -30,6 +43,12 @@ export async function listenPrivately(server: Server, path: string, mode: number
     }
     await failed
     if (mode !== 0o600) chmodSync(path, mode)
+  })
+}
+
+async function explaining(path: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
   } catch (error) {
     if (error instanceof LanyardError) throw error
     const reason = (error as NodeJS.ErrnoException).code ?? 'it cannot be used'
@@ -37,12 +56,22 @@ export async function listenPrivately(server: Server, path: string, mode: number
   }
 }
 
+function requireShort(path: string): void {
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw new LanyardError('socket_unusable', `expected at most ${LONGEST_PATH} bytes, got ${path}`)
+}
+
 async function makeWay(path: string): Promise<void> {
+  if (await requireUnserved(path)) rmSync(path, { force: true })
+}
+
+/** Whether there is a socket that nobody serves. */
+async function requireUnserved(path: string): Promise<boolean> {
   const found = lstatSync(path, { throwIfNoEntry: false })
-  if (!found) return
+  if (!found) return false
   if (!found.isSocket()) throw new LanyardError('socket_unusable', `${path}: expected a socket or nothing`)
   if (await answers(path)) throw new LanyardError('socket_unusable', `${path}: another daemon serves it`)
-  rmSync(path, { force: true })
+  return true
 }
 
 function answers(path: string): Promise<boolean> {
