@@ -14,6 +14,8 @@ export type Judge = (credential: Credential) => ReturnType<Follower['deaths']['j
 
 export interface FeedPorts {
   readonly time: Time
+  /** The authority's time, by which its keys hold. */
+  readonly clock: { now(): number }
   readonly trustDomain: () => TrustDomain
   /** Those that are trusted at this moment. */
   readonly roots: () => readonly Certificate[]
@@ -75,7 +77,7 @@ export class Feed {
     if (text === this.#newest) return false
     const now = this.#now()
     const asOf = this.follower.asOf
-    const line = this.#verify(text, now.wall)
+    const line = this.#verify(text, this.#ports.clock.now())
     this.#newest = text
     const received = this.follower.receive(line, now)
     if (this.follower.asOf !== asOf) this.#newsAt = now.monotonic

@@ -16,6 +16,12 @@ const HOUR = 3_600_000
 
 class World {
   readonly time = new FakeTime(Date.UTC(2026, 10, 21))
+  /** The authority's. */
+  readonly clock: { now(): number } = { now: () => this.time.now() - this.ahead }
+  /** By how many milliseconds the clock of this machine is ahead. */
+  ahead = 0
+  /** By how many milliseconds the clock that certifies is ahead of the authority's. */
+  certified = 0
   readonly ca = new FakeTrustDomain('example.org', () => this.time.now())
   readonly folder = PrivateFolder.open(mkdtempSync(join(tmpdir(), 'node-')))
   readonly ended: string[] = []
@@ -29,6 +35,7 @@ class World {
   open(): NodeKeeper {
     return new NodeKeeper({
       time: this.time,
+      clock: this.clock,
       log: noLog,
       random: () => 0,
       folder: this.folder,
@@ -53,7 +60,7 @@ class World {
     const spiffe_id = 'spiffe://example.org/lanyard/node/n1'
     const lineage = toHex(randomBytes(16))
     const leaf = this.ca.certify(spkiOf(key), SpiffeId.parse(spiffe_id), { ttlSec: 3600, lineage })
-    const at = (ms: number) => new Date(this.time.now() + ms).toISOString()
+    const at = (ms: number) => new Date(this.clock.now() + this.certified + ms).toISOString()
     const reply = {
       ...{ node: 'abc', name: 'n1', spiffe_id, tenant: null, groups: [] },
       certificate: encodePem('CERTIFICATE', leaf.der),
@@ -87,6 +94,26 @@ test('renews at half life with the same key', async () => {
   assert.deepEqual([world.renewals, world.renewed], [1, 1])
   assert.notEqual(world.keeper.credential.certificate, certificate)
   assert.equal(world.keeper.credential.privateKeyPem(), key)
+})
+
+test('a clock of the machine that is set ahead neither hastens renewals nor puts them off', async () => {
+  const world = new World()
+  await world.keeper.start()
+  world.time.jump(HOUR)
+  world.ahead = HOUR
+  await world.time.advance(60_000)
+  assert.equal(world.renewals, 0)
+  await world.time.advance(HOUR / 2)
+  assert.equal(world.renewals, 1)
+})
+
+test('clocks that never agree make no storm of renewals', async () => {
+  const world = new World()
+  // Each certificate is overdue when it comes.
+  world.certified = -HOUR
+  await world.keeper.start()
+  await world.time.advance(60_000)
+  assert.ok(world.renewals > 2 && world.renewals <= 6, `${world.renewals} renewals`)
 })
 
 test('goes on trying through an outage that outlives the certificate, and then needs no person', async () => {

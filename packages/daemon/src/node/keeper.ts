@@ -7,8 +7,13 @@ import { NodeCredential } from './credential.ts'
 
 const FILE = 'node.json'
 
+/** A certificate that is new is not asked for again sooner, whatever the clocks say. */
+const LEAST_MS = 10_000
+
 export interface NodeKeeperPorts {
   readonly time: Time
+  /** The authority's time, by which its certificates hold. */
+  readonly clock: { now(): number }
   readonly log: Log
   /** At least 0, below 1. */
   readonly random: () => number
@@ -28,6 +33,8 @@ export class NodeKeeper {
   readonly #ports: NodeKeeperPorts
   readonly #alarm: Alarm
   #credential: NodeCredential | null = null
+  /** When the certificate came, by the steady clock. */
+  #since = Number.NEGATIVE_INFINITY
   #failures = 0
   #busy: Promise<void> | null = null
   #stopped = false
@@ -146,6 +153,7 @@ export class NodeKeeper {
 
   #take(credential: NodeCredential): void {
     this.#credential = credential
+    this.#since = this.#ports.time.monotonic()
     this.failure = null
     this.#failures = 0
     this.#write(credential)
@@ -155,10 +163,22 @@ export class NodeKeeper {
   }
 
   #plan(): void {
-    const { time } = this.#ports
     if (this.#stopped || this.#credential === null || this.failure !== null) return
-    const due = this.#failures === 0 ? this.#credential.renewAfter : time.now() + this.#wait(0)
-    this.#alarm.set(due, () => void this.renew())
+    const { time } = this.#ports
+    const wait = this.#failures === 0 ? this.#left(this.#credential) : this.#wait(0)
+    this.#alarm.set(time.now() + wait, () => this.#due())
+  }
+
+  /** The alarm goes by the clock of this machine, which may have been set. */
+  #due(): void {
+    if (this.#failures === 0 && this.#credential !== null && this.#left(this.#credential) > 0) this.#plan()
+    else void this.renew()
+  }
+
+  /** Milliseconds until the next one is due. */
+  #left({ renewAfter }: NodeCredential): number {
+    const { time, clock } = this.#ports
+    return Math.max(0, renewAfter - clock.now(), this.#since + LEAST_MS - time.monotonic())
   }
 
   #wait(more = 1): number {

@@ -59,7 +59,7 @@ export class DaemonNode {
     this.clock = new AuthorityClock(time)
     this.catalogue = new Catalogue(log, change => this.#changed(change))
     this.feed = new Feed({
-      time,
+      ...{ time, clock: this.clock },
       trustDomain: () => this.keeper.credential.id.trustDomain,
       roots: () => certificatesOf(this.keeper.credential.bundle),
       died: ports.died,
@@ -67,7 +67,7 @@ export class DaemonNode {
     })
     const proof = proofOf(config, ports.joinToken)
     this.keeper = new NodeKeeper({
-      ...{ time, log, random, folder },
+      ...{ time, clock: this.clock, log, random, folder },
       attest: proof === null ? null : async () => await this.#authority.attest(await proof()),
       renew: credential => this.#authority.renew(credential),
       renewed: () => this.#connection.open(true),
