@@ -13,6 +13,8 @@ const AFTER_DEATH_MS = 80
 const AFTER_END_MS = 2_000
 /** How long a refusal holds for whoever asks again. */
 const REFUSED_MS = 5_000
+/** How soon one that has not begun is asked for anew, lest clocks that never agree make it a storm. */
+const EARLY_MS = 1_000
 /** Part of the second half of a life over which renewals are spread. */
 const JITTER = 0.1
 
@@ -267,7 +269,8 @@ export class Slot {
     const { time, clock } = this.#ports
     const now = clock.now()
     const retry = this.#failures === 0 ? null : backoff(this.#failures, this.#ports.random)
-    const renew = retry ?? Math.max(0, this.#renewAt - now)
+    const early = this.#kept !== null && isEarly(this.#kept, now) ? EARLY_MS : null
+    const renew = retry ?? early ?? Math.max(0, this.#renewAt - now)
     if (this.#kept === null) {
       // A refusal is asked about again as well: a rebirth that was missed must not last.
       const wait = this.#state.kind === 'refused' ? Math.max(REFUSED_MS, retry ?? 0) : (retry ?? 0)
@@ -289,11 +292,18 @@ export class Slot {
     else this.#plan()
   }
 
+  #isDue(): boolean {
+    const { clock, time } = this.#ports
+    const now = clock.now()
+    if (now >= this.#renewAt) return true
+    return this.#kept !== null && isEarly(this.#kept, now) && time.monotonic() - this.#since >= EARLY_MS
+  }
+
   /** False: there is none, or it has just ended. */
   #look(): boolean {
     if (this.#kept === null) return false
     if (this.#ports.clock.now() < endOf(this.#kept)) {
-      if (this.#ports.clock.now() >= this.#renewAt && this.#failures === 0 && this.#busy === null) this.#request()
+      if (this.#isDue() && this.#failures === 0 && this.#busy === null) this.#request()
       return true
     }
     this.#lose('expiry', {
@@ -307,3 +317,6 @@ export class Slot {
 
 /** Unix milliseconds; the last second counts. */
 const endOf = ({ svid }: Kept) => (svid.notAfter + 1) * 1000
+
+/** Whether it is of a time that is still to come, as after the authority's clock was set back: nobody would believe it. */
+const isEarly = ({ svid }: Kept, now: number) => now < svid.notBefore * 1000

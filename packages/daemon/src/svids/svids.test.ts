@@ -275,6 +275,27 @@ test('clocks that are set by an hour neither withdraw nor keep anything', async 
   }
 })
 
+test('one that has not begun by the clock of the authority is replaced, and not in a storm', async () => {
+  const world = new SvidWorld()
+  const entry = world.add()
+  world.clock.told(world.time.now())
+  world.manager.follow(entry)
+  await settled()
+  const first = serialOf(world, entry.id)
+  await world.time.advance(2_000)
+  assert.equal(world.asked.length, 1)
+  // Set back by an hour, while what certifies still is an hour ahead.
+  world.clock.told(world.time.now() - 3_600_000)
+  for (let asked = 0; asked < 100; asked++) {
+    world.manager.ask(entry)
+    await settled()
+  }
+  assert.equal(world.asked.length, 2)
+  assert.notEqual(serialOf(world, entry.id), first)
+  await world.time.advance(2_500)
+  assert.ok(world.asked.length <= 5, `${world.asked.length} were asked for`)
+})
+
 test('a machine that slept longer than a life hands out nothing that has ended', async () => {
   const world = new SvidWorld()
   const entry = world.add()
