@@ -36,5 +36,5 @@ const PROOFS = {
 
 for (const [name, settings] of Object.entries(PROOFS))
   test(`${name} ends the start, and is not waited for`, async () => {
-    await assert.rejects(proofOf(configWith(settings), null)!(), { code: 'config_invalid' })
+    await assert.rejects(proofOf(configWith(settings), null)!.read(), { code: 'config_invalid' })
   })

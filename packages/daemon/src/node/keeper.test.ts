@@ -30,6 +30,8 @@ class World {
   renewed = 0
   refusal: Error | null = null
   canAttest = true
+  /** Of the proof. */
+  version: string | null = null
   keeper = this.open()
 
   open(): NodeKeeper {
@@ -46,6 +48,7 @@ class World {
             return this.#certify(generateKeyNow('P-256'))
           }
         : null,
+      proof: { version: () => this.version, wanted: 'a new one' },
       renew: async ({ key }) => {
         this.renewals++
         if (this.refusal !== null) throw this.refusal
@@ -160,6 +163,40 @@ test('a banned node is told once, stops renewing, and comes back when it may att
   await world.time.advance(60_000)
   assert.equal(world.keeper.failure, null)
   assert.equal(world.renewed, 1)
+})
+
+test('a token that is spent is told of once, and not tried again; another one is, without a restart', async () => {
+  const world = new World()
+  world.version = 'spent'
+  await world.keeper.start()
+  world.refusal = new LanyardError('node_proof_invalid', 'the token was used')
+  world.keeper.refused(new LanyardError('node_unknown', 'it was removed'))
+  await world.time.advance(HOUR)
+  assert.equal(world.attested, 2)
+  world.version = 'another, and spent too'
+  await world.time.advance(60_000)
+  assert.equal(world.attested, 3)
+  world.refusal = null
+  await world.time.advance(60_000)
+  assert.equal(world.attested, 3)
+  world.version = 'new'
+  await world.time.advance(5_000)
+  assert.deepEqual([world.attested, world.renewed, world.keeper.failure], [4, 1, null])
+})
+
+test('a token is tried again where the authority has not judged it, and where each is another', async () => {
+  for (const [version, code] of [
+    ['one', 'server_unreachable'],
+    [null, 'node_proof_invalid'],
+  ] as const) {
+    const world = new World()
+    world.version = version
+    await world.keeper.start()
+    world.refusal = new LanyardError(code, 'no')
+    world.keeper.refused(new LanyardError('node_unknown', 'it was removed'))
+    await world.time.advance(HOUR)
+    assert.ok(world.attested > 10, code)
+  }
 })
 
 test('a node that was away for too long attests anew, where it can', async () => {

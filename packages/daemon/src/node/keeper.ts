@@ -4,8 +4,11 @@ import { asLanyardError, isNodeEnd } from '../authority/codes.ts'
 import type { PrivateFolder } from '../disk/private-folder.ts'
 import type { Log, Time } from '../ports.ts'
 import { NodeCredential } from './credential.ts'
+import { ABSENT, type ProofSource } from './proof.ts'
 
 const FILE = 'node.json'
+/** Between two looks whether there is another proof than the one that was refused for good. */
+const LOOK_MS = 2_000
 
 /** A certificate that is new is not asked for again sooner, whatever the clocks say. */
 const LEAST_MS = 10_000
@@ -20,6 +23,8 @@ export interface NodeKeeperPorts {
   readonly folder: PrivateFolder
   /** Attests anew; null: there is nothing to attest with. */
   readonly attest: (() => Promise<NodeCredential>) | null
+  /** What it attests with; null as above. */
+  readonly proof: Pick<ProofSource, 'version' | 'wanted'> | null
   /** Asks with a certificate, which may have ended, for the next one. */
   readonly renew: (credential: NodeCredential) => Promise<NodeCredential>
   /** There is a new certificate. */
@@ -38,6 +43,8 @@ export class NodeKeeper {
   #failures = 0
   #busy: Promise<void> | null = null
   #stopped = false
+  /** Version of the proof that will never be one; null: none was told so. */
+  #useless: string | null = null
   /** Why this machine is no node at present; null: it is one, or knows of nothing else. */
   failure: LanyardError | null = null
 
@@ -128,13 +135,39 @@ export class NodeKeeper {
   }
 
   async #reattest(): Promise<void> {
+    const version = this.#version()
+    if (version !== null && version === this.#useless) {
+      this.#reattestIn(LOOK_MS)
+      return
+    }
     try {
       this.#take(await this.#ports.attest!())
+      this.#useless = null
       this.#ports.renewed(this.credential)
     } catch (error) {
-      const failure = asLanyardError(error)
-      this.#ports.log.warn({ code: failure.code }, `cannot attest again: ${failure.message}`)
-      if (!this.#stopped) this.#alarm.set(this.#ports.time.now() + this.#wait(), () => void this.#reattest())
+      this.#notAttested(asLanyardError(error), version)
+    }
+  }
+
+  #notAttested({ code, message }: LanyardError, version: string | null): void {
+    const useless = version === ABSENT || (version !== null && code === 'node_proof_invalid')
+    this.#useless = useless ? version : null
+    const { log, proof } = this.#ports
+    if (useless) log.error({ code }, `cannot attest again: ${message}; ${proof?.wanted}`)
+    else log.warn({ code }, `cannot attest again: ${message}`)
+    this.#reattestIn(useless ? LOOK_MS : this.#wait())
+  }
+
+  #reattestIn(wait: number): void {
+    if (!this.#stopped) this.#alarm.set(this.#ports.time.now() + wait, () => void this.#reattest())
+  }
+
+  #version(): string | null {
+    try {
+      return this.#ports.proof?.version() ?? null
+    } catch {
+      // Whoever reads it says why it cannot be read.
+      return null
     }
   }
 

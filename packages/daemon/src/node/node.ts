@@ -68,7 +68,8 @@ export class DaemonNode {
     const proof = proofOf(config, ports.joinToken)
     this.keeper = new NodeKeeper({
       ...{ time, clock: this.clock, log, random, folder },
-      attest: proof === null ? null : async () => await this.#authority.attest(await proof()),
+      attest: proof === null ? null : async () => await this.#authority.attest(await proof.read()),
+      proof,
       renew: credential => this.#authority.renew(credential),
       renewed: () => this.#connection.open(true),
       ended: () => this.#ended(),
