@@ -10,6 +10,7 @@ import { Catalogue } from '../authority/catalogue.ts'
 import type { DeliverySetting } from '../config.ts'
 import { SvidWorld } from '../svids/svids.suite.ts'
 import { noLog, noMeter, settled } from '../testing/index.ts'
+import { areWritten, FILES } from './files.ts'
 import { startDelivery } from './index.ts'
 
 /** Deliveries of a fake authority's SVIDs. */
@@ -107,6 +108,25 @@ test('files go when the authority lets the node go, and come back with it', asyn
   world.sync()
   await settled()
   assert.equal(world.serial, world.manager.held[0]!.serial)
+})
+
+test('files that a start finds as they should be are known, whoever wrote them', async () => {
+  const world = new World()
+  const entry = world.add()
+  world.sync()
+  world.start({ entry: entry.id })
+  await settled()
+  const out = join(world.folder_, 'out')
+  const [svid] = world.manager.held
+  const bundles = world.catalogue.bundles!
+  assert.ok(areWritten(out, svid!, bundles))
+  for (const name of FILES) {
+    const text = readFileSync(join(out, name), 'utf8')
+    writeFileSync(join(out, name), `${text} `)
+    assert.ok(!areWritten(out, svid!, bundles), name)
+    writeFileSync(join(out, name), text)
+  }
+  assert.ok(!areWritten(join(world.folder_, 'nowhere'), svid!, bundles))
 })
 
 test('the reload command runs after a change, without a shell and without our environment', async () => {

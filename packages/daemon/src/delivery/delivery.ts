@@ -6,7 +6,7 @@ import { asLanyardError } from '../authority/codes.ts'
 import type { DeliverySetting } from '../config.ts'
 import type { Bundles, HeldSvid, Log, Meter, Time } from '../ports.ts'
 import { bundlesFor, bundlesKey } from '../workloads/state.ts'
-import { removeFiles, writeFiles } from './files.ts'
+import { areWritten, removeFiles, writeFiles } from './files.ts'
 
 export interface DeliveryPorts {
   readonly settings: readonly DeliverySetting[]
@@ -87,12 +87,14 @@ class Delivery {
   #write(svid: HeldSvid, bundles: Bundles): void {
     const key = `${svid.serial}|${bundlesKey(bundles)}`
     if (key === this.#written) return
-    this.#try(() => writeFiles(this.#setting, svid, bundles)) && this.#changed(key)
+    // Of before a restart: whoever reads them has read them.
+    const same = this.#written === null && areWritten(this.#setting.folder, svid, bundles)
+    this.#try(() => writeFiles(this.#setting, svid, bundles)) && this.#changed(key, same)
   }
 
   #withdraw(): void {
     if (this.#written === '') return
-    this.#try(() => removeFiles(this.#setting.folder)) && this.#changed('')
+    this.#try(() => removeFiles(this.#setting.folder)) && this.#changed('', this.#written === null)
   }
 
   #try(act: () => void): boolean {
@@ -110,12 +112,11 @@ class Delivery {
     }
   }
 
-  #changed(key: string): void {
-    const first = this.#written === null && key === ''
+  #changed(key: string, quietly: boolean): void {
     this.#written = key
     this.#ports.log.info({ folder: this.#setting.folder, withdrawn: key === '' }, 'delivered')
     // At the start there may be nothing to take away, and nobody to tell.
-    if (!first) this.#reload()
+    if (!quietly) this.#reload()
   }
 
   #reload(): void {

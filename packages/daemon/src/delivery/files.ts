@@ -6,6 +6,7 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -21,6 +22,29 @@ import type { Bundles, HeldSvid } from '../ports.ts'
 /** Files of an identity in the layout that other SPIFFE programs write: certificate with chain, key, roots, and all bundles. */
 export const FILES = ['svid.pem', 'svid_key.pem', 'svid_bundle.pem', 'bundles.json'] as const
 
+type Texts = Readonly<Record<(typeof FILES)[number], string>>
+
+function textsOf(svid: HeldSvid, bundles: Bundles): Texts {
+  const all = [bundles.own, ...bundles.federated.values()]
+  const texts = all.map(bundle => `${JSON.stringify(bundle.trustDomain.name)}:${bundle.toJson()}`)
+  return {
+    'svid.pem': svid.chain.map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
+    'svid_key.pem': encodePem('PRIVATE KEY', svid.keyDer),
+    'svid_bundle.pem': bundles.own.x509Authorities.map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
+    'bundles.json': `{"trust_domains":{${texts.join(',')}}}\n`,
+  }
+}
+
+/** Whether these very texts are in the files already, such as before a restart. */
+export function areWritten(folder: string, svid: HeldSvid, bundles: Bundles): boolean {
+  const texts = textsOf(svid, bundles)
+  try {
+    return FILES.every(name => readFileSync(join(folder, name), 'utf8') === texts[name])
+  } catch {
+    return false
+  }
+}
+
 /**
  * Writes all files, each whole or not at all: the key last but the certificate, by whose change programs notice.
  *
@@ -30,14 +54,12 @@ export function writeFiles(setting: Pick<DeliverySetting, 'folder' | 'uid' | 'gi
   const { folder } = setting
   guarded(folder, () => {
     openFolder(setting)
-    const put = (name: (typeof FILES)[number], text: string, mode: number) =>
-      putFile(join(folder, name), text, mode, setting)
-    const all = [bundles.own, ...bundles.federated.values()]
-    const texts = all.map(bundle => `${JSON.stringify(bundle.trustDomain.name)}:${bundle.toJson()}`)
-    put('bundles.json', `{"trust_domains":{${texts.join(',')}}}\n`, 0o644)
-    put('svid_bundle.pem', bundles.own.x509Authorities.map(({ der }) => encodePem('CERTIFICATE', der)).join(''), 0o644)
-    put('svid_key.pem', encodePem('PRIVATE KEY', svid.keyDer), 0o600)
-    put('svid.pem', svid.chain.map(({ der }) => encodePem('CERTIFICATE', der)).join(''), 0o644)
+    const texts = textsOf(svid, bundles)
+    const put = (name: (typeof FILES)[number], mode: number) => putFile(join(folder, name), texts[name], mode, setting)
+    put('bundles.json', 0o644)
+    put('svid_bundle.pem', 0o644)
+    put('svid_key.pem', 0o600)
+    put('svid.pem', 0o644)
   })
 }
 
