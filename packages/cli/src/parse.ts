@@ -69,12 +69,12 @@ function readValue({ rawName, value, inlineValue }: OptionToken, option: Option)
   if (value === undefined || (!inlineValue && /^--?[a-z]/i.test(value)))
     throw new Misuse(`${rawName} needs a value: ${rawName} ${option.value}`)
   if (option.kind === 'list') return [value]
-  return option.kind === 'number' ? numberOf(rawName, value) : textOf(rawName, value, option.choices)
+  return option.kind === 'number' ? numberOf(rawName, value, option.value) : textOf(rawName, value, option.choices)
 }
 
-function numberOf(rawName: string, value: string): number {
+function numberOf(rawName: string, value: string, unit: string): number {
   if (/^-?\d{1,15}$/.test(value)) return Number(value)
-  throw new Misuse(`${rawName}: expected a whole number, got ${shown(value)}`)
+  throw new Misuse(`${rawName}: expected a whole number${unit === 'SEC' ? ' of seconds' : ''}, got ${shown(value)}`)
 }
 
 function textOf(rawName: string, value: string, choices?: readonly string[]): string {

@@ -33,7 +33,8 @@ test('reads what people write, from the file or from the command line', () => {
 
 test('refuses what it does not know or cannot mean, and names it', () => {
   const wrong: [Record<string, unknown>, RegExp][] = [
-    [{ ...LEAST, sockets: 'x' }, /sockets is not a setting; the nearest is socket/],
+    [{ ...LEAST, sockets: 'x' }, /sockets is not a setting; did you mean socket\?/],
+    [{ ...LEAST, frobnicate: 'x' }, /frobnicate is not a setting$/],
     [{ root_sha256: 'ab' }, /authority/],
     [{ authority: 'http://x', root_sha256: 'ab' }, /authority/],
     [{ authority: 'https://x' }, /root_sha256 or root_file/],

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { LanyardError, nearest } from '@lanyard/api'
+import { LanyardError, nearestWithinReach } from '@lanyard/api'
 import { ATTESTOR_NAMES, type AttestorName } from './attestors/index.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 
@@ -105,8 +105,7 @@ export type WrittenSettings = Readonly<Record<string, unknown>>
  */
 export function daemonConfig(written: WrittenSettings, cwd: string): DaemonConfig {
   const keys = [...DAEMON_SETTINGS.map(({ key }) => key), 'delivery']
-  for (const key of Object.keys(written))
-    if (!keys.includes(key)) throw refusal(`${key} is not a setting; the nearest is ${nearest(key, keys)}`)
+  for (const key of Object.keys(written)) if (!keys.includes(key)) throw unknown(key, keys)
   const read = new Reader(written, cwd)
   const config: DaemonConfig = {
     authority: read.url('authority'),
@@ -222,6 +221,11 @@ class Reader {
       reload: reload as readonly string[] | null,
     }
   }
+}
+
+function unknown(key: string, keys: readonly string[]): LanyardError {
+  const meant = nearestWithinReach(key, keys)
+  return refusal(`${key} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`)
 }
 
 const refusal = (detail: string) => new LanyardError('config_invalid', detail)

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { LanyardError } from '@lanyard/api'
 import { DAEMON_EXAMPLE } from '../../../../../tools/reference/daemon-configuration.ts'
 import { configIn, joinTokenIn } from './options.ts'
 
@@ -36,7 +37,10 @@ test('options win over the file, whose paths count from its own folder', () => {
 
 test('a file that is none, or says what nobody knows, is refused', () => {
   for (const path of [join(folder, 'missing.yaml'), file('list.yaml', '- a'), file('typo.yaml', 'sockets: x')])
-    assert.throws(() => configIn({ config: path }, { cwd: '/' }), { code: 'config_invalid' })
+    assert.throws(
+      () => configIn({ config: path }, { cwd: '/' }),
+      (error: LanyardError) => error.code === 'config_invalid' && error.message.includes(path),
+    )
 })
 
 test('a join token comes from the environment, without what an editor left at its end', () => {

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { LanyardError } from '@lanyard/api'
 import { DAEMON_SETTINGS, type DaemonConfig, daemonConfig } from '@lanyard/daemon/config'
 import { readSettingsFile } from '@lanyard/server'
 import { type Option, type Options, text, type Values } from '../../command.ts'
@@ -26,7 +27,13 @@ export function configIn(options: Values<Options>, io: Pick<Io, 'cwd'>): DaemonC
   const given = DAEMON_SETTINGS.flatMap(({ key, flag }) =>
     options[flag] === undefined ? [] : [[key, options[flag]] as const],
   )
-  return daemonConfig({ ...inFile, ...Object.fromEntries(given) }, io.cwd)
+  try {
+    return daemonConfig({ ...inFile, ...Object.fromEntries(given) }, io.cwd)
+  } catch (error) {
+    if (file === null || !(error instanceof LanyardError)) throw error
+    const said = given.length === 0 ? `${file}: ${error.message}` : `${error.message} (from ${file} and options)`
+    throw new LanyardError(error.code, said, error.extras, { cause: error })
+  }
 }
 
 function resolved(tree: Readonly<Record<string, unknown>>, folder: string): Record<string, unknown> {
