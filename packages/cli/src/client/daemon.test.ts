@@ -46,3 +46,18 @@ test('nor is one that another group may write to', {
   const path = await socketIn(t, 0o775, 4242)
   assert.throws(() => connect(path), isUntrusted)
 })
+
+test('a folder that is closed to us asks for another user, and breaks nothing', {
+  skip: process.getuid?.() === 0 ? false : 'only root becomes somebody else',
+}, async t => {
+  const path = await socketIn(t, 0o700)
+  process.seteuid!(65_534)
+  try {
+    assert.throws(
+      () => connect(path),
+      (error: Refusal) => error.problem.code === 'launch_forbidden' && /Ask as root/.test(error.problem.remedy!),
+    )
+  } finally {
+    process.seteuid!(0)
+  }
+})

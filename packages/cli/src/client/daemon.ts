@@ -87,10 +87,18 @@ function parse(text: string): unknown {
   }
 }
 
+const forbidden = (path: string) =>
+  new Refusal({
+    code: 'launch_forbidden',
+    title: 'This user may not ask the daemon',
+    detail: `${path}: expected root or the user of the daemon, got uid ${process.getuid?.()}`,
+    remedy:
+      'Ask as root or as the user of the daemon; or add the user to `launchers`, who may launch and ask for status.',
+  })
+
 function unreachable(path: string, error: Error): Refusal {
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'EACCES')
-    return refuse('launch_forbidden', `${path}: expected root or the user of the daemon, got uid ${process.getuid?.()}`)
+  if (code === 'EACCES') return forbidden(path)
   // Whom it does not admit it tells nothing.
   const cut = code === 'ECONNRESET' || code === 'EPIPE'
   const reason = cut ? `it cut the connection: may uid ${process.getuid?.()} ask it?` : (code ?? error.message)
@@ -104,7 +112,12 @@ export function connectDaemon(options: DaemonOptions, { env }: Pick<Io, 'env'>):
   const written = options['daemon-uid']
   if (written !== undefined && !/^\d{1,9}$/.test(written))
     throw new Misuse(`--daemon-uid: expected a number, got ${JSON.stringify(written)}`)
-  judgeServer(path, [0, process.getuid?.() ?? 0, ...(written === undefined ? [] : [Number(written)])])
+  try {
+    judgeServer(path, [0, process.getuid?.() ?? 0, ...(written === undefined ? [] : [Number(written)])])
+  } catch (error) {
+    // A folder above it that is closed to us.
+    throw (error as NodeJS.ErrnoException).code === 'EACCES' ? forbidden(path) : error
+  }
   return new DaemonClient(path)
 }
 

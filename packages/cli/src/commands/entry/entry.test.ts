@@ -271,6 +271,23 @@ test('a refusal tells how many are registered already', async () => {
   assert.deepEqual([code, registered, detail], ['entry_exists', 100, 'entry 3 (100 of 150 are registered)'])
 })
 
+test('a refused entry is named by its line in the file, or by its number in a list, from 1', async () => {
+  const many = Array.from({ length: 150 }, (_, i) => JSON.stringify({ ...BY_NAME, selectors: [`unix:uid:${i}`] }))
+  const given = authority.answers['POST /v1/entries/batch']!
+  const detailOf = async (stdin: string) => {
+    let batches = 0
+    authority.answers['POST /v1/entries/batch'] = heard =>
+      ++batches === 1 && typeof given === 'function'
+        ? given(heard)
+        : { status: 400, body: { code: 'body_invalid', title: 'Not as declared', detail: 'entries.4.selectors: none' } }
+    const { out } = await type('entry import - --json', stdin)
+    authority.answers['POST /v1/entries/batch'] = given
+    return JSON.parse(out).detail
+  }
+  assert.equal(await detailOf(`\n${many.join('\n')}`), 'line 106: selectors: none (100 of 150 are registered)')
+  assert.equal(await detailOf(`[${many}]`), 'entry 105: selectors: none (100 of 150 are registered)')
+})
+
 for (const [written, says] of [
   ['', /at least one entry/],
   ['[]', /at least one entry/],

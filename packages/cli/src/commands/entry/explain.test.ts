@@ -38,12 +38,15 @@ const EXPLAINED = {
 const KILLED = { ...verdict(1, []), code: 'agent_quarantined', detail: 'it was taken away' }
 const BANNED = { ...EXPLAINED, node: { code: 'node_banned', detail: 'node n1 is banned' }, verdicts: [] }
 const replies: object[] = []
+let gone: object | null = null
 
 const server = createServer((request, response) => {
   request.resume()
   const refused = request.url === '/status'
-  response.writeHead(refused ? 503 : 200, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(refused ? { code: 'not_ready', title: 'Not ready' } : (replies.shift() ?? EXPLAINED)))
+  response.writeHead(refused ? 503 : gone ? 403 : 200, { 'content-type': 'application/json' })
+  response.end(
+    JSON.stringify(refused ? { code: 'not_ready', title: 'Not ready' } : (gone ?? replies.shift() ?? EXPLAINED)),
+  )
 }).listen(socket)
 await once(server, 'listening')
 chmodSync(folder, 0o700)
@@ -72,6 +75,13 @@ test('says what the authority says of an entry that matches, and of the node', a
     (await lanyard(['entry', 'explain', '--pid', '7', '--admin-socket', socket])).out.trim().split('\n').at(-1)
   assert.equal(await last(), 'not  spiffe://example.org/a1 entry e1 agent_quarantined: it was taken away')
   assert.equal(await last(), 'this node gives nobody an identity: node_banned: node n1 is banned')
+})
+
+test('of a process that has ended it is told what to give instead', async () => {
+  gone = { code: 'workload_gone', title: 'Gone', detail: 'process 7 has ended', remedy: 'Ask again.' }
+  const { out } = await lanyard(['entry', 'explain', '--pid', '7', '--json', '--admin-socket', socket])
+  gone = null
+  assert.match(JSON.parse(out).remedy, /process that runs/)
 })
 
 test('for a program it is the reply, whole; a refusal has the code of the daemon', async () => {

@@ -3,7 +3,7 @@ import { connectDaemon, DAEMON } from '../../client/daemon.ts'
 import { command, number, type Outcome, required } from '../../command.ts'
 import { visible } from '../../layout.ts'
 import type { Paint } from '../../paint.ts'
-import { Misuse } from '../../problem.ts'
+import { Misuse, Refusal } from '../../problem.ts'
 
 export const explain = command({
   name: 'entry explain',
@@ -20,12 +20,18 @@ export const explain = command({
     if (pid < 1) throw new Misuse(`--pid: expected the number of a process, got ${pid}`)
     const daemon = connectDaemon(options, io)
     try {
-      return shown(await daemon.call<ExplainReply>('POST', '/explain', { pid }))
+      return shown(await daemon.call<ExplainReply>('POST', '/explain', { pid }).catch(ofNobody))
     } finally {
       daemon.close()
     }
   },
 })
+
+/** What helps the process that asks for itself does not help whoever asks about another. */
+function ofNobody(error: unknown): never {
+  if (!(error instanceof Refusal) || error.problem.code !== 'workload_gone') throw error
+  throw new Refusal({ ...error.problem, remedy: 'Give the number of a process that runs, such as `pgrep` tells it.' })
+}
 
 /** A node may have ten thousand entries: a person wants those that nearly match. */
 const SHOWN = 20

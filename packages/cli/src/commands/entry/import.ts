@@ -26,13 +26,13 @@ export const importEntries = command({
   wraps: 'POST /v1/entries/batch',
   run: async ({ operands: [file = ''], options, io, note }) => {
     const bytes = file === '-' ? await io.read() : readInput(resolve(io.cwd, file), 'FILE')
-    const all = readEntries(Buffer.from(bytes).toString('utf8'))
+    const all = placedEntries(Buffer.from(bytes).toString('utf8'))
     const api = await connect(options, io)
     const items: Entry[] = []
     for (const batch of batches(all)) {
       const reply = await api
-        .call('POST /v1/entries/batch', { body: { entries: batch as NewEntry[] } })
-        .catch(error => Promise.reject(toldHowFar(error, items.length, all.length)))
+        .call('POST /v1/entries/batch', { body: { entries: batch.map(({ entry }) => entry as NewEntry) } })
+        .catch(error => Promise.reject(toldHowFar(error, items.length, all)))
       items.push(...reply.items)
       note(`${items.length} of ${all.length} registered`)
     }
@@ -43,15 +43,24 @@ export const importEntries = command({
 /** Members that the server adds: what was listed can be imported. */
 const ADDED = ['id', 'revision', 'created_at', 'updated_at']
 
+/** An entry, and where it stands: `line 3`, or `entry 3` where all stand in one text. Both count from 1. */
+interface Placed {
+  readonly entry: object
+  readonly place: string
+}
+
 /** Entries from any of the forms. Throws {@link Misuse} with the number of the line that is none. */
-export function readEntries(written: string): object[] {
+export const readEntries = (written: string): object[] => placedEntries(written).map(({ entry }) => entry)
+
+function placedEntries(written: string): Placed[] {
   const text = written.replace(/^\uFEFF/, '')
   const whole = parsed(text)
-  const found = Array.isArray(whole) ? whole : isObject(whole) ? (listed(whole) ?? [whole]) : linesOf(text)
+  const list = Array.isArray(whole) ? whole : isObject(whole) ? (listed(whole) ?? [whole]) : null
+  const found = list === null ? linesOf(text) : list.map((value, i) => ({ value, place: `entry ${i + 1}` }))
   if (found.length === 0) throw new Misuse('expected at least one entry, got none')
-  return found.map((entry, i) => {
-    if (isObject(entry)) return asNew(entry)
-    throw new Misuse(`entry ${i + 1}: expected an object, got ${JSON.stringify(entry)?.slice(0, 40)}`)
+  return found.map(({ value, place }) => {
+    if (isObject(value)) return { entry: asNew(value), place }
+    throw new Misuse(`${place}: expected an object, got ${JSON.stringify(value)?.slice(0, 40)}`)
   })
 }
 
@@ -70,13 +79,15 @@ function parsed(text: string): unknown {
   }
 }
 
-function linesOf(text: string): unknown[] {
+function linesOf(text: string): { readonly value: unknown; readonly place: string }[] {
   return text.split('\n').flatMap((line, i) => {
     if (line.trim() === '') return []
     const entry = parsed(line)
-    if (entry === undefined) throw new Misuse(`line ${i + 1}: expected one JSON object`)
+    const place = `line ${i + 1}`
+    if (entry === undefined) throw new Misuse(`${place}: expected one JSON object`)
     // Of several pages, each on its line, too.
-    return isObject(entry) ? (listed(entry) ?? [entry]) : [entry]
+    const all = isObject(entry) ? (listed(entry) ?? [entry]) : [entry]
+    return all.map(value => ({ value, place }))
   })
 }
 
@@ -86,25 +97,31 @@ function asNew(entry: Members): object {
   return Object.fromEntries(Object.entries(entry).filter(([name]) => !drop.includes(name)))
 }
 
-function* batches(all: readonly object[]): Generator<object[]> {
-  let batch: object[] = []
+function* batches(all: readonly Placed[]): Generator<Placed[]> {
+  let batch: Placed[] = []
   let bytes = 0
-  for (const entry of all) {
-    const size = Buffer.byteLength(JSON.stringify(entry)) + 1
+  for (const placed of all) {
+    const size = Buffer.byteLength(JSON.stringify(placed.entry)) + 1
     if (batch.length > 0 && (batch.length === BATCH || bytes + size > BATCH_BYTES)) {
       yield batch
       batch = []
       bytes = 0
     }
-    batch.push(entry)
+    batch.push(placed)
     bytes += size
   }
   if (batch.length > 0) yield batch
 }
 
-/** The same refusal, and what stays registered. */
-function toldHowFar(error: unknown, done: number, all: number): unknown {
+/** The same refusal with the place of the entry that is meant, and what stays registered. */
+function toldHowFar(error: unknown, done: number, all: readonly Placed[]): unknown {
   if (!(error instanceof Refusal)) return error
-  const detail = `${error.problem.detail ?? error.problem.title ?? ''} (${done} of ${all} are registered)`
+  const said = error.problem.detail ?? error.problem.title ?? ''
+  // The server counts within one request, from 0.
+  const where = said.replace(/^entries\.(\d+)(?:\.|(?=:))/, (path, i) => {
+    const place = all[done + Number(i)]?.place
+    return place === undefined ? path : `${place}: `
+  })
+  const detail = `${where} (${done} of ${all.length} are registered)`
   return new Refusal({ ...error.problem, detail, registered: done }, { cause: error })
 }
