@@ -21,7 +21,7 @@ function chartOf(report: Report, rows: readonly Row[], figure: string): string {
   const left = Math.max(240, ...rows.map(({ name }) => Math.ceil(32 + name.length * CHARACTER)))
   const width = left + BARS
   const bars = rows.map((row, at) => bar(row.name, Number(row[figure]), most, { left, top: 60 + at * LINE }))
-  const title = `${report.bench}: ${figure.replace('_per_sec', '').replace('per_sec', 'done')} per second, on one core`
+  const title = `${report.bench}: ${titleOf(figure)}`
   const foot = `${report.machine}; ${report.at.slice(0, 10)}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="${FONT}" font-size="12">`,
@@ -47,4 +47,10 @@ function bar(name: string, value: number, most: number, { left, top }: { left: n
 function text(x: number, y: number, words: string, fill: string, anchor: 'start' | 'end', size = 12): string {
   const safe = words.replace(/&/g, '&amp;').replace(/</g, '&lt;')
   return `<text x="${x}" y="${y}" fill="${fill}" text-anchor="${anchor}" font-size="${size}">${safe}</text>`
+}
+
+/** `p99_ms`: "p99 in ms"; `renewed_per_sec`: "renewed per second, on one core". */
+function titleOf(figure: string): string {
+  if (figure.endsWith('_ms')) return `${figure.slice(0, -'_ms'.length)} in ms`
+  return `${figure.replace('_per_sec', '').replace('per_sec', 'done')} per second, on one core`
 }
