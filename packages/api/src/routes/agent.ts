@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
 import { Csr, Name, Reason, Serial, Tier, Time } from '../shapes.ts'
+import { CSR_REFUSALS } from './csr.ts'
 
 export const bootstrapAgent = route({
   call: 'POST /v1/agent/bootstrap',
@@ -61,13 +62,7 @@ export const issueCert = route({
     renew_after: Time,
   }),
   errors: [
-    'csr_invalid',
-    'csr_signature_invalid',
-    'key_type_forbidden',
-    'key_too_small',
-    'key_too_large',
-    'key_exponent_forbidden',
-    'signature_algorithm_forbidden',
+    ...CSR_REFUSALS,
     'key_reused',
     'ttl_out_of_range',
     'agent_quarantined',

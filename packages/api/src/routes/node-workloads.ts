@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
 import { Csr, Text, Time } from '../shapes.ts'
+import { CSR_REFUSALS } from './csr.ts'
 
 /** What a node learns of an entry. */
 export const NodeEntry = z.strictObject({
@@ -116,20 +117,7 @@ export const issueWorkloadCert = route({
     validity_sec: z.int(),
     renew_after: Time,
   }),
-  errors: [
-    'csr_invalid',
-    'csr_signature_invalid',
-    'key_type_forbidden',
-    'key_too_small',
-    'key_too_large',
-    'key_exponent_forbidden',
-    'signature_algorithm_forbidden',
-    'key_reused',
-    'key_killed',
-    'certificate_revoked',
-    'dns_name_forbidden',
-    ...GATE,
-  ],
+  errors: [...CSR_REFUSALS, 'key_reused', 'key_killed', 'certificate_revoked', 'dns_name_forbidden', ...GATE],
 })
 
 export const issueJwtSvid = route({
@@ -157,17 +145,7 @@ export const issueWitSvid = route({
   }),
   status: 201,
   reply: z.strictObject({ token: z.string(), spiffe_id: z.string(), issued_at: Time, expires_at: Time }),
-  errors: [
-    'csr_invalid',
-    'csr_signature_invalid',
-    'key_type_forbidden',
-    'key_too_small',
-    'key_too_large',
-    'key_exponent_forbidden',
-    'signature_algorithm_forbidden',
-    'key_killed',
-    ...GATE,
-  ],
+  errors: [...CSR_REFUSALS, 'key_killed', ...GATE],
 })
 
 export const reportSignals = route({

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { route } from '../route.ts'
 import { Csr, listOf, Name, page, Reason, Time } from '../shapes.ts'
+import { CSR_REFUSALS } from './csr.ts'
 
 const NODE_METHODS = ['join_token', 'x509pop'] as const
 export type NodeMethod = (typeof NODE_METHODS)[number]
@@ -102,20 +103,14 @@ export const attestNode = route({
   status: 201,
   reply: Credential,
   errors: [
-    'csr_invalid',
-    'csr_signature_invalid',
-    'key_too_small',
-    'key_exponent_forbidden',
+    ...CSR_REFUSALS,
     'node_method_unavailable',
     'node_proof_invalid',
     'node_banned',
     'node_exists',
     'tenant_unknown',
-    'key_type_forbidden',
-    'key_too_large',
     'key_killed',
     'rate_limited',
-    'signature_algorithm_forbidden',
     'store_unavailable',
   ],
 })

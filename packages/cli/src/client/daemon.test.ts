@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Refusal } from '../problem.ts'
 import { connectDaemon } from './daemon.ts'
@@ -23,7 +23,8 @@ async function socketIn(t: TestContext, mode: number, gid = process.getgid!()): 
   return path
 }
 
-const connect = (path: string) => connectDaemon({ 'admin-socket': path, 'daemon-uid': undefined }, { env: {} }).close()
+const connect = (path: string, cwd = '/') =>
+  connectDaemon({ 'admin-socket': path, 'daemon-uid': undefined }, { env: {}, cwd }).close()
 
 const isUntrusted = (error: unknown) => error instanceof Refusal && error.problem.code === 'daemon_untrusted'
 
@@ -33,6 +34,13 @@ test('a folder that the own group of its owner may write to is as good as one th
   skip: ownGroup ? false : 'the group of this user is not its own',
 }, async t => {
   for (const mode of [0o700, 0o755, 0o775, 0o1777]) connect(await socketIn(t, mode))
+})
+
+test('a relative path counts from the folder of the caller', async t => {
+  const path = await socketIn(t, 0o700)
+  connect(basename(path), dirname(path))
+  const isElsewhere = (error: unknown) => error instanceof Refusal && error.problem.code === 'daemon_unreachable'
+  assert.throws(() => connect(basename(path)), isElsewhere)
 })
 
 test('one that others may write to is not trusted', async t => {

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { Agent, type ClientRequest, request } from 'node:http'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import process from 'node:process'
 import { isOpenToOthers } from '@lanyard/sdk/authority'
 import { type Options, text, type Values } from '../command.ts'
@@ -106,9 +106,9 @@ function unreachable(path: string, error: Error): Refusal {
 }
 
 /** The daemon that options and environment name. Throws {@link Misuse}, `daemon_unreachable`, `daemon_untrusted`. */
-export function connectDaemon(options: DaemonOptions, { env }: Pick<Io, 'env'>): DaemonClient {
-  const path = options['admin-socket'] ?? env.LANYARD_ADMIN_SOCKET ?? DEFAULT_SOCKET
-  if (!path.startsWith('/')) throw new Misuse(`--admin-socket: expected an absolute path, got ${JSON.stringify(path)}`)
+export function connectDaemon(options: DaemonOptions, { env, cwd }: Pick<Io, 'env' | 'cwd'>): DaemonClient {
+  // From the folder of the caller, as every other path on the command line.
+  const path = resolve(cwd, options['admin-socket'] ?? env.LANYARD_ADMIN_SOCKET ?? DEFAULT_SOCKET)
   const written = options['daemon-uid']
   if (written !== undefined && !/^\d{1,9}$/.test(written))
     throw new Misuse(`--daemon-uid: expected a number, got ${JSON.stringify(written)}`)

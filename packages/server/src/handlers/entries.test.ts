@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { shared } from '@lanyard/authority'
+import { entry } from '../store/suite/samples.ts'
 import type { CallOptions } from '../testing/client.ts'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
 
@@ -118,6 +120,18 @@ test('a batch is made whole or not at all', async () => {
   assert.equal((await batch([good, { ...one(), tenant: 'globex' }], acme)).body.code, 'tenant_mismatch')
   assert.equal(await count(), before)
   assert.equal((await batch([good])).status, 201)
+})
+
+test('a tenant that is full gets no further entry, and others do', async () => {
+  const { store, rows } = server.pipeline
+  const full = { tenant: 'initech', agent: 'a1', spiffeId: 'spiffe://example.test/tenant/initech/agent/a1' }
+  await server.agent(full)
+  await store.write(function* () {
+    for (let number = 0; number < 25_000; number++) yield* rows.entries.insert(entry(number, full))
+  }, shared('initech'))
+  const refused = await create({ tenant: 'initech', agent: 'a1', selectors: ['unix:user:one-more'] })
+  assert.deepEqual([refused.status, refused.body.code], [409, 'too_many_entries'])
+  await made()
 })
 
 test('a selector that could never match is refused', async () => {
