@@ -9,10 +9,11 @@ const FLOORS: Record<string, { readonly may: readonly string[]; readonly because
   protocol: { may: [], because: 'what the bytes mean depends on nothing' },
   api: { may: ['protocol'], because: 'what may be asked is data' },
   authority: { may: ['protocol', 'api'], because: 'decisions are pure: clock, dice and stores are ports' },
-  server: { may: ['protocol', 'api', 'authority'], because: 'it gives the ports their drivers' },
+  policy: { may: ['protocol', 'api', 'sdk'], because: 'it carries an engine of its own, which not everybody wants' },
+  server: { may: ['protocol', 'api', 'authority', 'policy'], because: 'it gives the ports their drivers' },
   sdk: { may: ['protocol'], because: 'it goes into the programs of others and stays tiny' },
   daemon: { may: ['protocol', 'api', 'sdk'], because: 'it may run as root, and has the smallest dependency list' },
-  cli: { may: ['protocol', 'api', 'authority', 'server', 'sdk', 'daemon'], because: 'it stands on top' },
+  cli: { may: ['protocol', 'api', 'authority', 'policy', 'server', 'sdk', 'daemon'], because: 'it stands on top' },
 }
 const PURE = ['protocol', 'api', 'authority']
 const IMPURE = [

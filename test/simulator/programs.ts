@@ -228,7 +228,15 @@ export const tenantState = (tenant: string): TenantState => ({
 export const agentState = (key: AgentKey, tier: AgentState['tier'] = 'restricted'): AgentState => ({
   ...key,
   spiffeId: `spiffe://example.org/${key.tenant}/${key.agent}`,
-  ...{ tier, lifecycle: 'active', provenance: 'internal', owner: '', description: '', labels: {} },
+  ...{
+    tier,
+    lifecycle: 'active',
+    provenance: 'internal',
+    externalSubject: null,
+    owner: '',
+    description: '',
+    labels: {},
+  },
   ...{ incarnation: 1, deadThrough: 0, createdAt: 0, updatedAt: 0 },
 })
 

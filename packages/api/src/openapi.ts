@@ -84,12 +84,31 @@ const SCHEME_NAMES = {
   'agent-token': 'agentToken',
   'agent-certificate': 'agentCertificate',
   'node-certificate': 'nodeCertificate',
+  principal: 'principal',
+  'agent-secret': 'agentSecret',
+  'external-token': 'externalToken',
 } as const satisfies Record<CredentialKind, string>
 
 const SECURITY_SCHEMES: Json = {
   apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'lanyard_<id>_<secret>' },
   agentToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
   agentCertificate: { type: 'mutualTLS', description: "The agent's own X.509-SVID." },
+  principal: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A token of a configured issuer, JWT or opaque; or a client certificate that is bound to roles.',
+  },
+  agentSecret: {
+    type: 'http',
+    scheme: 'Lanyard-Secret',
+    description: 'The secret of an agent; with its client certificate where that is required.',
+  },
+  externalToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A token of an identity provider of the tenant in `X-Lanyard-Tenant-Id`.',
+  },
   nodeCertificate: { type: 'mutualTLS', description: 'The certificate that a machine got when it attested as a node.' },
 }
 

@@ -5,8 +5,22 @@ import type { Permission } from './permissions.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
-/** Kinds of credentials that a route can accept. */
-export type CredentialKind = 'api-key' | 'agent-token' | 'agent-certificate' | 'node-certificate'
+/**
+ * Kinds of credentials that a route can accept. `principal`: a person or program that holds roles by what it has already, a
+ * token of a configured issuer or a client certificate. `external-token`: of a tenant's identity provider, for an agent.
+ * `agent-secret`: with the client certificate beside it where that is required.
+ */
+export type CredentialKind =
+  | 'api-key'
+  | 'principal'
+  | 'agent-token'
+  | 'agent-certificate'
+  | 'agent-secret'
+  | 'external-token'
+  | 'node-certificate'
+
+/** Who manages: what is for an API key is for every principal with its permission too. */
+export const MANAGERS = ['api-key', 'principal'] as const satisfies readonly CredentialKind[]
 
 /** Who may call. `public` says why a stranger may; `permission: null` means that any valid credential will do. */
 export type Auth =

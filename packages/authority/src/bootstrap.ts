@@ -1,5 +1,5 @@
 import { toHex } from '@lanyard/protocol'
-import { type Act, type ApiKeyCaller, actorOf, type TokenCaller } from './caller.ts'
+import { type Act, actorOf, type ManagerCaller, type TokenCaller } from './caller.ts'
 import { eventOf } from './event.ts'
 import { AGENT_TOKEN_SEC } from './lifetime.ts'
 import { servedTier } from './liveness.ts'
@@ -31,7 +31,7 @@ export function* openLineage(
   opening: Opening,
   fresh: Fresh,
   maxLineageSec: number,
-  act: Act & { readonly caller: ApiKeyCaller },
+  act: Act & { readonly caller: ManagerCaller },
 ): Step<{ agent: AgentState; lineage: LineageState }> {
   const agent = yield* requireAgent(rows, opening, act)
   requireCovered(act.caller, opening.agent)

@@ -1,4 +1,4 @@
-import { type KeyRole, LanyardError, type Permission } from '@lanyard/api'
+import { type KeyRole, LanyardError, type Permission, type Tier } from '@lanyard/api'
 import type { AgentKey, NodeScope } from './ports.ts'
 
 /** Who calls with an API key. */
@@ -13,6 +13,85 @@ export interface ApiKeyCaller {
   /** Pattern of the agents that it may bootstrap; null: every one. */
   readonly agents: string | null
   readonly rateLimit: number | null
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
+/** What one binding gives: a role's permissions, in one tenant or in all, for some agents or for all. */
+export interface AccessGrant {
+  readonly binding: string
+  readonly role: string
+  readonly permissions: ReadonlySet<Permission>
+  /** Null: every tenant. */
+  readonly tenant: string | null
+  /** Pattern of agents; null: every one, and calls that name none. */
+  readonly agents: string | null
+}
+
+/** How a principal proved itself. */
+export type PrincipalMethod = 'jwt' | 'introspection' | 'certificate' | 'svid'
+
+/**
+ * A person or program that holds roles by what it has already. As authentication gives it, `permissions` are all that any
+ * grant holds; `narrow` leaves those that count for the call at hand.
+ */
+export interface PrincipalCaller {
+  readonly kind: 'principal'
+  readonly method: PrincipalMethod
+  /** 32 hex digits, of issuer and subject: the same at each call, whatever the token. */
+  readonly id: string
+  /** For people to read: never decides anything. */
+  readonly name: string
+  /** Issuer of its token; null for certificates. */
+  readonly issuer: string | null
+  /** `sub`, DN, SAN or SPIFFE ID. */
+  readonly subject: string
+  readonly groups: readonly string[]
+  readonly grants: readonly AccessGrant[]
+  readonly permissions: ReadonlySet<Permission>
+  /** The tenant that the call is within; null: all. */
+  readonly tenant: string | null
+  readonly agents: null
+  readonly rateLimit: null
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+  /** Of an SVID: the agent, which passes the liveness gate at each act. */
+  readonly svid: CertificateCaller | null
+}
+
+/** Who manages: by an API key, or as a principal with roles. */
+export type ManagerCaller = ApiKeyCaller | PrincipalCaller
+
+/** A token of a tenant's identity provider, verified: it may open one lineage for the agent that it names. */
+export interface ExternalTokenCaller {
+  readonly kind: 'external-token'
+  readonly permissions: ReadonlySet<Permission>
+  readonly tenant: string
+  /** The name that its claim maps to. The agent may not be there yet. */
+  readonly agent: string
+  /** Id of the provider, and its issuer. */
+  readonly idp: string
+  readonly issuer: string
+  /** The claim as it came. */
+  readonly subject: string
+  /** Of the agent, if it is to be made. */
+  readonly tier: Tier
+  /** Hex SHA-256 of what was signed: a signature can be written in several ways. */
+  readonly tokenHash: string
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
+/** An agent by its secret, and by its certificate where that is required or came along. */
+export interface SecretCaller extends AgentKey {
+  readonly kind: 'agent-secret'
+  readonly permissions: ReadonlySet<Permission>
+  readonly spiffeId: string
+  /** Public id of the secret. */
+  readonly secret: string
+  readonly incarnation: number
+  /** `svid:<serial>` or `certificate:<key thumbprint>` of the second factor; null: none came. */
+  readonly factor: string | null
   /** Unix milliseconds. */
   readonly expiresAt: number
 }
@@ -55,7 +134,14 @@ export interface NodeCaller extends NodeScope {
 }
 
 /** The identity that authentication proved. */
-export type Caller = ApiKeyCaller | TokenCaller | CertificateCaller | NodeCaller
+export type Caller =
+  | ApiKeyCaller
+  | PrincipalCaller
+  | TokenCaller
+  | CertificateCaller
+  | ExternalTokenCaller
+  | SecretCaller
+  | NodeCaller
 
 /**
  * A workload for which a node asks: the pipeline's caller at the door of nodes. The node vouches, and its own certificate
@@ -93,6 +179,12 @@ export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
       return actorOf(caller.node)
     case 'api-key':
       return `api-key:${caller.id}`
+    case 'principal':
+      return `principal:${caller.id}`
+    case 'external-token':
+      return `idp:${caller.idp}`
+    case 'agent-secret':
+      return `agent-secret:${caller.secret}`
     case 'node-certificate':
       return `node:${caller.node}`
     case 'agent-token':
@@ -105,8 +197,22 @@ export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
 
 /** The name under which calls are counted: all credentials of one agent share one allowance. */
 export function identityOf(caller: Caller): string {
-  if (caller.kind === 'api-key') return `api-key:${caller.id}`
-  return caller.kind === 'node-certificate' ? `node:${caller.node}` : `agent:${caller.tenant}/${caller.agent}`
+  switch (caller.kind) {
+    case 'api-key':
+      return `api-key:${caller.id}`
+    case 'principal':
+      return `principal:${caller.id}`
+    case 'node-certificate':
+      return `node:${caller.node}`
+    // One agent of a provider shall not use up what the others have.
+    case 'external-token':
+    case 'agent-secret':
+    case 'agent-token':
+    case 'agent-certificate':
+      return `agent:${caller.tenant}/${caller.agent}`
+    default:
+      throw new TypeError(`unknown caller ${caller satisfies never}`)
+  }
 }
 
 /** Throws `permission_missing`, naming the permission, unless the caller has it. */

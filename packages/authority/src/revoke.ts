@@ -100,12 +100,16 @@ function* revokeLineage(rows: Rows, toll: Toll, serial: string, reason: string, 
 function mayEnd(caller: Caller, { tenant, agent }: AgentKey): boolean {
   switch (caller.kind) {
     case 'api-key':
+    case 'principal':
       return true
     case 'agent-token':
     case 'agent-certificate':
       return caller.tenant === tenant && caller.agent === agent
     // A node withdraws what it serves by asking no more; what it got ends by a ban.
     case 'node-certificate':
+    // These open what they are for, and end nothing.
+    case 'external-token':
+    case 'agent-secret':
       return false
     default:
       throw new TypeError(`unknown caller ${caller satisfies never}`)

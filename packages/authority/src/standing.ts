@@ -1,10 +1,13 @@
 import { LanyardError } from '@lanyard/api'
-import type { Act } from './caller.ts'
+import { requirePrincipalStanding } from './access/standing.ts'
+import type { Act, CertificateCaller, TokenCaller } from './caller.ts'
+import { requireVouching } from './federation/standing.ts'
 import { requireUnkilledCredential } from './kill/credential.ts'
 import { requireAlive, requireOpenLineage } from './liveness.ts'
 import { requireNodeStanding } from './nodes/standing.ts'
 import type { Rows, Step } from './ports.ts'
 import { requireCounting } from './registry/api-keys.ts'
+import { requireCurrentSecret } from './secrets/standing.ts'
 
 /**
  * Asks inside the transaction of an act whether its caller's credential still counts. It was judged when the head of the
@@ -13,14 +16,29 @@ import { requireCounting } from './registry/api-keys.ts'
  */
 export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
   if (caller === 'server') return
-  if (caller.kind === 'api-key') {
-    requireCounting(yield* rows.apiKeys.find(caller.id), at)
-    return
+  switch (caller.kind) {
+    case 'api-key':
+      requireCounting(yield* rows.apiKeys.find(caller.id), at)
+      return
+    case 'principal':
+      if (caller.svid !== null) yield* requireAgentStanding(rows, caller.svid, at)
+      return yield* requirePrincipalStanding(rows, caller, at)
+    case 'external-token':
+      return yield* requireVouching(rows, caller)
+    case 'agent-secret':
+      return yield* requireCurrentSecret(rows, caller)
+    case 'node-certificate':
+      yield* requireNodeStanding(rows, caller)
+      return
+    case 'agent-token':
+    case 'agent-certificate':
+      return yield* requireAgentStanding(rows, caller, at)
+    default:
+      throw new TypeError(`unknown caller ${caller satisfies never}`)
   }
-  if (caller.kind === 'node-certificate') {
-    yield* requireNodeStanding(rows, caller)
-    return
-  }
+}
+
+function* requireAgentStanding(rows: Rows, caller: TokenCaller | CertificateCaller, at: number): Step<void> {
   const subject = yield* rows.lineages.subject(caller.lineage)
   if (!subject) throw new LanyardError('lineage_ended', 'the lineage of this credential is not known')
   requireAlive(subject, caller.incarnation)

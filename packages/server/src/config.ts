@@ -80,6 +80,68 @@ const x509pop = {
   groups: z.array(z.string().max(63)).max(32).default([]).describe('Groups that such nodes are in from the beginning'),
 }
 
+const cidrs = z.array(z.string().max(64)).max(100).default([])
+const file = z.string().min(1).nullable().default(null)
+
+const idp = {
+  allow_addresses: cidrs.describe(
+    'Networks (CIDR) in which identity providers and issuers may lie although they are private, loopback or link-local',
+  ),
+  ca_file: file.describe('PEM file of further authorities for the TLS certificates of identity providers and issuers'),
+  stale_sec: count(3600, 0, 7 * DAY).describe('Seconds that keys of a provider are used while it cannot be reached'),
+  cooldown_sec: count(30, 1, 3600).describe('Seconds between two fetches of keys for an unknown key id'),
+}
+
+const agentMtls = {
+  required: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a session by the secret of an agent needs its client certificate beside, where its tenant says nothing',
+    ),
+  ca_file: file.describe('PEM file of authorities for client certificates of agents that are no SVIDs of ours'),
+  dns_suffix: z
+    .string()
+    .max(190)
+    .nullable()
+    .default(null)
+    .describe('What <agent>.<tenant>. is put before in the DNS names of such certificates; none: the trust domain'),
+}
+
+const operatorCa = {
+  file: file.describe('PEM file of authorities for client certificates of operators; none: nobody has one'),
+}
+
+/** Ways in which proxies forward the certificate of their client. */
+export const PROXY_FORMATS = ['rfc9440', 'envoy', 'alb', 'alb-verify', 'nginx', 'haproxy'] as const
+
+const proxy = {
+  format: z
+    .enum(PROXY_FORMATS)
+    .nullable()
+    .default(null)
+    .describe('How a trusted proxy forwards client certificates; none: such headers are refused from everybody'),
+  header: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9-]{0,62}$/, 'expected the name of a header')
+    .nullable()
+    .default(null)
+    .describe('The header of format nginx or haproxy; none: X-SSL-Client-Cert'),
+  spiffe_ids: z
+    .array(z.string().max(2048))
+    .max(100)
+    .default([])
+    .describe('SPIFFE IDs of proxies that prove themselves by their own certificate'),
+  socket: file.describe('Path of a Unix socket to listen at for a proxy of this machine; none: none'),
+  dangerously_trust_addresses: cidrs.describe(
+    'Networks (CIDR) from which everybody can pretend to be any agent; for load balancers that cannot prove themselves',
+  ),
+}
+
+const policy = {
+  timeout_ms: count(100, 1, 10_000).describe('Milliseconds after which a decision of the policies counts as a denial'),
+}
+
 const log = {
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
@@ -154,6 +216,11 @@ export const ServerConfig = z.strictObject({
   feed: z.strictObject(feed).prefault({}),
   node: z.strictObject(node).prefault({}),
   x509pop: z.strictObject(x509pop).prefault({}),
+  idp: z.strictObject(idp).prefault({}),
+  agent_mtls: z.strictObject(agentMtls).prefault({}),
+  operator_ca: z.strictObject(operatorCa).prefault({}),
+  proxy: z.strictObject(proxy).prefault({}),
+  policy: z.strictObject(policy).prefault({}),
   log: z.strictObject(log).prefault({}),
 })
 

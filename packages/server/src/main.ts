@@ -74,9 +74,10 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   const rootFile = writeRootFile(config.data, authorities.rootsPem())
   const adminKeyFile = await ensureAdminKey(config.data, data, parts)
   await data.started()
-  const { feed, presence, nodeNews } = await openFeed(data, authorities, config, parts)
+  const { feed, presence, nodeNews, policies } = await openFeed(data, authorities, config, parts)
   undo.defer(() => feed.stop())
   undo.defer(() => nodeNews.stop())
+  undo.defer(() => policies.stop())
   const incidents = openIncidents(data, authorities, feed, config.retention, {
     ...parts,
     closed: countReceipts(meters),
@@ -87,6 +88,7 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
     ...httpParts(setup, data, authorities, parts),
     feed,
     nodeNews,
+    policies,
     incidents,
     meters,
     evicted: () => presence.evicted,

@@ -9,7 +9,7 @@ export interface Setting {
   readonly flag: string
   /** In the environment: `LANYARD_LIMITS_BODY_BYTES`. */
   readonly variable: string
-  readonly kind: 'text' | 'number' | 'list'
+  readonly kind: 'text' | 'number' | 'list' | 'flag'
   /** What may stand there: `HOST:PORT`, `1024 to 16777216`, `json or text`. */
   readonly form: string
   /** The value where none is given, as one would write it; empty where none is the value. */
@@ -43,16 +43,19 @@ function settingOf(key: string, field: Schema): Setting {
     key,
     flag: words.join('-'),
     variable: `LANYARD_${words.join('_').toUpperCase()}`,
-    kind: field.type === 'integer' ? 'number' : field.type === 'array' ? 'list' : 'text',
+    kind: KINDS[field.type ?? ''] ?? 'text',
     form: formOf(field),
     usual: Array.isArray(field.default) || field.default === null ? '' : String(field.default ?? ''),
     about: field.description ?? '',
   }
 }
 
+const KINDS: Readonly<Record<string, Setting['kind']>> = { integer: 'number', array: 'list', boolean: 'flag' }
+
 function formOf(field: Schema): string {
   if (field.enum) return field.enum.join(', ')
   if (field.type === 'integer') return `${field.minimum} to ${field.maximum}`
+  if (field.type === 'boolean') return 'true, false'
   return field.type === 'array' ? 'list' : 'text'
 }
 
@@ -68,6 +71,9 @@ export function readSetting({ kind }: Setting, written: string | readonly string
     case 'number':
       // What is not a number stays a text, which the schema refuses with its name.
       return /^-?\d+$/.test(last) ? Number(last) : last
+    case 'flag':
+      // The same for what is neither.
+      return last === 'true' ? true : last === 'false' ? false : last
     case 'list':
       return texts.flatMap(text => text.split(',')).flatMap(item => item.trim() || [])
     default:

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Csr, Name, Reason, Serial, Tier, Time } from '../shapes.ts'
 import { CSR_REFUSALS } from './csr.ts'
 
 export const bootstrapAgent = route({
   call: 'POST /v1/agent/bootstrap',
   summary: 'Mint an agent token, and open a lineage with it.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.bootstrap' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.bootstrap' },
   limit: { per: 'identity' },
   audit: ['agent.bootstrapped'],
   body: z.strictObject({
@@ -30,6 +30,7 @@ export const bootstrapAgent = route({
     'agent_unknown',
     'tenant_unknown',
     'agent_not_covered',
+    'federation_required',
     'tenant_killed',
     'agent_quarantined',
     'agent_retired',
@@ -83,7 +84,7 @@ export const issueCert = route({
 export const revokeCert = route({
   call: 'POST /v1/agent/auth/revoke',
   summary: 'Revoke a certificate with its lineage, or all that an agent holds. An agent may revoke its own.',
-  auth: { kind: 'identity', accepts: ['api-key', 'agent-token', 'agent-certificate'], permission: 'cert.revoke' },
+  auth: { kind: 'identity', accepts: [...MANAGERS, 'agent-token', 'agent-certificate'], permission: 'cert.revoke' },
   limit: { per: 'identity' },
   audit: ['cert.revoked'],
   body: z.union([
@@ -98,12 +99,16 @@ export const revokeCert = route({
 export const whoami = route({
   call: 'GET /v1/whoami',
   summary: 'Say who the caller is, by which credential, until when, and what it may do.',
-  auth: { kind: 'identity', accepts: ['api-key', 'agent-token', 'agent-certificate'], permission: null },
+  auth: { kind: 'identity', accepts: [...MANAGERS, 'agent-token', 'agent-certificate'], permission: null },
   limit: { per: 'identity' },
   audit: { because: 'it tells the caller only what it holds already' },
   status: 200,
   reply: z.strictObject({
-    kind: z.enum(['api-key', 'agent-token', 'agent-certificate']),
+    kind: z.enum(['api-key', 'principal', 'agent-token', 'agent-certificate']),
+    /** Of a principal, how it proved itself: `jwt`, `introspection`, `certificate`, `svid`; null for all else. */
+    method: z.string().nullable(),
+    /** What gave it which role, where: of a principal alone. */
+    grants: z.array(z.strictObject({ role: z.string(), tenant: z.string().nullable(), agents: z.string().nullable() })),
     id: z.string(),
     name: z.string().nullable(),
     role: z.string(),

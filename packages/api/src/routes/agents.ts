@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Description, Labels, Lifecycle, listOf, Name, Owner, page, Reason, Text, Tier, Time } from '../shapes.ts'
 
 export const Agent = z.strictObject({
@@ -8,7 +8,10 @@ export const Agent = z.strictObject({
   spiffe_id: z.string(),
   tier: Tier,
   lifecycle: Lifecycle,
+  /** `internal`, or `federated:<issuer>`. */
   identity_provenance: z.string(),
+  /** What its identity provider calls it; null for an agent that was registered here. */
+  external_subject: z.string().nullable(),
   owner: z.string(),
   description: z.string(),
   labels: z.record(z.string(), z.string()),
@@ -23,7 +26,7 @@ const described = { owner: Owner.optional(), description: Description.optional()
 export const createAgent = route({
   call: 'POST /v1/agents',
   summary: 'Register an agent.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.create' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.create' },
   limit: { per: 'identity' },
   audit: ['agent.created'],
   body: z.strictObject({ tenant: Name, agent: Name, tier: Tier.optional(), ...described }),
@@ -35,7 +38,7 @@ export const createAgent = route({
 export const listAgents = route({
   call: 'GET /v1/agents',
   summary: 'List agents.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({
@@ -53,7 +56,7 @@ export const listAgents = route({
 export const getAgent = route({
   call: 'GET /v1/agents/{tenant}/{agent}',
   summary: 'Show an agent.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -64,7 +67,7 @@ export const getAgent = route({
 export const updateAgent = route({
   call: 'PATCH /v1/agents/{tenant}/{agent}',
   summary: 'Change an agent. Setting `quarantined` also needs `agent.kill`, setting `retired` needs `agent.remove`.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.update' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.update' },
   limit: { per: 'identity' },
   audit: ['agent.updated', 'agent.quarantined', 'agent.retired'],
   body: z.strictObject({ tier: Tier.optional(), lifecycle: Lifecycle.optional(), ...described }),
@@ -83,7 +86,7 @@ export const updateAgent = route({
 export const retireAgent = route({
   call: 'DELETE /v1/agents/{tenant}/{agent}',
   summary: 'Retire an agent for ever. Its name never returns.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.remove' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.remove' },
   limit: { per: 'identity' },
   audit: ['agent.retired'],
   status: 204,
@@ -93,7 +96,7 @@ export const retireAgent = route({
 export const reinstateAgent = route({
   call: 'POST /v1/agents/{tenant}/{agent}/reinstate',
   summary: 'Let a quarantined agent bootstrap again, in its next incarnation. Nothing old revives.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.kill' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.reinstate' },
   limit: { per: 'identity' },
   audit: ['agent.reinstated'],
   body: z.strictObject({ reason: Reason.optional() }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { AgentPattern, KeyRole, listOf, Name, page, RateLimit, Text, Time } from '../shapes.ts'
 
 const fields = {
@@ -20,7 +20,7 @@ export type ApiKey = z.output<typeof ApiKey>
 export const createApiKey = route({
   call: 'POST /v1/api-keys',
   summary: 'Make an API key within the scope and permissions of the caller. The key is shown this once.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'apikey.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'apikey.manage' },
   limit: { per: 'identity' },
   audit: ['apikey.created'],
   body: z.strictObject({
@@ -40,7 +40,7 @@ export const createApiKey = route({
 export const listApiKeys = route({
   call: 'GET /v1/api-keys',
   summary: 'List API keys, without the keys.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'apikey.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'apikey.manage' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({ tenant: Name.optional(), ...page }),
@@ -52,7 +52,7 @@ export const listApiKeys = route({
 export const deleteApiKey = route({
   call: 'DELETE /v1/api-keys/{id}',
   summary: 'Delete an API key. It is refused from then on.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'apikey.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'apikey.manage' },
   limit: { per: 'identity' },
   audit: ['apikey.revoked'],
   status: 204,

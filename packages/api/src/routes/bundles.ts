@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Time } from '../shapes.ts'
 
 const TrustDomain = z.string().min(1).max(255)
@@ -15,7 +15,7 @@ export type FederatedBundle = z.output<typeof FederatedBundle>
 export const setBundle = route({
   call: 'POST /v1/bundles',
   summary: 'Set the bundle of another trust domain, for entries that federate with it.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'bundle.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'bundle.manage' },
   limit: { per: 'identity' },
   audit: ['bundle.set'],
   body: z.strictObject({
@@ -31,7 +31,7 @@ export const setBundle = route({
 export const listBundles = route({
   call: 'GET /v1/bundles',
   summary: 'List the bundles of other trust domains.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'bundle.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'bundle.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -42,7 +42,7 @@ export const listBundles = route({
 export const removeBundle = route({
   call: 'DELETE /v1/bundles/{trust_domain}',
   summary: 'Remove the bundle of another trust domain.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'bundle.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'bundle.manage' },
   limit: { per: 'identity' },
   audit: ['bundle.removed'],
   status: 204,

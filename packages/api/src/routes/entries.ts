@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { listOf, Name, page, Text, Time } from '../shapes.ts'
 
 /** `type:kind:value`, printable: `unix:uid:1001`, `docker:label:app:invoice`. Its form is judged by the authority: `selector_invalid`. */
@@ -83,7 +83,7 @@ const REFUSALS = [
 export const createEntry = route({
   call: 'POST /v1/entries',
   summary: 'Register which processes on which nodes are an agent.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'entry.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'entry.manage' },
   limit: { per: 'identity' },
   audit: ['entry.created'],
   body: NewEntry,
@@ -95,7 +95,7 @@ export const createEntry = route({
 export const createEntries = route({
   call: 'POST /v1/entries/batch',
   summary: 'Register many entries in one transaction: all of them or, where one is refused, none.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'entry.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'entry.manage' },
   limit: { per: 'identity' },
   audit: ['entry.created'],
   body: z.strictObject({ entries: z.array(NewEntry).min(1).max(100) }),
@@ -107,7 +107,7 @@ export const createEntries = route({
 export const listEntries = route({
   call: 'GET /v1/entries',
   summary: 'List registration entries, oldest first.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'entry.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'entry.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({
@@ -125,7 +125,7 @@ export const listEntries = route({
 export const getEntry = route({
   call: 'GET /v1/entries/{id}',
   summary: 'Show one registration entry.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'entry.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'entry.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -136,7 +136,7 @@ export const getEntry = route({
 export const updateEntry = route({
   call: 'PATCH /v1/entries/{id}',
   summary: 'Change a registration entry. With `revision` only if nobody else changed it since.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'entry.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'entry.manage' },
   limit: { per: 'identity' },
   audit: ['entry.updated'],
   body: z.strictObject({ ...settable, revision: z.int().optional() }),
@@ -148,7 +148,7 @@ export const updateEntry = route({
 export const deleteEntry = route({
   call: 'DELETE /v1/entries/{id}',
   summary: 'Delete a registration entry: nodes withdraw what they hold by it.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'entry.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'entry.manage' },
   limit: { per: 'identity' },
   audit: ['entry.deleted'],
   status: 204,

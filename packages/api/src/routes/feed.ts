@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { listOf, page, Text, Time } from '../shapes.ts'
 
 /** UUID that an enforcement point gives itself at its start. */
@@ -97,7 +97,7 @@ export type Point = z.output<typeof Point>
 export const listPoints = route({
   call: 'GET /v1/feed/points',
   summary: 'List enforcement points that hold a lease, or held one within the last hour.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'feed.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'feed.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({ ...page }),

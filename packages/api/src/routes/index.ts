@@ -1,9 +1,28 @@
+import {
+  createBinding,
+  createIssuer,
+  createRole,
+  deleteBinding,
+  deleteIssuer,
+  deleteRole,
+  explainAccess,
+  getLogin,
+  listBindings,
+  listIssuers,
+  listRoles,
+  reinstatePrincipal,
+  updateIssuer,
+  updateRole,
+} from './access.ts'
+import { getAdmission, updateAdmission } from './admission.ts'
 import { bootstrapAgent, issueCert, revokeCert, whoami } from './agent.ts'
 import { createAgent, getAgent, listAgents, reinstateAgent, retireAgent, updateAgent } from './agents.ts'
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.ts'
+import { evaluate, evaluateMany, getAuthzen } from './authzen.ts'
 import { listBundles, removeBundle, setBundle } from './bundles.ts'
 import { createEntries, createEntry, deleteEntry, getEntry, listEntries, updateEntry } from './entries.ts'
 import { acknowledge, enrolPoint, getFeed, listPoints } from './feed.ts'
+import { createIdp, deleteIdp, federatedBootstrap, getIdp, listIdps, openSession, testIdp, updateIdp } from './idps.ts'
 import { evictInstance, listInstances } from './instances.ts'
 import {
   getIncident,
@@ -28,14 +47,27 @@ import {
   unbanNode,
   updateNode,
 } from './nodes.ts'
+import {
+  activatePolicies,
+  explainPolicies,
+  getAgentPolicies,
+  getShadow,
+  listPolicies,
+  rollBackPolicies,
+  savePolicies,
+  shadowPolicies,
+} from './policies.ts'
 import { getBundle, getJwks, getOpenApi, getRootPem, healthz, readyz } from './public.ts'
 import { listCertificates, listEvents } from './records.ts'
+import { createSecret, getSecret, revokeSecret, rotateSecret } from './secrets.ts'
 import { announceService, listServices, withdrawService } from './services.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from './tenants.ts'
 
 /** The whole API. What is not here does not exist: mounting, limits, audit, OpenAPI and guard tests walk this table. */
 export const routes = {
   bootstrapAgent,
+  federatedBootstrap,
+  openSession,
   issueCert,
   revokeCert,
   whoami,
@@ -43,12 +75,24 @@ export const routes = {
   listTenants,
   getTenant,
   updateTenant,
+  getAdmission,
+  updateAdmission,
+  createIdp,
+  listIdps,
+  getIdp,
+  updateIdp,
+  deleteIdp,
+  testIdp,
   createAgent,
   listAgents,
   getAgent,
   updateAgent,
   retireAgent,
   reinstateAgent,
+  createSecret,
+  getSecret,
+  rotateSecret,
+  revokeSecret,
   killAgent,
   killTenant,
   reinstateTenant,
@@ -94,6 +138,31 @@ export const routes = {
   createApiKey,
   listApiKeys,
   deleteApiKey,
+  createRole,
+  listRoles,
+  updateRole,
+  deleteRole,
+  createBinding,
+  listBindings,
+  deleteBinding,
+  createIssuer,
+  listIssuers,
+  updateIssuer,
+  deleteIssuer,
+  reinstatePrincipal,
+  explainAccess,
+  getLogin,
+  savePolicies,
+  listPolicies,
+  activatePolicies,
+  rollBackPolicies,
+  shadowPolicies,
+  getShadow,
+  explainPolicies,
+  getAgentPolicies,
+  evaluate,
+  evaluateMany,
+  getAuthzen,
   getBundle,
   getJwks,
   getRootPem,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Reason, Time } from '../shapes.ts'
 import { Killed } from './kill.ts'
 
@@ -16,7 +16,7 @@ export type Instance = z.output<typeof Instance>
 export const listInstances = route({
   call: 'GET /v1/instances',
   summary: 'List the instances of the authority.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'instance.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'instance.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -27,7 +27,7 @@ export const listInstances = route({
 export const evictInstance = route({
   call: 'POST /v1/instances/{instance}/evict',
   summary: 'Put an instance out of service: what its intermediate signed is dead everywhere.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'instance.evict' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'instance.evict' },
   limit: { per: 'identity' },
   audit: ['instance.evicted'],
   body: z.strictObject({ reason: Reason }),

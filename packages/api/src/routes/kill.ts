@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { listOf, Name, page, Reason, Serial, Time } from '../shapes.ts'
 
 /**
@@ -37,7 +37,7 @@ const Thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected the base64u
 export const killAgent = route({
   call: 'POST /v1/agents/{tenant}/{agent}/kill',
   summary: 'Take an agent’s identity away everywhere. Answered as soon as it is durable; the rest follows.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.kill' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.kill' },
   limit: { per: 'none', because: 'whoever stops a fleet that runs wild must not be told to wait' },
   audit: ['incident.opened', 'agent.quarantined'],
   body: z.strictObject({ ...killBody, scope: KillScope.default('agent') }),
@@ -49,7 +49,7 @@ export const killAgent = route({
 export const killTenant = route({
   call: 'POST /v1/tenants/{tenant}/kill',
   summary: 'Take the identities of all agents of a tenant away.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.kill' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'tenant.kill' },
   limit: { per: 'none', because: 'whoever stops a fleet that runs wild must not be told to wait' },
   audit: ['incident.opened', 'tenant.killed'],
   body: z.strictObject(killBody),
@@ -61,20 +61,32 @@ export const killTenant = route({
 export const killCredential = route({
   call: 'POST /v1/kill',
   summary: 'Take away what one certificate, key, lineage or minting credential stands for.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'agent.kill' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.kill' },
   limit: { per: 'none', because: 'whoever stops a fleet that runs wild must not be told to wait' },
-  audit: ['incident.opened', 'credential.killed', 'apikey.revoked', 'node.banned', 'cert.revoked'],
+  audit: [
+    'incident.opened',
+    'credential.killed',
+    'apikey.revoked',
+    'idp.updated',
+    'node.banned',
+    'principal.barred',
+    'secret.revoked',
+    'cert.revoked',
+  ],
   body: z
     .strictObject({
       serial: Serial.optional(),
       key_thumbprint: Thumbprint.optional(),
       lineage: Serial.optional(),
-      /** `api-key:<id>`, `agent-token:<jti>` or `node:<node>`, which is banned with that. */
+      /**
+       * `api-key:<id>`, `agent-token:<jti>`, `agent-secret:<id>`, and what is shut out with that: `node:<node>`,
+       * `idp:<id>`, `principal:<id>`.
+       */
       minted_by: z
         .string()
         .regex(
-          /^(api-key|agent-token|node):[A-Za-z0-9_-]{1,64}$/,
-          'expected api-key:<id>, agent-token:<jti> or node:<node>',
+          /^(api-key|agent-token|agent-secret|node|idp|principal):[A-Za-z0-9_-]{1,64}$/,
+          'expected api-key:<id>, agent-token:<jti>, agent-secret:<id>, node:<node>, idp:<id> or principal:<id>',
         )
         .optional(),
       ...killBody,
@@ -92,7 +104,7 @@ export const killCredential = route({
 export const reinstateTenant = route({
   call: 'POST /v1/tenants/{tenant}/reinstate',
   summary: 'Let the agents of a killed tenant bootstrap again, each in its next incarnation.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.kill' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'tenant.kill' },
   limit: { per: 'identity' },
   audit: ['tenant.reinstated', 'agent.reinstated'],
   body: z.strictObject({ reason: Reason }),
@@ -161,7 +173,7 @@ export type Incident = z.output<typeof Incident>
 export const listIncidents = route({
   call: 'GET /v1/incidents',
   summary: 'List incidents, newest first.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'incident.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'incident.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({ tenant: Name.optional(), state: z.enum(['open', 'closed']).optional(), ...page }),
@@ -173,7 +185,7 @@ export const listIncidents = route({
 export const getIncident = route({
   call: 'GET /v1/incidents/{incident}',
   summary: 'Show an incident: its steps with their times, the acknowledgements, the receipt.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'incident.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'incident.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -184,7 +196,7 @@ export const getIncident = route({
 export const getIncidentSnapshot = route({
   call: 'GET /v1/incidents/{incident}/snapshot',
   summary: 'Show the forensic snapshot of an incident, decrypted.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'incident.snapshot' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'incident.snapshot' },
   limit: { per: 'identity' },
   audit: ['incident.snapshot_read'],
   status: 200,

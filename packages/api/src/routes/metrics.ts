@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 
 export const getMetrics = route({
   call: 'GET /metrics',
   summary: 'What this instance measures, in the Prometheus text format; for keys of all tenants.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'metrics.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'metrics.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Csr, listOf, Name, page, Reason, Time } from '../shapes.ts'
 import { CSR_REFUSALS } from './csr.ts'
 
@@ -46,7 +46,7 @@ export type NodeCredential = z.output<typeof Credential>
 export const createJoinToken = route({
   call: 'POST /v1/nodes/join-tokens',
   summary: 'Make a token with which one machine becomes a node, once. It is shown this once.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.manage' },
   limit: { per: 'identity' },
   audit: ['jointoken.created'],
   body: z.strictObject({
@@ -130,7 +130,7 @@ export const renewNode = route({
 export const listNodes = route({
   call: 'GET /v1/nodes',
   summary: 'List nodes.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({ ...page, tenant: Name.optional(), name: Name.optional() }),
@@ -142,7 +142,7 @@ export const listNodes = route({
 export const getNode = route({
   call: 'GET /v1/nodes/{node}',
   summary: 'Show one node.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -153,7 +153,7 @@ export const getNode = route({
 export const updateNode = route({
   call: 'PATCH /v1/nodes/{node}',
   summary: 'Put a node in other groups.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.manage' },
   limit: { per: 'identity' },
   audit: ['node.updated'],
   body: z.strictObject({ groups: Groups }),
@@ -165,7 +165,7 @@ export const updateNode = route({
 export const banNode = route({
   call: 'POST /v1/nodes/{node}/ban',
   summary: 'Cut a node off at once, with all identities that it got for its workloads; it may not come back.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.manage' },
   limit: { per: 'identity' },
   audit: ['node.banned', 'cert.revoked'],
   body: z.strictObject({ reason: Reason }),
@@ -177,7 +177,7 @@ export const banNode = route({
 export const unbanNode = route({
   call: 'POST /v1/nodes/{node}/unban',
   summary: 'Lift a ban; the node must attest again.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.manage' },
   limit: { per: 'identity' },
   audit: ['node.unbanned'],
   status: 200,
@@ -188,7 +188,7 @@ export const unbanNode = route({
 export const removeNode = route({
   call: 'DELETE /v1/nodes/{node}',
   summary: 'Remove a node, with all identities that it got for its workloads; it may attest again.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'node.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'node.manage' },
   limit: { per: 'identity' },
   audit: ['node.evicted', 'cert.revoked'],
   status: 204,

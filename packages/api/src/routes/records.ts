@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { EVENTS, type EventType } from '../events.ts'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Flag, listOf, Name, page, Serial, Tier, Time } from '../shapes.ts'
 
 export const CertificateRecord = z.strictObject({
@@ -28,7 +28,7 @@ export type CertificateRecord = z.output<typeof CertificateRecord>
 export const listCertificates = route({
   call: 'GET /v1/certificates',
   summary: 'List certificates, newest first. `alive`: neither ended, revoked nor of a dead incarnation.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'cert.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'cert.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({
@@ -67,7 +67,7 @@ export type EventRecord = z.output<typeof EventRecord>
 export const listEvents = route({
   call: 'GET /v1/events',
   summary: 'List audit events, newest first.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'event.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'event.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({

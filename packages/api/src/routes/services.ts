@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { listOf, Name, page, Text, Time } from '../shapes.ts'
 
 const Service = z.strictObject({
@@ -50,7 +50,7 @@ export const withdrawService = route({
 export const listServices = route({
   call: 'GET /v1/services',
   summary: 'Find where agents serve. An agent finds those of its own tenant.',
-  auth: { kind: 'identity', accepts: ['api-key', 'agent-certificate'], permission: 'service.read' },
+  auth: { kind: 'identity', accepts: [...MANAGERS, 'agent-certificate'], permission: 'service.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({ spiffe_id: Text.max(2048).optional(), tenant: Name.optional(), ...page }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { route } from '../route.ts'
+import { MANAGERS, route } from '../route.ts'
 import { Grace, KeyPolicy, listOf, Name, page, Time } from '../shapes.ts'
 
 export const Tenant = z.strictObject({
@@ -14,7 +14,7 @@ export type Tenant = z.output<typeof Tenant>
 export const createTenant = route({
   call: 'POST /v1/tenants',
   summary: 'Create a tenant.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'tenant.manage' },
   limit: { per: 'identity' },
   audit: ['tenant.created'],
   body: z.strictObject({ tenant: Name, key_policy: KeyPolicy.optional(), renewal_grace_sec: Grace.optional() }),
@@ -26,7 +26,7 @@ export const createTenant = route({
 export const listTenants = route({
   call: 'GET /v1/tenants',
   summary: 'List the tenants that the caller may see.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'tenant.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   query: z.strictObject({ ...page }),
@@ -38,7 +38,7 @@ export const listTenants = route({
 export const getTenant = route({
   call: 'GET /v1/tenants/{tenant}',
   summary: 'Show a tenant.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.read' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'tenant.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
   status: 200,
@@ -49,7 +49,7 @@ export const getTenant = route({
 export const updateTenant = route({
   call: 'PATCH /v1/tenants/{tenant}',
   summary: 'Change the settings of a tenant.',
-  auth: { kind: 'identity', accepts: ['api-key'], permission: 'tenant.manage' },
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'tenant.manage' },
   // Another key policy touches all entries of the tenant, and tells them to all its nodes once more.
   limit: { per: 'identity', times: 0.06 },
   audit: ['tenant.updated'],

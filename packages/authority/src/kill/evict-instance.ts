@@ -1,6 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { AUTHORITY_LIFE } from '../ca/lives.ts'
-import type { Act, ApiKeyCaller } from '../caller.ts'
+import type { Act, ManagerCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { Rows, Step } from '../ports.ts'
 import { issuerDeath } from './deaths.ts'
@@ -15,7 +15,7 @@ export function* evictInstance(
   rows: Rows,
   instance: string,
   request: KillRequest,
-  act: Act & { readonly caller: ApiKeyCaller },
+  act: Act & { readonly caller: ManagerCaller },
 ): Step<Killed> {
   if (act.caller.tenant !== null)
     throw new LanyardError('tenant_mismatch', 'expected an API key of all tenants, since an instance serves all')

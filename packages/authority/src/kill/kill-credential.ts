@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import { type Act, type ApiKeyCaller, requirePermission } from '../caller.ts'
+import { type Act, type ManagerCaller, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { takeNode, takeWorkloads } from '../nodes/ends.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
@@ -22,7 +22,7 @@ interface Found {
   take(toll: Toll): Step<unknown>
 }
 
-type OwnAct = Act & { readonly caller: ApiKeyCaller }
+type OwnAct = Act & { readonly caller: ManagerCaller }
 
 /**
  * Kills what one certificate, key, lineage or minting credential stands for, as far as the caller may see it. Agents

@@ -23,8 +23,10 @@ export interface AgentState extends AgentKey {
   readonly spiffeId: string
   readonly tier: Tier
   readonly lifecycle: Lifecycle
-  /** `internal`, or who vouches. */
+  /** `internal`, or who vouches: `federated:<issuer>`. */
   readonly provenance: string
+  /** What its identity provider calls it; null for an internal one. */
+  readonly externalSubject: string | null
   readonly owner: string
   readonly description: string
   readonly labels: Readonly<Record<string, string>>

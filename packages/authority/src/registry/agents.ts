@@ -45,6 +45,7 @@ function newAgent(input: AgentKey & AgentSettings, spiffeIdOf: SpiffeIdOf, at: n
     tier: input.tier ?? 'silver',
     lifecycle: 'pending',
     provenance: 'internal',
+    externalSubject: null,
     owner: input.owner ?? '',
     description: input.description ?? '',
     labels: input.labels ?? {},

@@ -1,6 +1,6 @@
 import { type KeyRole, LanyardError, permissionsOf } from '@lanyard/api'
 import { type Crypto, encodeUtf8, equalSecrets, toHex } from '@lanyard/protocol'
-import { type Act, type ApiKeyCaller, actorOf, maySee } from '../caller.ts'
+import { type Act, type ApiKeyCaller, actorOf, type ManagerCaller, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { ApiKeyState, Dice, Rows, Step } from '../ports.ts'
 import { requireTenantState } from './tenants.ts'
@@ -62,7 +62,7 @@ export function* createApiKey(
   rows: Rows,
   input: ApiKeyInput,
   fresh: { readonly id: string; readonly hash: Uint8Array },
-  act: Act & { readonly caller: ApiKeyCaller | 'server' },
+  act: Act & { readonly caller: ManagerCaller | 'server' },
 ): Step<ApiKeyState> {
   const creator = act.caller === 'server' ? null : act.caller
   const tenant = input.tenant ?? creator?.tenant ?? null
@@ -88,7 +88,7 @@ export function* createApiKey(
 }
 
 /** Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not there. */
-export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly caller: ApiKeyCaller }): Step<void> {
+export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly caller: ManagerCaller }): Step<void> {
   const state = yield* rows.apiKeys.find(id)
   if (state === undefined || state.revokedAt !== null || !maySee(act.caller, state.tenant))
     throw new LanyardError('not_found', 'there is no such API key')
@@ -98,12 +98,12 @@ export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly call
 }
 
 /** Throws `agent_not_covered` unless the key may bootstrap this agent. */
-export function requireCovered(caller: ApiKeyCaller, agent: string): void {
+export function requireCovered(caller: ManagerCaller, agent: string): void {
   if (caller.agents === null || matchesPattern(caller.agents, agent)) return
   throw new LanyardError('agent_not_covered', `expected an agent that matches ${caller.agents}, got ${agent}`)
 }
 
-function requireWithin(creator: ApiKeyCaller, role: KeyRole, agents: string | null): void {
+function requireWithin(creator: ManagerCaller, role: KeyRole, agents: string | null): void {
   const missing = [...permissionsOf(role)].filter(permission => !creator.permissions.has(permission))
   if (missing.length > 0) {
     throw new LanyardError('role_too_wide', `role ${role} holds ${missing.join(', ')}, which your key does not`)

@@ -52,7 +52,7 @@ function* draft(rows: Rows, { id, settings, ...key }: EntryInput, rules: EntryRu
 
 // An entry makes processes the agent, as a token does.
 function requireGiven({ caller }: Act, { agent }: AgentKey): void {
-  if (caller !== 'server' && caller.kind === 'api-key') requireCovered(caller, agent)
+  if (caller !== 'server' && (caller.kind === 'api-key' || caller.kind === 'principal')) requireCovered(caller, agent)
 }
 
 function requireUsable(agent: AgentState): AgentState {

@@ -7,6 +7,7 @@ import {
   freshLineage,
   isoTime,
   openLineage,
+  type PrincipalCaller,
   redactText,
   requireTenant,
   revokeCertificates,
@@ -14,7 +15,7 @@ import {
 } from '@lanyard/authority'
 import { signJwt } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byAgent, byApiKey, urgentAct } from './call.ts'
+import { act, byAgent, byManager, urgentAct } from './call.ts'
 import { readCsr } from './csr.ts'
 import { showIssued } from './issued.ts'
 import { locksOfRevocation } from './locks.ts'
@@ -29,7 +30,7 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
   return {
     async bootstrapAgent(call) {
       const fresh = freshLineage(dice)
-      const { agent, lineage } = await act(ports, byApiKey(call), shared(call.body.tenant), told =>
+      const { agent, lineage } = await act(ports, byManager(call), shared(call.body.tenant), told =>
         openLineage(rows, call.body, fresh, maxLineageSec, told),
       )
       const { kid, signer } = authorities.tokenSigner()
@@ -49,7 +50,7 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
     async revokeCert(call) {
       const { reason: said, ...target } = call.body
       const reason = redactText(said)
-      if (call.caller.kind !== 'api-key') {
+      if (call.caller.kind !== 'api-key' && call.caller.kind !== 'principal') {
         const { caller, source, requestId: correlation } = byAgent(call)
         if ('tenant' in target) requireTenant(caller, target.tenant)
         const own = { target, reason, act: { caller, at: clock.now(), source, correlation } }
@@ -68,12 +69,28 @@ function showCaller(caller: Caller) {
   const { kind } = caller
   const expires_at = isoTime(caller.expiresAt)
   const permissions = [...caller.permissions].sort()
+  const plain = { method: null, grants: [] }
+  if (kind === 'principal') return showPrincipal(caller)
   if (kind === 'api-key') {
     const { id, name, role, tenant } = caller
-    return { kind, id, name, role, permissions, tenant, agent: null, spiffe_id: null, expires_at }
+    return { ...plain, kind, id, name, role, permissions, tenant, agent: null, spiffe_id: null, expires_at }
   }
-  if (kind === 'node-certificate') throw new LanyardError('unauthenticated', 'expected no certificate of a node here')
+  if (kind !== 'agent-token' && kind !== 'agent-certificate')
+    throw new LanyardError('unauthenticated', `expected another credential than ${kind}`)
   const { tenant, agent, spiffeId } = caller
   const id = kind === 'agent-token' ? caller.jti : caller.serial
-  return { kind, id, name: null, role: 'agent', permissions, tenant, agent, spiffe_id: spiffeId, expires_at }
+  return { ...plain, kind, id, name: null, role: 'agent', permissions, tenant, agent, spiffe_id: spiffeId, expires_at }
+}
+
+function showPrincipal(caller: PrincipalCaller) {
+  const { kind, id, name, method, tenant, grants } = caller
+  return {
+    ...{ kind, id, name, method, tenant },
+    role: [...new Set(grants.map(({ role }) => role))].sort().join(' '),
+    permissions: [...caller.permissions].sort(),
+    agent: caller.svid?.agent ?? null,
+    spiffe_id: caller.svid?.spiffeId ?? null,
+    expires_at: isoTime(caller.expiresAt),
+    grants: grants.map(({ role, tenant: within, agents }) => ({ role, tenant: within, agents })),
+  }
 }

@@ -72,6 +72,7 @@ const showAgent = (state: AgentState): Agent => ({
   tier: state.tier,
   lifecycle: state.lifecycle,
   identity_provenance: state.provenance,
+  external_subject: state.externalSubject,
   owner: state.owner,
   description: state.description,
   labels: { ...state.labels },

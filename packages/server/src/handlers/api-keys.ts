@@ -11,7 +11,7 @@ import {
   tenantScope,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byApiKey, exclusiveWithin } from './call.ts'
+import { act, byManager, exclusiveWithin } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createApiKey' | 'listApiKeys' | 'deleteApiKey'
@@ -25,7 +25,7 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const fresh = newApiKey(dice, crypto)
       const owner = tenant ?? call.caller.tenant
       const locks = owner === null ? shared() : shared(owner)
-      const state = await act(ports, byApiKey(call), locks, told => createApiKey(rows, input, fresh, told))
+      const state = await act(ports, byManager(call), locks, told => createApiKey(rows, input, fresh, told))
       return { ...showApiKey(state), key: fresh.key }
     },
 
@@ -39,7 +39,7 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async deleteApiKey(call) {
-      await act(ports, byApiKey(call), exclusiveWithin(call.caller), told => deleteApiKey(rows, call.params.id, told))
+      await act(ports, byManager(call), exclusiveWithin(call.caller), told => deleteApiKey(rows, call.params.id, told))
       return undefined
     },
   }

@@ -1,12 +1,12 @@
 import { LanyardError } from '@lanyard/api'
 import {
   type Act,
-  type ApiKeyCaller,
   type Caller,
   type CertificateCaller,
   exclusive,
   exclusiveAll,
   type Locks,
+  type ManagerCaller,
   type NodeCaller,
   requireName,
   requireStanding,
@@ -86,10 +86,11 @@ function requireOwnLocks(caller: Caller, { tenants }: Locks): void {
 /** Locks for what may concern every tenant that the caller sees. */
 export const exclusiveWithin = ({ tenant }: Caller): Locks => (tenant === null ? exclusiveAll : exclusive(tenant))
 
-/** The same call by an API key. The route accepts nothing else; here the compiler learns it. */
-export function byApiKey<T extends AnyCall>(call: T): T & { readonly caller: ApiKeyCaller } {
-  if (call.caller.kind === 'api-key') return call as T & { readonly caller: ApiKeyCaller }
-  throw new LanyardError('unauthenticated', `expected an API key, got ${call.caller.kind}`)
+/** The same call by whoever manages. The route accepts nothing else; here the compiler learns it. */
+export function byManager<T extends AnyCall>(call: T): T & { readonly caller: ManagerCaller } {
+  const { kind } = call.caller
+  if (kind === 'api-key' || kind === 'principal') return call as T & { readonly caller: ManagerCaller }
+  throw new LanyardError('unauthenticated', `expected an API key or a principal with roles, got ${kind}`)
 }
 
 /** The same call by an agent's own credential. */

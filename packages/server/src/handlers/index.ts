@@ -16,6 +16,7 @@ import { metricsHandlers } from './metrics.ts'
 import { nodeChangeHandlers } from './node-changes.ts'
 import { nodeSvidHandlers } from './node-svids.ts'
 import { nodeHandlers } from './nodes.ts'
+import { pendingHandlers } from './pending.ts'
 import { pointHandlers } from './points.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
@@ -46,6 +47,7 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...signalHandlers(ports),
     ...bundleHandlers(ports),
     ...metricsHandlers(ports),
+    ...pendingHandlers(),
     ...publicHandlers(ports, ready),
   }
 }

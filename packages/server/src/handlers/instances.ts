@@ -1,7 +1,7 @@
 import type { Handlers, Instance, Routes } from '@lanyard/api'
 import { type Caller, evictInstance, exclusiveAll, type InstanceState, isoTime } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { byApiKey, urgentAct } from './call.ts'
+import { byManager, urgentAct } from './call.ts'
 import { opened } from './kill.ts'
 import { killRequestOf } from './kill-request.ts'
 
@@ -19,7 +19,7 @@ export function instanceHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Cal
     },
 
     async evictInstance(call) {
-      const own = byApiKey(call)
+      const own = byManager(call)
       const { params, body } = own
       const request = killRequestOf(ports, { route: 'evictInstance', params, body })
       const step = (act: Parameters<typeof evictInstance>[3]) => evictInstance(rows, params.instance, request, act)

@@ -13,7 +13,7 @@ import {
   reinstateTenant,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { byApiKey, exclusiveWithin, urgentAct } from './call.ts'
+import { byManager, exclusiveWithin, urgentAct } from './call.ts'
 import { killRequestOf } from './kill-request.ts'
 import { locksOfCredential } from './locks.ts'
 
@@ -44,7 +44,7 @@ export function killHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>
     },
 
     async killCredential(call) {
-      const own = byApiKey(call)
+      const own = byManager(call)
       const target = targetOf(own.body)
       const request = killRequestOf(ports, { route: 'killCredential', body: own.body })
       const locks = await locksOfCredential(ports, target, own.caller)

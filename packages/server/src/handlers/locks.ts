@@ -1,9 +1,9 @@
 import { LanyardError } from '@lanyard/api'
 import {
-  type ApiKeyCaller,
   type CredentialTarget,
   exclusive,
   type Locks,
+  type ManagerCaller,
   type Step,
   type Target,
 } from '@lanyard/authority'
@@ -13,7 +13,7 @@ import { exclusiveWithin } from './call.ts'
 type Ports = Pick<HandlerPorts, 'store' | 'rows'>
 
 /** Locks of a revocation: the tenant's, which a serial tells first. Throws `not_found`. */
-export function locksOfRevocation(ports: Ports, target: Target, caller: ApiKeyCaller): Promise<Locks> {
+export function locksOfRevocation(ports: Ports, target: Target, caller: ManagerCaller): Promise<Locks> {
   if ('serial' in target) return locksOfCredential(ports, { kind: 'serial', value: target.serial }, caller)
   return Promise.resolve(exclusive(target.tenant))
 }
@@ -25,7 +25,7 @@ export function locksOfRevocation(ports: Ports, target: Target, caller: ApiKeyCa
 export async function locksOfCredential(
   { store, rows }: Ports,
   { kind, value }: CredentialTarget,
-  caller: ApiKeyCaller,
+  caller: ManagerCaller,
 ): Promise<Locks> {
   if (kind === 'key' || kind === 'minted_by' || caller.tenant !== null) return exclusiveWithin(caller)
   const tenant = await store.read(() => tenantOf(rows, kind, value))

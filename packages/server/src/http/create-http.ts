@@ -3,6 +3,7 @@ import { concernOf, identityOf } from '@lanyard/authority'
 import { createHandlers } from '../handlers/index.ts'
 import { countAnswer } from '../observe/answers.ts'
 import { serverMeters } from '../observe/server-meters.ts'
+import { createJudge } from '../policy/judge.ts'
 import { AgentSessions } from './agent-sessions.ts'
 import { createAuthenticate } from './authenticate/index.ts'
 import { Deadlines } from './deadlines.ts'
@@ -35,6 +36,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       listener.prove(connection, caller.tenant ?? identityOf(caller))
       if (caller.kind === 'agent-certificate') sessions.begin(connection, caller)
     },
+    judge: createJudge(parts),
     evicted: () => parts.evicted?.() ?? false,
     answered: answer => countAnswer(meters, answer),
     keep: (response, connection) => listener.keep(response, connection),

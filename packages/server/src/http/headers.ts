@@ -7,6 +7,7 @@ export interface ReadHeaders {
   readonly 'content-length'?: string
   readonly 'content-encoding'?: string
   readonly 'transfer-encoding'?: string
+  readonly 'x-lanyard-tenant-id'?: string
 }
 
 const NAMES = new Set<string>([
@@ -15,6 +16,7 @@ const NAMES = new Set<string>([
   'content-length',
   'content-encoding',
   'transfer-encoding',
+  'x-lanyard-tenant-id',
 ] satisfies (keyof ReadHeaders)[])
 const LENGTHS = new Set([...NAMES].map(name => name.length))
 

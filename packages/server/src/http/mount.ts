@@ -9,7 +9,7 @@ import {
   type Routes,
   type Streaming,
 } from '@lanyard/api'
-import { type Caller, requirePermission } from '@lanyard/authority'
+import { type Caller, narrow, requireName, requirePermission } from '@lanyard/authority'
 import type { Answered } from '../observe/answers.ts'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
 import type { Connection } from './connection.ts'
@@ -28,8 +28,35 @@ import { Router } from './router.ts'
 import { Streams, type StreamsParts } from './streams.ts'
 import { UnreadReplies } from './unread-replies.ts'
 
-/** Proves who calls by what came with the request; throws when nothing proves anyone. */
-export type Authenticate = (headers: ReadHeaders, connection: Connection, id: RouteId) => Promise<Caller>
+/** Who was proved. */
+export interface Authenticated {
+  readonly caller: Caller
+  /** By a certificate that a proxy forwarded: the connection is the proxy's, and says nothing of the caller. */
+  readonly forwarded: boolean
+}
+
+/**
+ * Proves who calls by what came with the request; throws when nothing proves anyone. `raw`: names and values of all
+ * headers, in turn.
+ */
+export type Authenticate = (
+  headers: ReadHeaders,
+  connection: Connection,
+  id: RouteId,
+  raw: readonly string[],
+) => Promise<Authenticated>
+
+/** One call before its handler: what the policies judge, after the roles. */
+export interface JudgedCall {
+  readonly id: RouteId
+  readonly route: Route
+  readonly caller: Caller
+  /** As the call names them. */
+  readonly tenant: string | undefined
+  readonly agent: string | undefined
+  readonly source: string
+  readonly requestId: string
+}
 
 export interface MountParts {
   readonly routes: Routes
@@ -48,6 +75,8 @@ export interface MountParts {
   ) => Promise<void>
   /** The connection has carried a good credential. */
   readonly prove: (connection: Connection, caller: Caller) => void
+  /** Asks the policies. Throws `policy_denied`, `policy_failed`. */
+  readonly judge: (call: JudgedCall) => Promise<void>
   /** Whether this instance was put out of service. */
   readonly evicted: () => boolean
   /** Counts what was answered. */
@@ -69,6 +98,7 @@ interface Call {
   readonly params: Readonly<Record<string, string>>
   readonly search: string
   readonly headers: ReadHeaders
+  readonly raw: readonly string[]
 }
 
 type AnyHandler = (request: object) => unknown
@@ -159,11 +189,12 @@ export class Mount {
 
   async #reply(call: Call, arrival: Arrival, requestId: string): Promise<Reply> {
     const { connection } = arrival
-    const caller = await this.#admit(call, connection, requestId)
+    const admitted = await this.#admit(call, connection, requestId)
     if (call.route.stream) this.#streams.requireRoom(connection)
     const query = queryOf(call)
     const body = await this.#body(call, arrival)
     const { params } = call
+    const caller = admitted && (await this.#authorized(call, admitted, { params, query, body }, connection, requestId))
     const handler = this.#parts.handlers[call.id] as AnyHandler
     const reply = await this.#inspected(call, () =>
       handler({ params, body, query, caller, requestId, source: connection.source }),
@@ -177,25 +208,46 @@ export class Mount {
     const path = mark < 0 ? target : target.slice(0, mark)
     const { id, params } = this.#router.find(request.method ?? '', path)
     const headers = readHeaders(request.rawHeaders)
-    return { id, route: this.#parts.routes[id], params, search: mark < 0 ? '' : target.slice(mark + 1), headers }
+    const search = mark < 0 ? '' : target.slice(mark + 1)
+    return { id, route: this.#parts.routes[id], params, search, headers, raw: request.rawHeaders }
   }
 
-  async #admit({ id, route, headers }: Call, connection: Connection, requestId: string): Promise<Caller | null> {
+  async #admit(call: Call, connection: Connection, requestId: string): Promise<Caller | null> {
+    const { id, route } = call
     const { auth, limit } = route
     if (auth.kind === 'public') return null
     if (this.#parts.evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
-    const caller = await this.#authenticated(headers, connection, id, requestId)
+    const caller = await this.#authenticated(call, connection, requestId)
     this.#parts.rateLimit.spend(caller, id, limit)
     if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
     requireKind(caller, auth.accepts)
     return caller
   }
 
-  async #authenticated(headers: ReadHeaders, connection: Connection, id: RouteId, requestId: string): Promise<Caller> {
+  /** The caller as it counts for what the call names, once roles and policies have allowed it. */
+  async #authorized(
+    { id, route, headers }: Call,
+    admitted: Caller,
+    parts: { readonly params: unknown; readonly query: unknown; readonly body: unknown },
+    { source }: Connection,
+    requestId: string,
+  ): Promise<Caller> {
+    if (route.auth.kind === 'public') return admitted
+    const permission = route.auth.permission as Permission | null
+    const { tenant, agent } = targetOf(parts)
+    const chosen = headers['x-lanyard-tenant-id']
+    if (chosen !== undefined) requireName('tenant', chosen)
+    const caller = narrow(admitted, { permission, tenant, agent, chosen })
+    if (permission !== null) requirePermission(caller, permission)
+    await this.#parts.judge({ id, route, caller, tenant, agent, source, requestId })
+    return caller
+  }
+
+  async #authenticated({ id, headers, raw }: Call, connection: Connection, requestId: string): Promise<Caller> {
     try {
-      const caller = await this.#parts.authenticate(headers, connection, id)
+      const { caller, forwarded } = await this.#parts.authenticate(headers, connection, id, raw)
       connection.failures = 0
-      this.#parts.prove(connection, caller)
+      if (!forwarded) this.#parts.prove(connection, caller)
       return caller
     } catch (error) {
       connection.failures++
@@ -245,6 +297,19 @@ export class Mount {
 const isLast = ({ failures, occupied, doomed }: Connection) => failures >= MAX_FAILURES || occupied || doomed
 
 const explain = (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+
+/**
+ * The tenant and the agent that a call is about. In the path they are what the handler acts on, before what a body says;
+ * where both name one and they differ, the call is about neither.
+ */
+function targetOf({ params, query, body }: { params: unknown; query: unknown; body: unknown }) {
+  const named = (name: 'tenant' | 'agent'): string | undefined => {
+    const found = [params, query, body].map(part => (part as Record<string, unknown> | undefined)?.[name])
+    const texts = new Set(found.filter(value => typeof value === 'string'))
+    return texts.size === 1 ? [...texts][0] : undefined
+  }
+  return { tenant: named('tenant'), agent: named('agent') }
+}
 
 function requireKind(caller: Caller, accepts: readonly CredentialKind[]): void {
   if (accepts.includes(caller.kind)) return

@@ -6,6 +6,7 @@ import type {
   Issuing,
   NodeCaller,
   NodeSettings,
+  Policies,
   Rows,
   SnapshotState,
   SpiffeIdOf,
@@ -14,8 +15,9 @@ import type {
   TokenSigner,
   X509Issuer,
 } from '@lanyard/authority'
-import type { Bundle, Crypto, Deaths, Signer, Subject, VerifyKey } from '@lanyard/protocol'
+import type { Bundle, Certificate, Crypto, Deaths, Signer, Subject, VerifyKey } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
+import type { Issuers } from '../issuers/ports.ts'
 import type { ServerMeters } from '../observe/server-meters.ts'
 
 /** The ceilings on what strangers can cost, as they stand in the configuration. */
@@ -110,6 +112,28 @@ export interface Incidents {
   openSnapshot(snapshot: SnapshotState): Record<string, unknown>
 }
 
+/** How a session by the secret of an agent is judged, where its tenant says nothing else. */
+export interface AdmissionSettings {
+  readonly agentMtlsRequired: boolean
+  /** Authorities of the certificates of agents that are no SVIDs. */
+  readonly agentMtlsCa: readonly Certificate[]
+  /** What DNS names of agents end in: `<agent>.<tenant>.<suffix>`. */
+  readonly dnsSuffix: string
+}
+
+/** The policies in force. */
+export interface PolicyDesk extends Policies {
+  /** A change is durable: all instances look at once. */
+  tell(): void
+  /** What was read last: its revision, and when (Unix ms). */
+  readonly seen: { readonly revision: number; readonly at: number }
+  /** Calls back when the revision has moved; gives what ends that. */
+  onChange(listener: () => void): () => void
+}
+
+/** Which proxies are believed, and in which header. Nothing of it: none is. */
+export type ProxySettings = ServerConfig['proxy']
+
 /** What handlers work with. */
 export interface HandlerPorts {
   readonly clock: Clock
@@ -133,6 +157,15 @@ export interface HandlerPorts {
   readonly cursorSecret: Uint8Array
   readonly feed: Feed
   readonly incidents: Incidents
+  /** Who verifies tokens of others. */
+  readonly issuers: Issuers
+  readonly policies: PolicyDesk
+  readonly admission: AdmissionSettings
+  /** Roots of the client certificates of operators. */
+  readonly operatorCa: readonly Certificate[]
+  readonly proxies: ProxySettings
+  /** 32 secret bytes that seal the secrets of introspection clients, the same on every instance. */
+  readonly sealingSecret: Uint8Array
   /** Who tells nodes. */
   readonly nodeNews: NodeNews
   /** What is measured, to be read by `GET /metrics`. */

@@ -1,17 +1,18 @@
 import { type AgentKey, type Clock, type Dice, Issuing } from '@lanyard/authority'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import type { HttpParts, Log } from '../http/ports.ts'
+import { openIssuers } from '../issuers/index.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
 import type { Setup } from './setup.ts'
 
 /** What the HTTP side works with: this instance's store and authorities, and the settings that concern it. */
 export function httpParts(
-  { config, nodes, dnsSuffixes, serverNames }: Setup,
+  { config, nodes, dnsSuffixes, serverNames, agentMtlsCa, operatorCa, idpCa }: Setup,
   data: Data,
   authorities: Authorities,
   { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
-): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents'> {
+): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents' | 'policies'> {
   const { store, rows, domain, idTemplate } = data
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
@@ -30,6 +31,15 @@ export function httpParts(
     maxLineageSec: config.max_lineage_sec,
     ...hosts,
     nodes,
+    issuers: openIssuers({ settings: config.idp, roots: idpCa, clock, crypto: nodeCrypto, log }),
+    admission: {
+      agentMtlsRequired: config.agent_mtls.required,
+      agentMtlsCa,
+      dnsSuffix: config.agent_mtls.dns_suffix ?? domain.name,
+    },
+    operatorCa,
+    proxies: config.proxy,
+    sealingSecret: authorities.deriveSecret('introspection-secrets'),
     challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: config.limits,

@@ -7,6 +7,7 @@ import { EpochMark } from '../feed/epoch-mark.ts'
 import { RunningFeed } from '../feed/feed.ts'
 import type { Log } from '../http/ports.ts'
 import { RunningNodeNews } from '../node-news/news.ts'
+import { RunningPolicies } from '../policy/desk.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
 import { STORE_FILE } from './place.ts'
@@ -17,10 +18,11 @@ export interface OpenFeed {
   readonly feed: RunningFeed
   readonly presence: Presence
   readonly nodeNews: RunningNodeNews
+  readonly policies: RunningPolicies
 }
 
 /**
- * The feed of this instance, and what it tells nodes of their entries; both end when the instance is put out of service.
+ * The feed of this instance, what it tells nodes of their entries, and the policies in force; all end when the instance is put out of service.
  * Throws `instance_evicted`.
  */
 export async function openFeed(
@@ -45,9 +47,15 @@ export async function openFeed(
   const lookAgain = () => presence.look().catch(error => log.warn({ err: error }, 'the own standing cannot be read'))
   feed.onDeaths(() => void lookAgain())
   const nodeNews = await RunningNodeNews.start({ ...both, authorities, feed, epoch: () => feed.stats.epoch })
+  const policies = await RunningPolicies.start({
+    ...both,
+    epoch: () => feed.stats.epoch,
+    timeoutMs: config.policy.timeout_ms,
+  })
   presence.onEvicted(() => {
+    policies.stop()
     nodeNews.stop()
     void feed.stop()
   })
-  return { feed, presence, nodeNews }
+  return { feed, presence, nodeNews, policies }
 }

@@ -1,8 +1,9 @@
 import { LanyardError } from '@lanyard/api'
 import { type AllowedNames, type NodeSettings, requireIssuable } from '@lanyard/authority'
-import { IdTemplate, ProtocolError, TrustDomain } from '@lanyard/protocol'
+import { type Certificate, IdTemplate, ProtocolError, TrustDomain } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
 import { passphraseFrom } from '../keys/passphrase.ts'
+import { readAuthorities } from './authority-file.ts'
 import { nodeSettings } from './node-settings.ts'
 import { dnsSuffixes, serverNames } from './server-names.ts'
 
@@ -16,6 +17,10 @@ export interface Setup {
   readonly serverNames: AllowedNames
   readonly dnsSuffixes: readonly string[]
   readonly nodes: NodeSettings
+  /** Authorities of agents' client certificates that are no SVIDs, of operators', and of identity providers' servers. */
+  readonly agentMtlsCa: readonly Certificate[]
+  readonly operatorCa: readonly Certificate[]
+  readonly idpCa: readonly Certificate[]
 }
 
 /** Reads settings and environment. Throws `config_invalid`, naming the setting. */
@@ -29,6 +34,9 @@ export function readSetup(config: ServerConfig, env: Readonly<Record<string, str
     serverNames: serverNames(config.listen.host, config.hosts),
     dnsSuffixes: dnsSuffixes(config.dns_suffixes),
     nodes: nodeSettings(config),
+    agentMtlsCa: readAuthorities('agent_mtls.ca_file', config.agent_mtls.ca_file),
+    operatorCa: readAuthorities('operator_ca.file', config.operator_ca.file),
+    idpCa: readAuthorities('idp.ca_file', config.idp.ca_file),
   }
 }
 

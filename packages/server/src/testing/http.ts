@@ -19,7 +19,9 @@ import { createHttp } from '../http/create-http.ts'
 import type { Feed, HttpLimits, HttpParts, HttpServer } from '../http/ports.ts'
 import type { IncidentRunner } from '../incidents/runner.ts'
 import { openIncidents } from '../instance/open-incidents.ts'
+import { openIssuers } from '../issuers/index.ts'
 import { RunningNodeNews } from '../node-news/news.ts'
+import { RunningPolicies } from '../policy/desk.ts'
 import { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
 import { openPipeline, type Pipeline } from './pipeline.ts'
 
@@ -84,7 +86,12 @@ export async function openHttp(
   const feed = await feedOf(pipeline, misfits)
   const incidents = incidentsOf(pipeline, feed, misfits)
   const nodeNews = await newsOf(pipeline, feed, misfits)
-  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), feed, nodeNews, incidents }
+  const policies = await RunningPolicies.start({
+    ...{ watch: pipeline.store, rows: pipeline.rows, clock, timers: { every: () => () => {} } },
+    ...{ bus: inProcessBus(), epoch: () => 0, pollMs: 200, timeoutMs: 1000 },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  })
+  const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), feed, nodeNews, incidents, policies }
   const http = createHttp(settings.parts?.(parts) ?? parts, (id, route, outcome) => {
     const misfit = misfitOf(id, route, outcome)
     if (misfit !== null) misfits.push(misfit)
@@ -109,6 +116,7 @@ export async function openHttp(
     async close() {
       await http.close(100)
       await incidents.stop()
+      policies.stop()
       nodeNews.stop()
       await feed.stop()
       await pipeline.close()
@@ -121,7 +129,7 @@ function partsOf(
   pipeline: Pipeline,
   limits: Partial<HttpLimits>,
   logged: string[],
-): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents'> {
+): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents' | 'policies'> {
   const { authorities } = pipeline
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   return {
@@ -131,6 +139,14 @@ function partsOf(
     tenantDefaults: { keyPolicy: 'modern', renewalGraceSec: 3600 },
     maxLineageSec: 30 * 86_400,
     nodes: { certTtlSec: 3600, graceSec: 7 * 86_400, x509pop: null },
+    issuers: openIssuers({
+      ...{ settings: serverConfig({}).idp, roots: [], clock: pipeline.clock, crypto: nodeCrypto },
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+    }),
+    admission: { agentMtlsRequired: false, agentMtlsCa: [], dnsSuffix: 'agents.test' },
+    operatorCa: [],
+    proxies: serverConfig({}).proxy,
+    sealingSecret: authorities.deriveSecret('introspection-secrets'),
     challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),
     limits: { ...serverConfig({}).limits, ...limits },

@@ -38,6 +38,16 @@ export async function callerOfToken(token: string, ports: Ports): Promise<TokenC
   return { kind: 'agent-token', ...claims, spiffeId: subject.agent.spiffeId, permissions: PERMISSIONS }
 }
 
+/** Whether a token says that it is one of ours, and not one of an issuer. What it says is believed nowhere else. */
+export function isAgentToken(token: string): boolean {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8'))
+    return (header as { typ?: unknown } | null)?.typ === AGENT_TOKEN_TYP
+  } catch {
+    return false
+  }
+}
+
 function verified(token: string, at: number, { authorities, crypto }: Ports): JwtClaims {
   const { trustDomain } = authorities
   const expected = {

@@ -1,77 +1,120 @@
-import { LanyardError, type RouteId } from '@lanyard/api'
-import {
-  API_KEY_PREFIX,
-  type ApiKeyCaller,
-  type Caller,
-  callerOfApiKey,
-  parseApiKey,
-  type TokenCaller,
-} from '@lanyard/authority'
+import { LanyardError, type RouteId, routes } from '@lanyard/api'
+import { API_KEY_PREFIX, type Caller, callerOfApiKey, parseApiKey } from '@lanyard/authority'
 import type { Authenticate } from '../mount.ts'
 import type { HandlerPorts } from '../ports.ts'
 import { AgentCertificates } from './agent-certificate.ts'
-import { callerOfToken } from './agent-token.ts'
+import { AgentSecrets } from './agent-secret.ts'
+import { callerOfToken, isAgentToken } from './agent-token.ts'
+import { readAuthorization } from './authorization.ts'
+import { ExternalTokens } from './external-token.ts'
 import { isNodeChain, NodeCertificates } from './node-certificate.ts'
 import type { PeerChain } from './peer-chain.ts'
+import { PresentedCertificates } from './presented.ts'
+import { Principals } from './principals.ts'
 
-type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'authorities' | 'nodes'>
+type Ports = Omit<HandlerPorts, 'meters'>
 
 /** Routes where a certificate may have ended: renewal, of agents within the grace of their tenant, of nodes within theirs. */
 const MAY_HAVE_ENDED: ReadonlySet<RouteId> = new Set(['issueCert', 'renewNode'])
 
 /**
- * Proves who calls: by `Authorization: Bearer` with an API key or an agent token, by the client certificate of the
- * connection, or by both, if they name the same agent.
+ * Proves who calls, by exactly one identity: what stands in `Authorization`, the client certificate of the connection (or
+ * the one that a trusted proxy forwarded), or both if they are of the same one. The secret of an agent and its certificate
+ * are two factors of one.
  */
 export function createAuthenticate(ports: Ports): Authenticate {
-  const agents = new AgentCertificates(ports)
-  const nodes = new NodeCertificates(ports)
-  const callerOf = (peer: PeerChain, mayHaveEnded: boolean): Promise<Caller> =>
-    (isNodeChain(peer) ? nodes : agents).caller(peer, mayHaveEnded)
-  return async (headers, connection, id) => {
-    const bearer = readBearer(headers.authorization)
-    const { peer } = connection
-    if (bearer === null) {
-      if (peer === null)
-        throw new LanyardError('unauthenticated', 'expected a bearer credential or a client certificate')
-      return callerOf(peer, MAY_HAVE_ENDED.has(id))
-    }
-    const caller = await callerOfBearer(bearer, ports)
-    if (peer !== null) requireSame(caller, await callerOf(peer, false))
-    return caller
+  const presented = new PresentedCertificates(ports)
+  const judges = { ...openJudges(ports), ports }
+  return async (headers, connection, id, raw) => {
+    const { peer, forwarded } = presented.of(raw, connection, id)
+    const shown = readAuthorization(headers.authorization)
+    const tenant = headers['x-lanyard-tenant-id']
+    return { caller: await callerOf({ id, shown, peer, tenant }, judges), forwarded }
   }
 }
 
-// RFC 6750, 2.1, and RFC 9110, 11.1: the scheme in any case, one space at least, one token.
-const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
-
-function readBearer(authorization: string | undefined): string | null {
-  if (authorization === undefined) return null
-  const token = BEARER.exec(authorization)?.[1]
-  if (token === undefined) throw new LanyardError('unauthenticated', 'expected Authorization: Bearer and one token')
-  return token
+const openJudges = (ports: Ports) => {
+  const agents = new AgentCertificates(ports)
+  return {
+    agents,
+    nodes: new NodeCertificates(ports),
+    secrets: new AgentSecrets(ports, agents),
+    externals: new ExternalTokens(ports),
+    principals: new Principals(ports),
+  }
 }
 
-async function callerOfBearer(text: string, ports: Ports): Promise<ApiKeyCaller | TokenCaller> {
+type Judges = ReturnType<typeof openJudges> & { readonly ports: Ports }
+
+interface Shown {
+  readonly id: RouteId
+  readonly shown: ReturnType<typeof readAuthorization>
+  readonly peer: PeerChain | null
+  /** `X-Lanyard-Tenant-Id`. */
+  readonly tenant: string | undefined
+}
+
+async function callerOf(request: Shown, judges: Judges): Promise<Caller> {
+  const { id, shown, peer, tenant } = request
+  if (shown === null) {
+    if (peer === null) throw new LanyardError('unauthenticated', 'expected a bearer credential or a client certificate')
+    return await callerOfCertificate(peer, id, judges)
+  }
+  // Two factors of one identity, each judged there; everywhere else two credentials are two identities that must agree.
+  if (shown.scheme === 'lanyard-secret') return await judges.secrets.caller(shown.token, peer)
+  const caller = accepts(id, 'external-token')
+    ? await judges.externals.caller(shown.token, tenant)
+    : await callerOfBearer(shown.token, tenant, judges)
+  if (peer !== null) requireSame(caller, await callerOfCertificate(peer, id, judges, false))
+  return caller
+}
+
+const accepts = (id: RouteId, kind: string): boolean => {
+  const { auth } = routes[id]
+  return auth.kind === 'identity' && (auth.accepts as readonly string[]).includes(kind)
+}
+
+/**
+ * An agent by its own certificate, where agents may call; where only managers may, as the principal that it is bound as. A
+ * node by what a node has, and what is neither by the operators' authority.
+ */
+async function callerOfCertificate(
+  peer: PeerChain,
+  id: RouteId,
+  { agents, nodes, principals }: Judges,
+  mayHaveEnded = MAY_HAVE_ENDED.has(id),
+): Promise<Caller> {
+  if (isNodeChain(peer)) return await nodes.caller(peer, mayHaveEnded)
+  if (principals.isOperator(peer)) return await principals.ofCertificate(peer)
+  const agent = await agents.caller(peer, mayHaveEnded)
+  const asPrincipal = !accepts(id, 'agent-certificate') && accepts(id, 'principal')
+  return asPrincipal ? await principals.ofSvid(agent) : agent
+}
+
+async function callerOfBearer(text: string, tenant: string | undefined, judges: Judges): Promise<Caller> {
+  const { ports, principals } = judges
   const key = parseApiKey(text, ports.crypto)
-  if (key) return callerOfKey(key, ports)
+  if (key) return await callerOfKey(key, ports)
   if (text.startsWith(API_KEY_PREFIX)) throw new LanyardError('unauthenticated', 'this API key is not whole')
-  return callerOfToken(text, ports)
+  if (isAgentToken(text)) return await callerOfToken(text, ports)
+  return await principals.ofToken(text, tenant)
 }
 
 async function callerOfKey(
   { id, hash }: { readonly id: string; readonly hash: Uint8Array },
   { store, rows, clock }: Ports,
-): Promise<ApiKeyCaller> {
+): Promise<Caller> {
   return callerOfApiKey(await store.read(() => rows.apiKeys.find(id)), hash, clock.now())
 }
 
 // Whoever shows two credentials must not be one by the first and another by the second.
-function requireSame(bearer: ApiKeyCaller | TokenCaller, certificate: Caller): void {
-  const same =
+function requireSame(bearer: Caller, certificate: Caller): void {
+  const sameAgent =
     bearer.kind === 'agent-token' &&
     certificate.kind === 'agent-certificate' &&
     bearer.tenant === certificate.tenant &&
     bearer.agent === certificate.agent
-  if (!same) throw new LanyardError('credential_conflict', 'expected both credentials to name the same agent')
+  const samePrincipal = bearer.kind === 'principal' && certificate.kind === 'principal' && bearer.id === certificate.id
+  if (!sameAgent && !samePrincipal)
+    throw new LanyardError('credential_conflict', 'expected both credentials to be of the same one')
 }

@@ -1,6 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { postgresDialect } from '../dialect.ts'
 import { FIRST_REVISION } from '../migrations/0003-workloads.ts'
+import { FIRST_POLICY_REVISION } from '../migrations/0004-who-may-ask.ts'
 import { migrations } from '../migrations/index.ts'
 import { lockKey } from './locks.ts'
 import { SCHEMA, type Session } from './session.ts'
@@ -77,6 +78,7 @@ async function trustDomainId(session: Session, name: string): Promise<number> {
   )
   await session.run('insert into epoch (trust_domain, epoch) select id, 0 from trust_domains on conflict do nothing')
   await session.run(FIRST_REVISION)
+  await session.run(FIRST_POLICY_REVISION)
   const rows = await session.answer(parameterized('select id from trust_domains where name = $1', [name], 'rows'))
   return (rows as { id: number }[])[0]!.id
 }

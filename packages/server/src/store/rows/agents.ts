@@ -12,6 +12,7 @@ export const AGENT_COLUMNS = [
   'a.tier',
   'a.lifecycle',
   'a.provenance',
+  'a.external_subject',
   'a.owner',
   'a.description',
   'a.labels',
@@ -28,6 +29,7 @@ export interface AgentRow {
   tier: string
   lifecycle: string
   provenance: string
+  external_subject: string | null
   owner: string
   description: string
   labels: string
@@ -44,6 +46,7 @@ export const agentOf = (row: AgentRow): AgentState => ({
   tier: row.tier as Tier,
   lifecycle: row.lifecycle as Lifecycle,
   provenance: row.provenance,
+  externalSubject: row.external_subject,
   owner: row.owner,
   description: row.description,
   labels: JSON.parse(row.labels) as Record<string, string>,

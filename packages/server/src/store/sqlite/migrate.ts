@@ -3,6 +3,7 @@ import { LanyardError } from '@lanyard/api'
 import { sqliteDialect } from '../dialect.ts'
 import { StatementFailed } from '../engine.ts'
 import { FIRST_REVISION } from '../migrations/0003-workloads.ts'
+import { FIRST_POLICY_REVISION } from '../migrations/0004-who-may-ask.ts'
 import { migrations } from '../migrations/index.ts'
 import type { Runnable } from '../statement.ts'
 
@@ -72,6 +73,7 @@ function trustDomainId(db: DatabaseSync, name: string): number {
   db.prepare('insert into trust_domains (name) values (?) on conflict do nothing').run(name)
   db.exec('insert into epoch (trust_domain, epoch) select id, 0 from trust_domains where true on conflict do nothing')
   db.exec(FIRST_REVISION)
+  db.exec(FIRST_POLICY_REVISION)
   return Number(db.prepare('select id from trust_domains where name = ?').get(name)!.id)
 }
 

@@ -47,6 +47,7 @@ export const agent = (changes: Partial<AgentState> = {}): AgentState => ({
   tier: 'silver',
   lifecycle: 'pending',
   provenance: 'internal',
+  externalSubject: null,
   owner: 'Accounts',
   description: 'Reads invoices — and nothing else',
   labels: { team: 'accounts', größe: '3' },

@@ -1,0 +1,216 @@
+import { z } from 'zod'
+import { MANAGERS, route } from '../route.ts'
+import { Flag, listOf, Name, page, Text, Tier, Time } from '../shapes.ts'
+
+/** What a provider may sign with: of each kind what our own tables know, never `none`, never a shared secret. */
+export const EXTERNAL_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'EdDSA',
+] as const
+/** What becomes of lineages that began internally, when a provider begins to vouch: they end at once, or at their end. */
+export const ON_FEDERATION = ['end', 'drain'] as const
+
+const HttpsUrl = Text.max(2048).regex(
+  /^https:\/\/[^\s/?#@\\]+[^\s#]*$/,
+  'expected an https URL without user and fragment',
+)
+/** `sub`, or a JSON Pointer (RFC 6901) such as `/kubernetes.io/serviceaccount/name`. */
+const ClaimPath = Text.min(1).max(256)
+const ClaimValue = z.union([Text.max(1024), z.number(), z.boolean()])
+export const Algorithms = z.array(z.enum(EXTERNAL_ALGORITHMS)).min(1).max(EXTERNAL_ALGORITHMS.length)
+
+const settings = {
+  /** Asked for by discovery (`<issuer>/.well-known/openid-configuration`) where it is absent or null. */
+  jwks_uri: HttpsUrl.nullable(),
+  /** One of these must stand in `aud` of a token, and no further one. */
+  audiences: z.array(Text.min(1).max(512)).min(1).max(16),
+  algorithms: Algorithms,
+  claim_mapping: z.strictObject({ agentId: ClaimPath }),
+  /** Claim (as in `claim_mapping`) → the value, or the values of which one, that it must have. */
+  required_claims: z
+    .record(ClaimPath, z.union([ClaimValue, z.array(ClaimValue).min(1).max(32)]))
+    .refine(claims => Object.keys(claims).length <= 32, 'expected at most 32 claims'),
+  /** Seconds since `iat`; tokens without `iat` are refused. */
+  max_token_age_sec: z.int().min(30).max(86_400),
+  /** Of agents that it brings. Those that are there keep theirs. */
+  tier: Tier,
+  enabled: z.boolean(),
+  allow_agent_federation: z.boolean(),
+}
+
+export const Idp = z.strictObject({
+  id: z.string(),
+  tenant: z.string(),
+  issuer: z.string(),
+  ...settings,
+  created_at: Time,
+  updated_at: Time,
+})
+export type Idp = z.output<typeof Idp>
+
+const partly = z.strictObject(settings).partial().shape
+
+const ERRORS = ['name_invalid', 'tenant_unknown'] as const
+
+export const createIdp = route({
+  call: 'POST /v1/tenants/{tenant}/idps',
+  summary: 'Let an identity provider vouch for the agents of a tenant.',
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.manage' },
+  limit: { per: 'identity' },
+  audit: ['idp.created', 'federation.began', 'cert.revoked'],
+  body: z.strictObject({
+    /** Compared letter by letter with `iss`. */
+    issuer: HttpsUrl,
+    ...partly,
+    audiences: settings.audiences,
+  }),
+  status: 201,
+  reply: Idp,
+  errors: [...ERRORS, 'idp_exists', 'idp_address_forbidden', 'too_many_entries'],
+})
+
+export const listIdps = route({
+  call: 'GET /v1/tenants/{tenant}/idps',
+  summary: 'List the identity providers of a tenant.',
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.read' },
+  limit: { per: 'identity' },
+  audit: { because: 'reads only' },
+  query: z.strictObject({ enabled: Flag.optional(), ...page }),
+  status: 200,
+  reply: listOf(Idp),
+  errors: [...ERRORS, 'cursor_invalid'],
+})
+
+export const getIdp = route({
+  call: 'GET /v1/tenants/{tenant}/idps/{id}',
+  summary: 'Show an identity provider.',
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.read' },
+  limit: { per: 'identity' },
+  audit: { because: 'reads only' },
+  status: 200,
+  reply: Idp,
+  errors: [...ERRORS, 'not_found'],
+})
+
+export const updateIdp = route({
+  call: 'PATCH /v1/tenants/{tenant}/idps/{id}',
+  summary: 'Change an identity provider. Its issuer stays as it is.',
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.manage' },
+  limit: { per: 'identity' },
+  audit: ['idp.updated', 'federation.began', 'federation.ended', 'cert.revoked'],
+  body: z.strictObject(partly),
+  status: 200,
+  reply: Idp,
+  errors: [...ERRORS, 'not_found', 'idp_address_forbidden'],
+})
+
+export const deleteIdp = route({
+  call: 'DELETE /v1/tenants/{tenant}/idps/{id}',
+  summary:
+    'Delete an identity provider. What it vouched for goes on until it ends; a kill by `minted_by` ends it at once.',
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.manage' },
+  limit: { per: 'identity' },
+  audit: ['idp.deleted', 'federation.ended'],
+  status: 204,
+  errors: [...ERRORS, 'not_found'],
+})
+
+const IdpStep = z.strictObject({
+  /** `read`, `issuer`, `keys`, `signature`, `claims`, `age`, `audience`, `required_claims`, `agent`, `upsert`. */
+  step: z.string(),
+  ok: z.boolean(),
+  /** What was expected, what came. Never the token. */
+  detail: z.string(),
+})
+export type IdpStep = z.output<typeof IdpStep>
+
+export const testIdp = route({
+  call: 'POST /v1/tenants/{tenant}/idps/{id}/test',
+  summary:
+    'Judge a token as federated bootstrap would, and explain each step. Nothing is changed, and the token is not spent.',
+  auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.manage' },
+  limit: { per: 'identity', times: 0.06 },
+  audit: { because: 'it changes nothing' },
+  body: z.strictObject({ token: Text.min(1).max(16_384) }),
+  status: 200,
+  reply: z.strictObject({
+    accepted: z.boolean(),
+    /** The name that the agent would have; null where it was not reached. */
+    agent: z.string().nullable(),
+    steps: z.array(IdpStep),
+  }),
+  errors: [...ERRORS, 'not_found'],
+})
+
+const Jkt = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected a SHA-256 JWK thumbprint: 43 characters of base64url')
+
+/** What every door to an agent token answers. */
+export const AgentToken = z.strictObject({
+  token: z.string(),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int(),
+  spiffe_id: z.string(),
+})
+
+export const federatedBootstrap = route({
+  call: 'POST /v1/agent/federated-bootstrap',
+  summary:
+    'Exchange a token of the tenant’s identity provider (`Authorization: Bearer`, with `X-Lanyard-Tenant-Id`) for an agent token.',
+  auth: { kind: 'identity', accepts: ['external-token'], permission: null },
+  limit: { per: 'identity' },
+  audit: ['agent.bootstrapped', 'agent.federated', 'federation.refused', 'token.reused'],
+  body: z.strictObject({
+    /** RFC 7638 thumbprint of the key that the token shall be bound to. */
+    jkt: Jkt.optional(),
+  }),
+  bodyOptional: true,
+  status: 200,
+  reply: AgentToken,
+  errors: [
+    'name_invalid',
+    'tenant_header_missing',
+    'idp_unknown',
+    'idp_disabled',
+    'idp_unreachable',
+    'external_token_invalid',
+    'external_token_expired',
+    'agent_provenance_conflict',
+    'token_reused',
+    'lineage_ended',
+    'lineage_forked',
+    'tenant_killed',
+    'agent_quarantined',
+    'agent_retired',
+  ],
+})
+
+export const openSession = route({
+  call: 'POST /v1/agent/session',
+  summary:
+    'Exchange the secret of an agent (`Authorization: Lanyard-Secret`), and its client certificate where that is required, for an agent token.',
+  auth: { kind: 'identity', accepts: ['agent-secret'], permission: null },
+  limit: { per: 'identity', times: 0.06 },
+  audit: ['session.opened', 'session.refused'],
+  body: z.strictObject({ tenant: Name, agent: Name, jkt: Jkt.optional() }),
+  status: 200,
+  reply: AgentToken,
+  errors: [
+    'name_invalid',
+    'factor_missing',
+    'factor_mismatch',
+    'factor_untrusted',
+    'secret_superseded',
+    'secret_revoked',
+    'federation_required',
+    'tenant_killed',
+    'agent_quarantined',
+    'agent_retired',
+  ],
+})

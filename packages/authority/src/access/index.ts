@@ -1,0 +1,1 @@
+export { type CallTarget, narrow } from './narrow.ts'

@@ -1,0 +1,1 @@
+export { requireEnabled } from './standing.ts'

@@ -1,0 +1,1 @@
+export { requireCurrent } from './standing.ts'

@@ -1,0 +1,22 @@
+import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import type { Caller } from '@lanyard/authority'
+
+const IDS = [
+  ...['federatedBootstrap', 'openSession', 'getAdmission', 'updateAdmission'],
+  ...['createIdp', 'listIdps', 'getIdp', 'updateIdp', 'deleteIdp', 'testIdp'],
+  ...['createSecret', 'getSecret', 'rotateSecret', 'revokeSecret'],
+  ...['createRole', 'listRoles', 'updateRole', 'deleteRole', 'createBinding', 'listBindings', 'deleteBinding'],
+  ...['createIssuer', 'listIssuers', 'updateIssuer', 'deleteIssuer', 'reinstatePrincipal', 'explainAccess', 'getLogin'],
+  ...['savePolicies', 'listPolicies', 'activatePolicies', 'rollBackPolicies', 'shadowPolicies', 'getShadow'],
+  ...['explainPolicies', 'getAgentPolicies', 'evaluate', 'evaluateMany', 'getAuthzen'],
+]
+
+export const pendingHandlers = () =>
+  Object.fromEntries(
+    IDS.map(id => [
+      id,
+      () => {
+        throw new LanyardError('not_ready', `${id} is not there`)
+      },
+    ]),
+  ) as unknown as Handlers<Routes, Caller>
