@@ -108,6 +108,8 @@ export interface Pruned {
   readonly joinTokens: number
   /** Marks of deleted entries. */
   readonly entryMarks: number
+  /** Of agents, that ended. */
+  readonly secrets: number
 }
 
 /** What a walk along a hash chain found in order. */

@@ -2,6 +2,7 @@ import { type Step, type Store, shared } from '@lanyard/authority'
 import { CHAIN_NUMBER } from './chains.ts'
 import { seqOf, spanOf } from './place.ts'
 import type { ChainName, OpenStore } from './ports.ts'
+import { accessRemovals } from './prune-access.ts'
 import { BATCH, killRemovals } from './prune-kills.ts'
 import { ENTRY_MARK_MS, workloadRemovals } from './prune-workloads.ts'
 import type { RowContext } from './rows/context.ts'
@@ -22,6 +23,7 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
   const lineages = lineageRemoval(context)
   const kills = killRemovals(context)
   const workloads = workloadRemovals(context)
+  const access = accessRemovals(context)
 
   return async (now, { certificatesMs, eventsMs, nodesMs }) => ({
     certificates: await drained(store, () => certificates(Math.floor((now - certificatesMs) / 1000))),
@@ -37,6 +39,7 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
     nodes: await drained(store, () => workloads.nodes({ before: now - nodesMs })),
     joinTokens: await drained(store, () => workloads.joinTokens({ before: now })),
     entryMarks: await drained(store, () => workloads.entryMarks({ before: now - ENTRY_MARK_MS })),
+    secrets: await drained(store, () => access.secrets({ before: now - eventsMs })),
   })
 }
 

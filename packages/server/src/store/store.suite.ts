@@ -1,4 +1,5 @@
 import { describe } from 'node:test'
+import { agentSecretsSuite } from './suite/agent-secrets.ts'
 import { authoritiesSuite } from './suite/authorities.ts'
 import { certificatesSuite } from './suite/certificates.ts'
 import { chainsSuite } from './suite/chains.ts'
@@ -35,6 +36,7 @@ export function storeSuite(name: string, place: () => Place): void {
     instancesSuite(place)
     entriesSuite(place)
     nodesSuite(place)
+    agentSecretsSuite(place)
     groupsSuite(place)
     chainsSuite(place)
     retentionSuite(place)

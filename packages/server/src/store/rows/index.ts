@@ -1,5 +1,6 @@
 import type { StoreRows } from '../ports.ts'
 import { ackRows } from './acks.ts'
+import { agentSecretRows } from './agent-secrets.ts'
 import { agentRows } from './agents.ts'
 import { agentsOfTenant } from './agents-of-tenant.ts'
 import { apiKeyRows } from './api-keys.ts'
@@ -47,6 +48,7 @@ export const storeRows = (context: RowContext): StoreRows => ({
   federatedBundles: federatedBundleRows(context),
   nodes: nodeRows(context),
   joinTokens: joinTokenRows(context),
+  secrets: agentSecretRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
   authorities: authorityRows(context),

@@ -17,6 +17,7 @@ const NONE = {
   nodes: 0,
   joinTokens: 0,
   entryMarks: 0,
+  secrets: 0,
 }
 const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY, nodesMs: 7 * DAY }
 

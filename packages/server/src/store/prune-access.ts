@@ -1,0 +1,25 @@
+import type { Step } from '@lanyard/authority'
+import { BATCH } from './prune-kills.ts'
+import type { RowContext } from './rows/context.ts'
+
+type Removal = (a: { readonly before: number }) => Step<number>
+
+/** What removes what nobody can ask with any more. Each gives how many rows left, none at the end. */
+export function accessRemovals({ statements }: RowContext): Record<'secrets', Removal> {
+  const db = statements.kysely
+  return {
+    // As long as its events are kept, an old secret is told why it does not count.
+    secrets: statements.prepareChange((a: { before: number }) =>
+      db
+        .deleteFrom('agent_secrets')
+        .where('id', 'in', eb =>
+          eb
+            .selectFrom('agent_secrets')
+            .select('id')
+            .where('ended_at', 'is not', null)
+            .where('ended_at', '<', a.before)
+            .limit(BATCH),
+        ),
+    ),
+  }
+}
