@@ -40,13 +40,13 @@ export function describe(command: Command): object {
   }
 }
 
-/** Help for a group such as `tenant`. */
+/** Help for a group such as `tenant` or `access role`. */
 export function groupHelp(name: string, commands: readonly Command[], paint: Paint): string {
   const rows = commands.map(command => [command.name, command.summary] as const)
   return [
     `${paint.strong(`lanyard ${name}`)}: expected one of these commands`,
     columns(rows),
-    `\`lanyard ${name} ${commands[0]?.name.split(' ')[1]} --help\` tells more.`,
+    `\`lanyard ${commands[0]?.name} --help\` tells more.`,
   ].join('\n\n')
 }
 

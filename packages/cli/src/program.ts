@@ -65,19 +65,39 @@ async function find(
   session: Session,
   go: (command: Command, rest: readonly string[]) => Promise<Exit | number> | Exit,
 ): Promise<Exit | number> {
-  const [first = '', second, ...rest] = words
+  const [first = ''] = words
   const entry = await entryOf(first)
   const commands = await entry.load()
-  // Of `daemon` and `daemon status` the longer name is meant where both fit.
-  const command = commands.find(({ name }) => name === `${first} ${second}`)
-  if (command) return go(command, rest)
-  const single = commands.find(command => command.name === first)
-  if (single) return go(single, words.slice(1))
-  if (second === undefined || second === '--help' || second === '-h') return groupHelp(first, commands, session)
+  const command = longestOf(commands, words)
+  if (command) return go(command, words.slice(command.name.split(' ').length))
+  const group = groupOf(commands, words)
+  const next = words[group.length]
+  if (next === undefined || next === '--help' || next === '-h') return groupHelp(group, commands, session)
   const { Misuse } = await import('./problem.ts')
-  const known = commands.map(({ name }) => name.slice(first.length + 1))
-  const detail = `\`lanyard ${first}\` has ${known.join(', ')}, but no ${JSON.stringify(second)}`
-  throw new Misuse(detail, second, known).of(first)
+  const known = [...new Set(within(commands, group).map(({ name }) => name.split(' ')[group.length]!))]
+  const detail = `\`lanyard ${group.join(' ')}\` has ${known.join(', ')}, but no ${JSON.stringify(next)}`
+  throw new Misuse(detail, next, known).of(group.join(' '))
+}
+
+const beginsWith = ({ name }: Command, words: readonly string[]): boolean =>
+  `${name} `.startsWith(`${words.join(' ')} `)
+
+const within = (commands: readonly Command[], group: readonly string[]): readonly Command[] =>
+  commands.filter(command => beginsWith(command, group))
+
+/** Of `daemon` and `daemon status` the longer name is meant where both fit. */
+function longestOf(commands: readonly Command[], words: readonly string[]): Command | undefined {
+  for (const length of [3, 2, 1]) {
+    const command = commands.find(({ name }) => name === words.slice(0, length).join(' '))
+    if (command) return command
+  }
+  return undefined
+}
+
+/** The words that begin some command: `access`, or `access role`. */
+function groupOf(commands: readonly Command[], words: readonly string[]): readonly string[] {
+  const two = words.slice(0, 2)
+  return two.length === 2 && within(commands, two).length > 0 ? two : words.slice(0, 1)
 }
 
 async function entryOf(word: string): Promise<Entry> {
@@ -122,11 +142,12 @@ async function help(words: readonly string[], session: Session): Promise<Exit | 
   return 'ok'
 }
 
-async function groupHelp(word: string, commands: readonly Command[], session: Session): Promise<Exit> {
+async function groupHelp(group: readonly string[], commands: readonly Command[], session: Session): Promise<Exit> {
   const help = await import('./help.ts')
+  const members = within(commands, group)
   session.emit({
-    json: { commands: commands.map(help.describe) },
-    text: paint => help.groupHelp(word, commands, paint),
+    json: { commands: members.map(help.describe) },
+    text: paint => help.groupHelp(group.join(' '), members, paint),
   })
   return 'ok'
 }
