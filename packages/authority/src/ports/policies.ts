@@ -17,20 +17,34 @@ export interface PolicyVersionState {
   readonly follows: number | null
 }
 
+/** Which version decides, or is asked beside. */
+export interface PolicyInForce {
+  readonly tenant: string | null
+  readonly version: number
+  readonly state: 'active' | 'shadow'
+}
+
 export interface PolicyRows {
   find(tenant: string | null, version: number): Step<PolicyVersionState | undefined>
   active(tenant: string | null): Step<PolicyVersionState | undefined>
+  shadow(tenant: string | null): Step<PolicyVersionState | undefined>
   insert(version: PolicyVersionState): Step<void>
   /** Writes state, activation and what it follows. */
   update(version: PolicyVersionState): Step<void>
   newest(tenant: string | null): Step<number>
   count(tenant: string | null): Step<number>
+  /** Newest first. */
   list(tenant: string | null, page: Page): Step<Listed<PolicyVersionState>>
+  /**
+   * Removes the oldest version of a scope that neither decides, nor is in the shadow, nor would decide after a roll-back, nor
+   * is the newest. Whether there was one.
+   */
+  removeOldest(tenant: string | null): Step<boolean>
   /** Grows with each activation, roll-back and shadow: instances look at it, and read what is in force when it moved. */
   revision(): Step<number>
   bumpRevision(): Step<number>
-  /** Active and shadowed ones of every scope. */
-  inForce(): Step<readonly PolicyVersionState[]>
+  /** Active and shadowed ones of every scope, without what stands in them: that never changes. */
+  inForce(): Step<readonly PolicyInForce[]>
 }
 
 /** An entity of Cedar. */

@@ -14,6 +14,7 @@ import { linksSuite } from './suite/links.ts'
 import { nodesSuite } from './suite/nodes.ts'
 import type { Place } from './suite/place.ts'
 import { pointsSuite } from './suite/points.ts'
+import { policiesSuite } from './suite/policies.ts'
 import { registrySuite } from './suite/registry.ts'
 import { retentionSuite } from './suite/retention.ts'
 import { killRetentionSuite } from './suite/retention-of-kills.ts'
@@ -38,6 +39,7 @@ export function storeSuite(name: string, place: () => Place): void {
     nodesSuite(place)
     agentSecretsSuite(place)
     groupsSuite(place)
+    policiesSuite(place)
     chainsSuite(place)
     retentionSuite(place)
     killRetentionSuite(place)

@@ -1,5 +1,6 @@
 import type { StoreRows } from '../ports.ts'
 import { ackRows } from './acks.ts'
+import { admissionRows } from './admissions.ts'
 import { agentSecretRows } from './agent-secrets.ts'
 import { agentRows } from './agents.ts'
 import { agentsOfTenant } from './agents-of-tenant.ts'
@@ -14,7 +15,9 @@ import { entryList } from './entry-list.ts'
 import { epochRows } from './epoch.ts'
 import { eventRows } from './events.ts'
 import { federatedBundleRows } from './federated-bundles.ts'
+import { federatedTokenRows } from './federated-tokens.ts'
 import { headRows } from './heads.ts'
+import { idpRows } from './idps.ts'
 import { incidentSteps } from './incident-steps.ts'
 import { incidentRows } from './incidents.ts'
 import { instanceRows } from './instances.ts'
@@ -24,6 +27,7 @@ import { lineageRows } from './lineages.ts'
 import { metaRows } from './meta.ts'
 import { nodeRows } from './nodes.ts'
 import { pointRows } from './points.ts'
+import { policyRows } from './policies.ts'
 import { serviceRows } from './services.ts'
 import { sightRows } from './sight.ts'
 import { snapshotRows } from './snapshots.ts'
@@ -48,6 +52,10 @@ export const storeRows = (context: RowContext): StoreRows => ({
   federatedBundles: federatedBundleRows(context),
   nodes: nodeRows(context),
   joinTokens: joinTokenRows(context),
+  policies: policyRows(context),
+  idps: idpRows(context),
+  federatedTokens: federatedTokenRows(context),
+  admissions: admissionRows(context),
   secrets: agentSecretRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
