@@ -80,6 +80,7 @@ export function agentRows({ statements }: RowContext): Omit<AgentRows, 'quaranti
       tier: a.tier,
       lifecycle: a.lifecycle,
       provenance: a.provenance,
+      external_subject: a.externalSubject,
       owner: a.owner,
       description: a.description,
       labels: a.labels,
