@@ -7,6 +7,8 @@ export interface SecretState extends AgentKey {
   readonly id: string
   /** SHA-256 of the secret part. */
   readonly hash: Uint8Array
+  /** Of the agent, when it was made: a kill ends it with that, and reinstatement revives nothing. */
+  readonly incarnation: number
   readonly standing: 'current' | 'superseded' | 'revoked'
   readonly createdBy: string
   readonly createdAt: number

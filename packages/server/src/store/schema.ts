@@ -43,7 +43,7 @@ export interface Schema {
   roles: RoleTable
   issuers_of_principals: IssuerOfPrincipalsTable
   bindings: BindingTable
-  barred_principals: { principal: Uint8Array; tenant: string | null; at: number; reason: string }
+  barred_principals: { principal: Uint8Array; scope: string; at: number; reason: string }
   policy_revisions: { trust_domain: number; revision: number }
   policy_versions: PolicyVersionTable
 }
@@ -349,6 +349,7 @@ export interface AgentSecretTable {
   tenant_id: number
   agent_id: number
   hash: Uint8Array
+  incarnation: number
   standing: string
   created_by: string
   created_at: number

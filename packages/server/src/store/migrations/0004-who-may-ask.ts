@@ -66,6 +66,7 @@ function secretTables({ types: t, tableEnd }: Dialect): string[] {
       tenant_id ${t.int} not null references tenants (id),
       agent_id ${t.int} not null references agents (id),
       hash ${t.bytes} not null check (length(hash) = 32),
+      incarnation ${t.int} not null,
       standing ${t.text} not null check (standing in ('current', 'superseded', 'revoked')),
       created_by ${t.text} not null,
       created_at ${t.int} not null,
@@ -127,12 +128,14 @@ function accessTables({ types: t, tableEnd }: Dialect): string[] {
     'create index bindings_by_issuer on bindings (issuer) where issuer is not null',
     'create index bindings_by_time on bindings (created_at, id)',
     'create index bindings_by_end on bindings (expires_at) where expires_at is not null',
+    // A tenant bars within itself, or its admin could shut out who administers all; no tenant is the empty text.
     `create table barred_principals (
-      principal ${t.bytes} primary key,
-      tenant ${t.text} references tenants (tenant),
+      principal ${t.bytes} not null,
+      scope ${t.text} not null,
       at ${t.int} not null,
-      reason ${t.text} not null
-    )${tableEnd()}`,
+      reason ${t.text} not null,
+      primary key (principal, scope)
+    )${tableEnd({ clustered: true })}`,
   ]
 }
 

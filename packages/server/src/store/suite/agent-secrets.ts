@@ -10,6 +10,7 @@ const secret = (number: number, changes: Partial<SecretState> = {}): SecretState
   tenant: 'acme',
   agent: 'invoice',
   hash: new Uint8Array(32).fill(number),
+  incarnation: number,
   standing: 'current',
   createdBy: 'api-key:k1',
   createdAt: NOW + number,
