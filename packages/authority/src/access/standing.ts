@@ -1,17 +1,27 @@
 import { LanyardError } from '@lanyard/api'
-import type { PrincipalCaller } from '../caller.ts'
+import type { AccessGrant, PrincipalCaller } from '../caller.ts'
 import type { Rows, Step } from '../ports.ts'
+import { permissionsOfRole } from './roles.ts'
 
 /**
- * Asks inside a transaction whether a principal still counts: it is not shut out, and every grant that it acts by is still
- * there. One that was taken away since may be what allowed this. Throws `principal_barred`, `unauthenticated`.
+ * Asks inside a transaction whether a principal still counts: it is not shut out, and every grant that it acts by is as it
+ * was, with its issuer still vouching. One that was taken away since may be what allowed this. Throws `principal_barred`,
+ * `unauthenticated`.
  */
 export function* requirePrincipalStanding(rows: Rows, caller: PrincipalCaller, at: number): Step<void> {
-  if (yield* rows.barredPrincipals.isBarred(caller.id))
+  const barred = yield* rows.barredPrincipals.scopesOf(caller.id)
+  if (barred.includes(null) || caller.grants.some(({ tenant }) => tenant !== null && barred.includes(tenant)))
     throw new LanyardError('principal_barred', `principal ${caller.id} was shut out by a kill`)
-  for (const { binding: id } of caller.grants) {
-    const binding = yield* rows.bindings.find(id)
-    if (binding === undefined || (binding.expiresAt !== null && at >= binding.expiresAt))
-      throw new LanyardError('unauthenticated', 'a role that this call is by was taken away meanwhile')
-  }
+  for (const grant of caller.grants) yield* requireGrant(rows, grant, at)
 }
+
+function* requireGrant(rows: Rows, grant: AccessGrant, at: number): Step<void> {
+  const binding = yield* rows.bindings.find(grant.binding)
+  if (binding === undefined || (binding.expiresAt !== null && at >= binding.expiresAt)) throw changed('taken away')
+  if (binding.issuer !== null && (yield* rows.issuers.find(binding.issuer))?.enabled !== true)
+    throw changed('given by an issuer that vouches no more')
+  const held = yield* permissionsOfRole(rows, binding.role, binding.tenant)
+  if (![...grant.permissions].every(permission => held.has(permission))) throw changed('changed')
+}
+
+const changed = (how: string) => new LanyardError('unauthenticated', `a role that this call is by was ${how} meanwhile`)

@@ -55,11 +55,17 @@ export interface BindingRows {
   remove(id: string): Step<void>
   /** Of any of these, in one statement: at each call of a principal. */
   of(bindees: readonly BindeeState[]): Step<readonly BindingState[]>
+  /** All of the users and groups of an issuer, in no order. */
+  ofIssuer(issuer: string): Step<readonly BindingState[]>
   removeOfIssuer(issuer: string): Step<readonly BindingState[]>
   count(tenant: string | null): Step<number>
-  /** Newest first. */
+  /** Newest first. `tenant`: of this one alone; null: those of all tenants alone; undefined: every one. */
   list(
-    filter: { readonly tenant?: string | undefined; readonly role?: string | undefined },
+    filter: {
+      readonly tenant?: string | null | undefined
+      readonly role?: string | undefined
+      readonly kind?: BindeeKind | undefined
+    },
     page: Page,
   ): Step<Listed<BindingState>>
 }
@@ -94,17 +100,19 @@ export interface IssuerRows {
   update(issuer: IssuerState): Step<void>
   remove(id: string): Step<void>
   count(tenant: string | null): Step<number>
-  /** By issuer. */
+  /** By issuer; `tenant`: its own and those of all; undefined: every one. */
   list(filter: { readonly tenant?: string | undefined }, page: Page): Step<Listed<IssuerState>>
 }
 
-/** Principals that a kill shut out. */
+/** Principals that a kill shut out: of one tenant by who manages that, of everything by who manages all. */
 export interface BarredPrincipalRows {
-  isBarred(principal: string): Step<boolean>
+  /** Where it is shut out, in no order: null, everywhere; a tenant, of that alone. */
+  scopesOf(principal: string): Step<readonly (string | null)[]>
+  /** Again without effect. */
   bar(
     principal: string,
     by: { readonly at: number; readonly reason: string; readonly tenant: string | null },
   ): Step<void>
-  /** False: it was not barred. */
-  lift(principal: string): Step<boolean>
+  /** False: it was not barred there. */
+  lift(principal: string, tenant: string | null): Step<boolean>
 }

@@ -6,6 +6,8 @@ import { agentRows } from './agents.ts'
 import { agentsOfTenant } from './agents-of-tenant.ts'
 import { apiKeyRows } from './api-keys.ts'
 import { authorityRows } from './authorities.ts'
+import { barredPrincipalRows } from './barred-principals.ts'
+import { bindingRows } from './bindings.ts'
 import { certificateRows } from './certificates.ts'
 import type { RowContext } from './context.ts'
 import { deathRows } from './deaths.ts'
@@ -21,6 +23,7 @@ import { idpRows } from './idps.ts'
 import { incidentSteps } from './incident-steps.ts'
 import { incidentRows } from './incidents.ts'
 import { instanceRows } from './instances.ts'
+import { issuerRows } from './issuers.ts'
 import { joinTokenRows } from './join-tokens.ts'
 import { lineageLinks } from './lineage-links.ts'
 import { lineageRows } from './lineages.ts'
@@ -28,6 +31,7 @@ import { metaRows } from './meta.ts'
 import { nodeRows } from './nodes.ts'
 import { pointRows } from './points.ts'
 import { policyRows } from './policies.ts'
+import { roleRows } from './roles.ts'
 import { serviceRows } from './services.ts'
 import { sightRows } from './sight.ts'
 import { snapshotRows } from './snapshots.ts'
@@ -57,6 +61,10 @@ export const storeRows = (context: RowContext): StoreRows => ({
   federatedTokens: federatedTokenRows(context),
   admissions: admissionRows(context),
   secrets: agentSecretRows(context),
+  roles: roleRows(context),
+  bindings: bindingRows(context),
+  issuers: issuerRows(context),
+  barredPrincipals: barredPrincipalRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
   authorities: authorityRows(context),
