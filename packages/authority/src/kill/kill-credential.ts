@@ -1,15 +1,16 @@
 import { LanyardError } from '@lanyard/api'
-import { type Act, type ManagerCaller, requirePermission } from '../caller.ts'
+import { type Act, type ManagerCaller, maySee, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { takeNode, takeWorkloads } from '../nodes/ends.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
+import { takeSecret } from '../secrets/take.ts'
 import { keyDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
 import { takeLineages, takeLinked } from './take.ts'
 import { Toll } from './toll.ts'
-import { apiKeyOf, mayEnd, takeApiKey } from './widen.ts'
+import { mayEnd, takeApiKey } from './widen.ts'
 
-/** What is killed by what it stands for. `minted_by`: `api-key:<id>`, `agent-token:<jti>` or `node:<node>`. */
+/** What is killed by what it stands for. `minted_by`: what mints, as `<kind>:<id>`. */
 export interface CredentialTarget {
   readonly kind: 'serial' | 'key' | 'lineage' | 'minted_by'
   readonly value: string
@@ -100,12 +101,25 @@ function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): St
   }
 }
 
-function* byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step<Found> {
+function byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step<Found> {
+  const colon = minter.indexOf(':')
+  const id = minter.slice(colon + 1)
+  switch (minter.slice(0, colon)) {
+    case 'api-key':
+      return byApiKey(rows, id, reason, act)
+    case 'agent-token':
+      return byToken(rows, id, reason, act)
+    case 'agent-secret':
+      return bySecret(rows, id, reason, act)
+    case 'node':
+      return byNode(rows, id, reason, act)
+    default:
+      throw unseen('credential that mints')
+  }
+}
+
+function* byApiKey(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
   const { tenant } = act.caller
-  const node = nodeOf(minter)
-  if (node !== null) return yield* byNode(rows, node, reason, act)
-  const id = apiKeyOf(minter)
-  if (id === null) return yield* byToken(rows, minter.slice('agent-token:'.length), reason, act)
   const key = yield* rows.apiKeys.find(id)
   if (!key || (tenant !== null && tenant !== key.tenant)) throw unseen('API key')
   if (!mayEnd(act, key)) {
@@ -115,14 +129,21 @@ function* byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Ste
   return { tenant: key.tenant, agent: null, take: toll => takeApiKey(rows, toll, id, reason, act) }
 }
 
-const nodeOf = (minter: string): string | null => (minter.startsWith('node:') ? minter.slice('node:'.length) : null)
-
 /** A node is banned with what it minted, as an API key ends with that: it would have it minted again at once. */
 function* byNode(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
   const node = yield* rows.nodes.find(id)
   if (!node || (act.caller.tenant !== null && act.caller.tenant !== node.tenant)) throw unseen('node')
   requirePermission(act.caller, 'node.manage')
   return { tenant: node.tenant, agent: null, take: toll => takeNode(rows, toll, node, reason, act) }
+}
+
+/** A secret ends with what it minted, and with those that it was exchanged for: whoever stole it may have done that. */
+function* bySecret(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+  const secret = yield* rows.secrets.find(id)
+  if (!secret || !maySee(act.caller, secret.tenant)) throw unseen('secret')
+  requirePermission(act.caller, 'secret.revoke')
+  const { tenant, agent } = secret
+  return { tenant, agent, take: toll => takeSecret(rows, toll, secret, reason, act) }
 }
 
 function* byToken(rows: Rows, jti: string, reason: string, act: OwnAct): Step<Found> {
