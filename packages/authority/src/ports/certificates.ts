@@ -80,10 +80,14 @@ export interface LineageRows {
       /** Those with a certificate for the key; `bound`: also those whose token is bound to it, which proves nothing. */
       | { readonly keyThumbprint: string; readonly bound: boolean }
       /** Those with a certificate alive at `now` that was asked for from this remote address. */
-      | { readonly source: string; readonly now: number },
+      | { readonly source: string; readonly now: number }
+      /** Those of one tenant that no identity provider vouched for. */
+      | { readonly internalTo: string },
     tenant: string | null,
     limit: number,
   ): Step<readonly LineageState[]>
+  /** How many open or frozen lineages of the tenant no identity provider vouched for, that have not ended at `at`. */
+  countInternal(tenant: string, at: number): Step<number>
   /** Open or frozen lineages of an agent, newest first; all of them without a limit. */
   ofAgent(key: AgentKey, limit?: number): Step<readonly LineageState[]>
 }

@@ -7,6 +7,7 @@ import { deathsSuite } from './suite/deaths.ts'
 import { entriesSuite } from './suite/entries.ts'
 import { eventsSuite } from './suite/events.ts'
 import { groupsSuite } from './suite/groups.ts'
+import { idpsSuite } from './suite/idps.ts'
 import { incidentsSuite } from './suite/incidents.ts'
 import { instancesSuite } from './suite/instances.ts'
 import { lineagesSuite } from './suite/lineages.ts'
@@ -37,6 +38,7 @@ export function storeSuite(name: string, place: () => Place): void {
     instancesSuite(place)
     entriesSuite(place)
     nodesSuite(place)
+    idpsSuite(place)
     agentSecretsSuite(place)
     groupsSuite(place)
     policiesSuite(place)

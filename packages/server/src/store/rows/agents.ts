@@ -147,10 +147,10 @@ export function agentRows({ statements }: RowContext): Omit<AgentRows, 'quaranti
     return last
   }
 
-  // What the index of names can follow, in its order.
-  function walk({ tenant }: AgentFilter, { after }: Page) {
+  // What an index can follow, in its order: that of names, or that of who vouches.
+  function walk({ tenant, provenance }: AgentFilter, { after }: Page) {
     const place = after === null ? null : keyOfCursor(after)
-    return from
+    return (provenance === undefined ? from : vouchedFor(provenance))
       .$if(tenant !== undefined, q => q.where('t.tenant', '=', tenant!))
       .$if(place !== null && tenant !== undefined, q => q.where('a.agent', '>', place!.agent))
       .$if(place !== null && tenant === undefined, q =>
@@ -160,16 +160,23 @@ export function agentRows({ statements }: RowContext): Omit<AgentRows, 'quaranti
       .orderBy('a.agent')
   }
 
+  // From each tenant, in turn, to what the provider brought there: a cross join, since SQLite keeps its order.
+  function vouchedFor(provenance: string): typeof from {
+    return db
+      .selectFrom('tenants as t')
+      .crossJoin('agents as a')
+      .whereRef('a.tenant_id', '=', 't.id')
+      .where('a.provenance', '=', provenance) as unknown as typeof from
+  }
+
   function narrowed(query: ReturnType<typeof walk>, filter: AgentFilter) {
     return query
       .$if(filter.lifecycle !== undefined, q => q.where('a.lifecycle', '=', filter.lifecycle!))
       .$if(filter.tier !== undefined, q => q.where('a.tier', '=', filter.tier!))
-      .$if(filter.provenance !== undefined, q => q.where('a.provenance', '=', filter.provenance!))
   }
 }
 
-const isNarrowed = ({ lifecycle, tier, provenance }: AgentFilter) =>
-  lifecycle !== undefined || tier !== undefined || provenance !== undefined
+const isNarrowed = ({ lifecycle, tier }: AgentFilter) => lifecycle !== undefined || tier !== undefined
 
 const cursorOf = ({ tenant, agent }: AgentKey) => `${tenant}/${agent}`
 

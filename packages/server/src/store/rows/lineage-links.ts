@@ -6,6 +6,7 @@ import { LONGEST_LIFE_MS } from './certificate-list.ts'
 import type { RowContext } from './context.ts'
 import { LINEAGE_COLUMNS, lineageOf } from './lineages.ts'
 
+type By = Parameters<LineageRows['linked']>[0]
 type Lineages = SelectQueryBuilder<Schema & { l: LineageTable }, 'l', object>
 
 /** Those that are not over, with the names that their numbers stand for. */
@@ -18,7 +19,7 @@ const namedOf = (lineages: Lineages) =>
     .where('l.standing', '<>', sql.lit('ended'))
 
 /** Lineages that are not over, by what they have in common. A kill follows these, so each walks an index of its own. */
-export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'linked' | 'ofAgent'> {
+export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'linked' | 'ofAgent' | 'countInternal'> {
   const db = statements.kysely
   const held = namedOf(db.selectFrom('lineages as l'))
 
@@ -36,7 +37,16 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
       .limit(a.limit)
   })
 
+  const countInternal = statements.prepareRows((a: { tenant: string; at: number }) =>
+    internalTo(a.tenant)
+      .where('l.ends_at', '>', a.at)
+      .select(eb => eb.fn.countAll<number>().as('count')),
+  )
+
   return {
+    *countInternal(tenant, at) {
+      return (yield* countInternal({ tenant, at }))[0]!.count
+    },
     *ofAgent({ tenant, agent }, limit = Number.MAX_SAFE_INTEGER) {
       return (yield* ofAgent({ tenant, agent, limit })).map(lineageOf)
     },
@@ -52,13 +62,23 @@ export function lineageLinks({ statements }: RowContext): Pick<LineageRows, 'lin
     },
   }
 
-  function linkedBy(by: Parameters<LineageRows['linked']>[0]) {
+  function linkedBy(by: By) {
     if ('mintedBy' in by) return held.where('l.minted_by', '=', by.mintedBy)
+    if ('internalTo' in by) return namedOf(internalTo(by.internalTo))
     // A cross join, since SQLite keeps its order: from what was found, not from all that the tenant holds.
     return namedOf(db.selectFrom(foundBy(by).as('f')).crossJoin('lineages as l').whereRef('l.no', '=', 'f.no'))
   }
 
-  function foundBy(by: Exclude<Parameters<LineageRows['linked']>[0], { mintedBy: string }>) {
+  // What a provider vouched for names it as its minter; whatever else there is began with us.
+  function internalTo(tenant: string) {
+    return db
+      .selectFrom('lineages as l')
+      .where('l.tenant_id', '=', db.selectFrom('tenants').select('id').where('tenant', '=', tenant))
+      .where('l.standing', '<>', sql.lit('ended'))
+      .where('l.minted_by', 'not like', sql.lit('idp:%'))
+  }
+
+  function foundBy(by: Exclude<By, { mintedBy: string } | { internalTo: string }>) {
     if ('keyThumbprint' in by) return by.bound ? withKey(by.keyThumbprint) : certifiedWith(by.keyThumbprint)
     return 'source' in by ? fromSource(by) : openedBy(by)
   }

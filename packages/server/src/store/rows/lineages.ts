@@ -59,7 +59,7 @@ type Written = Omit<LineageState, 'id' | 'newestKey'> & { id: Uint8Array; newest
 const keyBytes = (thumbprint: string | null) => (thumbprint === null ? null : bytesOfThumbprint(thumbprint))
 
 /** Lineages one by one, and what ends many of them. */
-export function lineageRows({ statements }: RowContext): Omit<LineageRows, 'linked' | 'ofAgent'> {
+export function lineageRows({ statements }: RowContext): Omit<LineageRows, 'linked' | 'ofAgent' | 'countInternal'> {
   const db = statements.kysely
   const agentOfKey = (key: AgentKey) =>
     db
