@@ -1,5 +1,13 @@
+import { LanyardError } from '@lanyard/api'
 import { toHex } from '@lanyard/protocol'
-import { type Act, actorOf, type ManagerCaller, type TokenCaller } from './caller.ts'
+import {
+  type Act,
+  actorOf,
+  type ExternalTokenCaller,
+  type ManagerCaller,
+  type SecretCaller,
+  type TokenCaller,
+} from './caller.ts'
 import { eventOf } from './event.ts'
 import { AGENT_TOKEN_SEC } from './lifetime.ts'
 import { servedTier } from './liveness.ts'
@@ -13,6 +21,9 @@ export interface Opening extends AgentKey {
   /** Thumbprint of the key that the token shall be bound to. */
   readonly jkt?: string | undefined
 }
+
+/** Who may open lineages: whoever manages, for agents that it covers; all others for the one agent that they prove. */
+export type OpeningCaller = ManagerCaller | SecretCaller | ExternalTokenCaller
 
 /** Random names of a new lineage and its token. */
 export interface Fresh {
@@ -31,10 +42,10 @@ export function* openLineage(
   opening: Opening,
   fresh: Fresh,
   maxLineageSec: number,
-  act: Act & { readonly caller: ManagerCaller },
+  act: Act & { readonly caller: OpeningCaller },
 ): Step<{ agent: AgentState; lineage: LineageState }> {
   const agent = yield* requireAgent(rows, opening, act)
-  requireCovered(act.caller, opening.agent)
+  requireOpener(act.caller, opening)
   servedTier({ tenant: yield* requireTenantState(rows, agent.tenant, act), agent })
   const lineage: LineageState = {
     id: fresh.lineage,
@@ -53,6 +64,12 @@ export function* openLineage(
   yield* rows.lineages.insert(lineage)
   yield* rows.events.append(eventOf(act, 'agent.bootstrapped', agent, { lineage: lineage.id, jti: lineage.jti }))
   return { agent, lineage }
+}
+
+function requireOpener(caller: OpeningCaller, { tenant, agent }: AgentKey): void {
+  if (caller.kind === 'api-key' || caller.kind === 'principal') return requireCovered(caller, agent)
+  if (caller.tenant !== tenant || caller.agent !== agent)
+    throw new LanyardError('credential_conflict', 'expected the credential of the agent that is named')
 }
 
 /** `typ` of agent tokens: keeps them apart from every other token that we sign. */

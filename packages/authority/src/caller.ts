@@ -82,6 +82,11 @@ export interface ExternalTokenCaller {
   readonly expiresAt: number
 }
 
+/** The certificate that stands beside the secret of an agent: an SVID of ours, or one of the authority of its tenant. */
+export type SecondFactor =
+  | { readonly kind: 'svid'; readonly certificate: CertificateCaller }
+  | { readonly kind: 'certificate'; readonly keyThumbprint: string; readonly endsAt: number }
+
 /** An agent by its secret, and by its certificate where that is required or came along. */
 export interface SecretCaller extends AgentKey {
   readonly kind: 'agent-secret'
@@ -89,9 +94,10 @@ export interface SecretCaller extends AgentKey {
   readonly spiffeId: string
   /** Public id of the secret. */
   readonly secret: string
+  /** Of the agent, when the secret was made. */
   readonly incarnation: number
-  /** `svid:<serial>` or `certificate:<key thumbprint>` of the second factor; null: none came. */
-  readonly factor: string | null
+  /** Null: none came, and none was required. */
+  readonly factor: SecondFactor | null
   /** Unix milliseconds. */
   readonly expiresAt: number
 }
