@@ -8,6 +8,8 @@ export interface RefusedRequest {
   readonly agent: AgentKey | { readonly tenant: string | null; readonly agent: null }
   /** Who asked, as events name it. */
   readonly actor: string
+  /** `cert.refused` where nothing else is said. */
+  readonly type?: 'cert.refused' | 'federation.refused' | 'session.refused' | undefined
   readonly source: string | null
   readonly correlation: string | null
 }
@@ -23,7 +25,7 @@ interface Told {
 }
 
 /**
- * Writes `cert.refused` events: a dead agent that knocks is worth knowing, and must not fill the store. Strangers never
+ * Writes events of refusals: a dead agent that knocks is worth knowing, and must not fill the store. Strangers never
  * come here: they are counted, not recorded.
  */
 export class Refusals {
@@ -35,15 +37,18 @@ export class Refusals {
   }
 
   /** Tells of a refusal, unless it was told; faults of ours are no refusals. Never throws what the store throws. */
-  async tell(error: unknown, { agent, actor, source, correlation }: RefusedRequest): Promise<void> {
+  async tell(
+    error: unknown,
+    { agent, actor, type = 'cert.refused', source, correlation }: RefusedRequest,
+  ): Promise<void> {
     const code = refusalCode(error)
     if (code === null) return
     const at = this.#ports.clock.now()
-    const unsaid = this.#take(`${code} ${actor} ${agent.tenant}/${agent.agent}`, at)
+    const unsaid = this.#take(`${type} ${code} ${actor} ${agent.tenant}/${agent.agent}`, at)
     if (unsaid === null) return
     const event = {
       at,
-      type: 'cert.refused',
+      type,
       outcome: 'refused',
       tenant: agent.tenant,
       agent: agent.agent,

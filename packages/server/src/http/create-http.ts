@@ -1,5 +1,5 @@
 import { routes } from '@lanyard/api'
-import { concernOf, identityOf } from '@lanyard/authority'
+import { concernOf, identityOf, knownRefusalOf } from '@lanyard/authority'
 import { createHandlers } from '../handlers/index.ts'
 import { countAnswer } from '../observe/answers.ts'
 import { serverMeters } from '../observe/server-meters.ts'
@@ -27,8 +27,10 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     deadlines,
     log,
     closing: () => listener.closing,
-    // Agents that the gate turned away when they asked for a certificate; strangers are counted by their connection.
+    // Agents that the gate turned away when they asked for a certificate, and known credentials; strangers are counted by their connection.
     async refused(error, { id, source, correlation }) {
+      const known = knownRefusalOf(error)
+      if (known) return await parts.issuing.refused(error, { ...known, source, correlation })
       const agent = id === 'issueCert' ? concernOf(error) : undefined
       if (agent) await parts.issuing.refused(error, { agent, actor: `agent:${agent.spiffeId}`, source, correlation })
     },
