@@ -5,7 +5,7 @@ import type { RowContext } from './rows/context.ts'
 type Removal = (a: { readonly before: number }) => Step<number>
 
 /** What removes what nobody can ask with any more. Each gives how many rows left, none at the end. */
-export function accessRemovals({ statements }: RowContext): Record<'secrets', Removal> {
+export function accessRemovals({ statements }: RowContext): Record<'secrets' | 'bindings', Removal> {
   const db = statements.kysely
   return {
     // As long as its events are kept, an old secret is told why it does not count.
@@ -18,6 +18,19 @@ export function accessRemovals({ statements }: RowContext): Record<'secrets', Re
             .select('id')
             .where('ended_at', 'is not', null)
             .where('ended_at', '<', a.before)
+            .limit(BATCH),
+        ),
+    ),
+    // It counts no more, and its events tell of it.
+    bindings: statements.prepareChange((a: { before: number }) =>
+      db
+        .deleteFrom('bindings')
+        .where('id', 'in', eb =>
+          eb
+            .selectFrom('bindings')
+            .select('id')
+            .where('expires_at', 'is not', null)
+            .where('expires_at', '<', a.before)
             .limit(BATCH),
         ),
     ),

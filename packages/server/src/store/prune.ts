@@ -39,6 +39,7 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
     nodes: await drained(store, () => workloads.nodes({ before: now - nodesMs })),
     joinTokens: await drained(store, () => workloads.joinTokens({ before: now })),
     entryMarks: await drained(store, () => workloads.entryMarks({ before: now - ENTRY_MARK_MS })),
+    bindings: await drained(store, () => access.bindings({ before: now - eventsMs })),
     secrets: await drained(store, () => access.secrets({ before: now - eventsMs })),
   })
 }

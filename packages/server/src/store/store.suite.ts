@@ -1,4 +1,5 @@
 import { describe } from 'node:test'
+import { accessSuite } from './suite/access.ts'
 import { agentSecretsSuite } from './suite/agent-secrets.ts'
 import { authoritiesSuite } from './suite/authorities.ts'
 import { certificatesSuite } from './suite/certificates.ts'
@@ -42,6 +43,7 @@ export function storeSuite(name: string, place: () => Place): void {
     agentSecretsSuite(place)
     groupsSuite(place)
     policiesSuite(place)
+    accessSuite(place)
     chainsSuite(place)
     retentionSuite(place)
     killRetentionSuite(place)
