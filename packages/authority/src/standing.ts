@@ -1,8 +1,8 @@
 import { LanyardError } from '@lanyard/api'
 import { requirePrincipalStanding } from './access/standing.ts'
-import type { Act, CertificateCaller, TokenCaller } from './caller.ts'
+import type { Act, CertificateCaller, SecondFactor, TokenCaller } from './caller.ts'
 import { requireVouching } from './federation/standing.ts'
-import { requireUnkilledCredential } from './kill/credential.ts'
+import { requireUnkilledCredential, requireUnkilledKey } from './kill/credential.ts'
 import { requireAlive, requireOpenLineage } from './liveness.ts'
 import { requireNodeStanding } from './nodes/standing.ts'
 import type { Rows, Step } from './ports.ts'
@@ -26,7 +26,8 @@ export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
     case 'external-token':
       return yield* requireVouching(rows, caller)
     case 'agent-secret':
-      return yield* requireCurrentSecret(rows, caller)
+      yield* requireCurrentSecret(rows, caller)
+      return yield* requireFactorStanding(rows, caller.factor, at)
     case 'node-certificate':
       yield* requireNodeStanding(rows, caller)
       return
@@ -36,6 +37,11 @@ export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
     default:
       throw new TypeError(`unknown caller ${caller satisfies never}`)
   }
+}
+
+function* requireFactorStanding(rows: Rows, factor: SecondFactor | null, at: number): Step<void> {
+  if (factor?.kind === 'svid') return yield* requireAgentStanding(rows, factor.certificate, at)
+  if (factor?.kind === 'certificate') yield* requireUnkilledKey(rows, factor.keyThumbprint)
 }
 
 function* requireAgentStanding(rows: Rows, caller: TokenCaller | CertificateCaller, at: number): Step<void> {

@@ -197,7 +197,7 @@ export const openSession = route({
     'Exchange the secret of an agent (`Authorization: Lanyard-Secret`), and its client certificate where that is required, for an agent token.',
   auth: { kind: 'identity', accepts: ['agent-secret'], permission: null },
   limit: { per: 'identity', times: 0.06 },
-  audit: ['session.opened', 'session.refused'],
+  audit: ['agent.bootstrapped', 'session.opened', 'session.refused'],
   body: z.strictObject({ tenant: Name, agent: Name, jkt: Jkt.optional() }),
   status: 200,
   reply: AgentToken,

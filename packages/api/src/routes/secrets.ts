@@ -11,6 +11,8 @@ const AgentSecret = z.strictObject({
   agent: z.string(),
   created_at: Time,
   created_by: z.string(),
+  /** Of the agent when it was made: a kill ends it with that incarnation. */
+  incarnation: z.int(),
 })
 
 /** Shown this once. */
@@ -24,7 +26,14 @@ export const createSecret = route({
   audit: ['secret.created'],
   status: 201,
   reply: NewSecret,
-  errors: [...ERRORS, 'agent_not_covered', 'agent_retired', 'agent_quarantined', 'federation_required'],
+  errors: [
+    ...ERRORS,
+    'agent_not_covered',
+    'agent_retired',
+    'agent_quarantined',
+    'tenant_killed',
+    'federation_required',
+  ],
 })
 
 export const getSecret = route({
@@ -70,6 +79,7 @@ export const revokeSecret = route({
   audit: ['secret.revoked', 'cert.revoked'],
   body: z.strictObject({ reason: Reason }),
   status: 200,
+  /** Secrets that counted until now, sessions that ended, certificates that were alive. */
   reply: z.strictObject({ secrets: z.int(), lineages: z.int(), revoked: z.array(Serial) }),
   errors: [...ERRORS],
 })

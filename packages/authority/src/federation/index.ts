@@ -1,1 +1,2 @@
+export { requireMintable } from './mintable.ts'
 export { requireEnabled } from './standing.ts'

@@ -21,6 +21,12 @@ export function* killedCredential(rows: Rows, { keyThumbprint, issuerKeyId }: Ma
   return new LanyardError('certificate_revoked', 'the instance that issued this certificate was evicted')
 }
 
+/** Throws `key_killed`: of certificates of others, which have no issuer of ours. */
+export function* requireUnkilledKey(rows: Rows, keyThumbprint: string): Step<void> {
+  const dead = yield* deadAmong(rows, [['key', keyThumbprint]])
+  if (dead.size > 0) throw new LanyardError('key_killed', 'the key of this certificate was killed')
+}
+
 /** Throws what {@link killedCredential} gives. */
 export function* requireUnkilledCredential(rows: Rows, made: Made): Step<void> {
   const killed = yield* killedCredential(rows, made)

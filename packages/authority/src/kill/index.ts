@@ -1,4 +1,4 @@
-export { killedCredential } from './credential.ts'
+export { killedCredential, requireUnkilledKey } from './credential.ts'
 export { evictInstance } from './evict-instance.ts'
 export { type Killed, type KillRequest, maySeeIncident, targetText } from './incident.ts'
 export { killAgent } from './kill-agent.ts'

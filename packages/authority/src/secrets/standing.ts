@@ -1,10 +1,18 @@
 import { LanyardError } from '@lanyard/api'
 import type { SecretCaller } from '../caller.ts'
+import { requireAlive } from '../liveness.ts'
 import type { Rows, SecretState, Step } from '../ports.ts'
 
-/** Asks inside a transaction whether a secret is still the agent's current one, and keeps others from it. Throws `secret_superseded`, `secret_revoked`. */
+/**
+ * Asks inside a transaction whether a secret is still the agent's current one and the agent alive, and keeps others from the
+ * secret. Throws `secret_superseded`, `secret_revoked`, and what the liveness gate refuses with.
+ */
 export function* requireCurrentSecret(rows: Rows, { secret: id }: SecretCaller): Step<void> {
-  requireCurrent(yield* rows.secrets.claim(id))
+  const secret = requireCurrent(yield* rows.secrets.claim(id))
+  const agent = yield* rows.agents.find(secret)
+  const tenant = yield* rows.tenants.find(secret.tenant)
+  if (!agent || !tenant) throw new LanyardError('unauthenticated', 'the agent of this secret is not known')
+  requireAlive({ tenant, agent }, secret.incarnation)
 }
 
 /** The secret, if it counts. Throws `unauthenticated`, `secret_superseded`, `secret_revoked`. */
