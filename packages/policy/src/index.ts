@@ -1,1 +1,7 @@
-export {}
+export { compile, MAX_POLICIES } from './compile.ts'
+export { CompiledSet } from './compiled-set.ts'
+export { entityText, parseEntity } from './engine/values.ts'
+export { PolicyProblems, type Problem, placeOf, positionAt } from './problems.ts'
+export type { Decision, Entity, EntityFacts, PolicyText, Question } from './question.ts'
+export { SCHEMA } from './schema/generate.ts'
+export { ACTIONS, CONTEXT, ENTITIES, NAMESPACE } from './schema/vocabulary.ts'

@@ -1,0 +1,86 @@
+import type { EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+import { type Prepared, ready } from './engine/slots.ts'
+import { type Asked, actionUid, toAsked } from './engine/values.ts'
+import { asked } from './engine/wasm.ts'
+import { EntityPool, inValue, keyOf, mentioned } from './entities.ts'
+import type { Mentions } from './mentions.ts'
+import type { Decision, PolicyText, Question } from './question.ts'
+
+interface SetParts {
+  readonly text: PolicyText
+  readonly schema: string
+  /** By the engine's name of a policy. */
+  readonly names: ReadonlyMap<string, string>
+  readonly entities: readonly EntityJson[]
+  /** What the policies speak of. */
+  readonly mentions: Mentions
+  /** Every action of the schema. */
+  readonly actions: readonly TypeAndId[]
+}
+
+/** A version that was checked and is ready to decide, synchronously and from memory. */
+export class CompiledSet {
+  readonly text: PolicyText
+  readonly #names: ReadonlyMap<string, string>
+  readonly #prepared: Prepared
+  readonly #pool: EntityPool
+  readonly #actions: ReadonlySet<string>
+
+  constructor({ text, schema, names, entities, mentions, actions }: SetParts) {
+    this.text = text
+    this.#names = names
+    this.#prepared = { policies: { staticPolicies: text.policies }, schema }
+    this.#pool = new EntityPool(entities, mentions.entities)
+    this.#actions = new Set(actions.map(keyOf))
+  }
+
+  /**
+   * Whether its schema has this action. All have what is ours; one of an application is known only where its schema was
+   * saved, and no other set can be asked about it.
+   */
+  declares(action: string): boolean {
+    return this.#actions.has(keyOf(actionUid(action)))
+  }
+
+  /**
+   * What the policies say: denied unless one permits and none forbids. What cannot be evaluated, in any policy, is a denial
+   * with its reason in `errors`, where Cedar itself would leave that policy out. Never throws.
+   */
+  decide(question: Question): Decision {
+    try {
+      return this.#decided(toAsked(question))
+    } catch (error) {
+      return denied([error instanceof Error ? error.message : String(error)])
+    }
+  }
+
+  #decided(question: Asked): Decision {
+    const { set, schema } = ready(this.#prepared)
+    const answer = asked(cedar =>
+      cedar.statefulIsAuthorized({
+        ...question,
+        entities: [...question.entities, ...this.#reached(question)],
+        preparsedPolicySetId: set,
+        preparsedSchemaName: schema,
+        validateRequest: true,
+      }),
+    )
+    if (answer.type === 'failure') return denied(answer.errors.map(({ message }) => message))
+    const { decision, diagnostics } = answer.response
+    const policies = diagnostics.reason.map(id => this.#nameOf(id)).toSorted()
+    const errors = diagnostics.errors.map(({ policyId, error }) => `${this.#nameOf(policyId)}: ${error.message}`)
+    return { allowed: decision === 'allow' && errors.length === 0, policies, errors }
+  }
+
+  #reached({ principal, resource, context, entities }: Asked): EntityJson[] {
+    return this.#pool.reached(() => [principal, resource, ...inValue(context), ...entities.flatMap(mentioned)])
+  }
+
+  /** `acme@3:no-kills-at-night`; `*` stands for the trust domain. */
+  #nameOf(id: string): string {
+    const { tenant, version } = this.text
+    return `${tenant ?? '*'}@${version}:${this.#names.get(id) ?? id}`
+  }
+}
+
+const denied = (errors: readonly string[]): Decision => ({ allowed: false, policies: [], errors })

@@ -1,0 +1,41 @@
+import { createRequire } from 'node:module'
+import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs'
+
+/** The engine's functions, as its package declares them. */
+export type Engine = typeof Cedar
+
+const require = createRequire(import.meta.url)
+const MODULE = '@cedar-policy/cedar-wasm/nodejs'
+
+let loaded: Engine | null = null
+let generation = 0
+
+/**
+ * The engine, loaded when it is first needed: who has no policies pays nothing for it. `generation` tells one instance from
+ * the next; what was prepared in another one is gone.
+ */
+export function engine(): { readonly cedar: Engine; readonly generation: number } {
+  loaded ??= require(MODULE) as Engine
+  return { cedar: loaded, generation }
+}
+
+/**
+ * Calls the engine. When it traps (a stack that is too deep, memory that is out) its memory may be in any state, locks held
+ * included: the instance is dropped, and the next call has a new one. Throws what it threw.
+ */
+export function asked<T>(call: (cedar: Engine, generation: number) => T): T {
+  const { cedar, generation } = engine()
+  try {
+    return call(cedar, generation)
+  } catch (error) {
+    drop()
+    throw error
+  }
+}
+
+function drop(): void {
+  // A second import would give the same instance: the loader keeps modules by their file.
+  delete require.cache[require.resolve(MODULE)]
+  loaded = null
+  generation++
+}

@@ -1,0 +1,35 @@
+/** What is wrong where. */
+export interface Problem {
+  readonly where: 'policies' | 'schema' | 'entities'
+  /** Both from 1, in characters; null: of the whole. */
+  readonly line: number | null
+  readonly column: number | null
+  /** The policy as decisions name it, without scope and version; null: of none. */
+  readonly policy: string | null
+  readonly message: string
+}
+
+/** Why a version cannot be used. */
+export class PolicyProblems extends Error {
+  override readonly name = 'PolicyProblems'
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(textOf).join('\n'))
+    this.problems = problems
+  }
+}
+
+/** Where it stands: `policies:3:14`. */
+export const placeOf = ({ where, line, column }: Problem): string =>
+  [where, line, column].filter(part => part !== null).join(':')
+
+const textOf = (problem: Problem) =>
+  `${placeOf(problem)}: ${problem.policy === null ? '' : `${problem.policy}: `}${problem.message}`
+
+/** Where a byte of a text stands: the engine counts bytes of UTF-8, people count lines and characters. */
+export function positionAt(text: string, byte: number): { readonly line: number; readonly column: number } {
+  const before = Buffer.from(text, 'utf8').subarray(0, byte).toString('utf8')
+  const lineStart = before.lastIndexOf('\n') + 1
+  return { line: before.split('\n').length, column: [...before.slice(lineStart)].length + 1 }
+}
