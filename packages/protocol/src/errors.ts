@@ -1,6 +1,7 @@
 import { TEXT_CODES } from './codes.ts'
 import { DER_CODES } from './der/codes.ts'
 import { FEED_CODES } from './feed/codes.ts'
+import { FORWARDED_CODES } from './forwarded/codes.ts'
 import { JOSE_CODES } from './jose/codes.ts'
 import { SPIFFE_CODES } from './spiffe/codes.ts'
 import { X509_CODES } from './x509/codes.ts'
@@ -19,6 +20,7 @@ export const PROTOCOL_CODES = {
   ...JOSE_CODES,
   ...SPIFFE_CODES,
   ...FEED_CODES,
+  ...FORWARDED_CODES,
 } as const
 
 export type ProtocolCode = keyof typeof PROTOCOL_CODES

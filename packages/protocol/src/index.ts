@@ -36,6 +36,11 @@ export type {
   Subject,
   SubjectKind,
 } from './feed/types.ts'
+export { readBase64Der } from './forwarded/base64-der.ts'
+export { type ForwardedChain, MAX_FORWARDED_CHAIN, MAX_FORWARDED_CHARS } from './forwarded/chain.ts'
+export { readClientCert } from './forwarded/client-cert.ts'
+export { readEscapedPem } from './forwarded/escaped-pem.ts'
+export { readXfcc } from './forwarded/xfcc.ts'
 export { JOSE_ALGORITHMS, joseAlgorithmsFor } from './jose/algorithms.ts'
 export { isJsonObject, type JsonLimits, type JsonObject, type JsonValue, parseJsonObject } from './jose/json.ts'
 export { jwkFromSpki, jwkThumbprint, type PublicJwk, spkiFromJwk } from './jose/jwk.ts'
