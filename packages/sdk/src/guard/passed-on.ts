@@ -1,13 +1,10 @@
-import { Certificate, type Credential, decodeBase64, type SubjectKind } from '@lanyard/protocol'
-import { IdentityError } from '../errors.ts'
+import { Certificate, type Credential, readClientCert, type SubjectKind } from '@lanyard/protocol'
 import type { Local } from '../mtls/local.ts'
 import { type ProvedPeer, proveChain } from '../mtls/peer.ts'
 import { hasEnded, type Peer, type Session, sessionOf, type Ward } from '../mtls/session.ts'
 import { type Authorizer, authorize } from './authorizer.ts'
 import type { Call } from './call.ts'
 
-/** Certificates that are passed on at most, the leaf beside. */
-const MAX_CHAIN = 10
 /** Callers of one proxy whose certificates are remembered. */
 const MAX_KNOWN = 256
 
@@ -59,13 +56,14 @@ export class Proxies {
    * @throws IdentityError `peer_untrusted`, `peer_certificate_ended`
    */
   speaker(session: Session, { headers }: Call): ProvedPeer | null {
-    const leaf = headers['client-cert']
-    if (leaf === undefined || !this.#isProxy(session)) return null
-    const chain = headers['client-cert-chain'] ?? ''
+    if (headers['client-cert'] === undefined || !this.#isProxy(session)) return null
+    // Node joins lines of one name by commas: two leaves are none, two lines of a list are one list.
+    const leaf = `${headers['client-cert']}`
+    const chain = `${headers['client-cert-chain'] ?? ''}`
     const known = this.#known.get(session) ?? new Map<string, ProvedPeer>()
     this.#known.set(session, known)
     const name = `${leaf} ${chain}`
-    const proved = known.get(name) ?? this.#prove(session, [leaf, ...itemsOf(`${chain}`)])
+    const proved = known.get(name) ?? this.#prove(session, leaf, chain)
     if (known.size >= MAX_KNOWN) known.clear()
     known.set(name, proved)
     return proved
@@ -78,8 +76,9 @@ export class Proxies {
     return !hasEnded(session.peer, this.#local.time.now()) && this.#isProxy(session)
   }
 
-  #prove({ peer }: Session, items: readonly unknown[]): ProvedPeer {
-    return proveChain(() => items.map(certificateOf), this.#local, 'clientAuth', peer.id)
+  #prove({ peer }: Session, leaf: string, chain: string): ProvedPeer {
+    const read = () => readClientCert(leaf, [chain]).map(der => Certificate.fromDer(der))
+    return proveChain(read, this.#local, 'clientAuth', peer.id)
   }
 
   #isProxy({ peer }: Session): boolean {
@@ -90,17 +89,4 @@ export class Proxies {
       return false
     }
   }
-}
-
-function itemsOf(list: string): string[] {
-  const items = list === '' ? [] : list.split(',').map(item => item.trim())
-  if (items.length > MAX_CHAIN) throw new IdentityError('peer_untrusted', `expected at most ${MAX_CHAIN} certificates`)
-  return items
-}
-
-/** RFC 8941, 3.3.5. */
-function certificateOf(item: unknown): Certificate {
-  const [, base64] = /^:([A-Za-z0-9+/=]{1,32768}):$/.exec(String(item)) ?? []
-  if (base64 === undefined) throw new IdentityError('peer_untrusted', 'expected a certificate as a byte sequence')
-  return Certificate.fromDer(decodeBase64(base64))
 }
