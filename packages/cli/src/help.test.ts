@@ -12,6 +12,8 @@ Commands
   init        Ask what an authority needs, write lanyard.yaml, make root and first admin key.
   up          Start an authority; an empty folder is initialised first.
   bootstrap   Trust an authority from the fingerprint of its root alone.
+  login       Log in at the issuer that the authority names, with any browser, also one on another machine.
+  logout      End the session of \`lanyard login\`, here and at the issuer.
   tenant      Create, list, show and change tenants.
   agent       Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
   cert        Request a certificate and keep it fresh; list and revoke certificates.

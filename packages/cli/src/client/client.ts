@@ -30,8 +30,10 @@ export type CallReply<C extends Call> = Reply<RouteOf<C>>
 export interface Endpoint {
   readonly url: URL
   readonly trust: Exclude<Trust, 'unproven'>
-  /** An API key or an agent token. */
-  readonly bearer?: string | undefined
+  /** An API key, an agent token, or what gives the token of a session, fresh at each call. */
+  readonly bearer?: string | (() => Promise<string>) | undefined
+  /** Sent as `X-Lanyard-Tenant-Id`: which tenant is meant where a call names none. */
+  readonly tenant?: string | undefined
 }
 
 /**
@@ -65,7 +67,7 @@ export class ApiClient {
    * @throws Refusal as {@link call}; `server_unreachable` also when the reply ends or falls silent
    */
   async *lines<C extends Call>(call: C, query: CallInput<C>['query'], stopped: AbortSignal): AsyncGenerator<string> {
-    const { url, headers } = this.#outgoing(call, { query: query as LooseInput['query'] })
+    const { url, headers } = await this.#outgoing(call, { query: query as LooseInput['query'] })
     const agent = this.#agent
     yield* readLines({ agent, url, headers, stopped, refused: reply => refusalOf(reply, this.#endpoint.url) })
   }
@@ -77,16 +79,16 @@ export class ApiClient {
     return date === null ? null : date + 500 - (before + now()) / 2
   }
 
-  #send(call: Call, input: LooseInput, { deadlineMs }: Patience = {}): Promise<HttpReply> {
+  async #send(call: Call, input: LooseInput, { deadlineMs }: Patience = {}): Promise<HttpReply> {
     const { body } = input
     return exchange(this.#agent, {
-      ...this.#outgoing(call, input),
+      ...(await this.#outgoing(call, input)),
       ...(body !== undefined && { body: JSON.stringify(body) }),
       deadlineMs,
     })
   }
 
-  #outgoing(call: Call, { params = {}, query = {}, body }: LooseInput) {
+  async #outgoing(call: Call, { params = {}, query = {}, body }: LooseInput) {
     const [method = '', path = ''] = call.split(' ')
     const url = new URL(this.#endpoint.url)
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
@@ -94,10 +96,12 @@ export class ApiClient {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }
-    const { bearer } = this.#endpoint
+    const { bearer, tenant } = this.#endpoint
+    const shown = typeof bearer === 'function' ? await bearer() : bearer
     const headers = {
       accept: 'application/json',
-      ...(bearer && { authorization: `Bearer ${bearer}` }),
+      ...(shown && { authorization: `Bearer ${shown}` }),
+      ...(tenant && { 'x-lanyard-tenant-id': tenant }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     }
     return { method, url, headers }

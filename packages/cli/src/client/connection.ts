@@ -5,6 +5,7 @@ import { Misuse } from '../problem.ts'
 import { ApiClient, type Endpoint } from './client.ts'
 import { fetchRoot, parseFingerprint, rootsIn } from './fingerprint.ts'
 import { DEFAULT_PROFILE, type Profile, readProfile } from './profile.ts'
+import { readSession } from './session.ts'
 
 const connected = <const O extends object>(option: O, variable?: string) =>
   ({ ...option, group: 'connection', ...(variable && { variable }) }) as O & { group: 'connection' }
@@ -19,38 +20,51 @@ export const CONNECTION = {
 } as const satisfies Options
 
 export type ConnectionOptions = Values<typeof CONNECTION>
-type World = Pick<Io, 'env' | 'home'>
+type World = Pick<Io, 'env' | 'home' | 'now'>
 
 /** The authority that options, environment and profile name, in this order. */
 export interface Place {
   readonly url: URL
   /** Root certificates in PEM. */
   readonly ca: string
-  /** An API key, or null when none was given. */
-  readonly apiKey: string | null
+  /** Name of the profile. */
+  readonly profile: string
+  /** An API key, or the session of whoever logged in; null when there is neither. */
+  readonly manager: Manager | null
   /** An agent token, or null. */
   readonly token: string | null
 }
 
-/** A client with the API key, or with the agent token where no key was given. Throws {@link Misuse} without either. */
+/** Who manages: the bearer credential, for a session fresh at each call, and the tenant that a session is for. */
+export interface Manager {
+  readonly kind: 'api-key' | 'session'
+  readonly bearer: string | (() => Promise<string>)
+  readonly tenant?: string | undefined
+}
+
+/**
+ * A client with the API key or the session, or with the agent token where there is neither. Throws {@link Misuse} without
+ * any; calls by a session that is over throw `session_ended`.
+ */
 export async function connect(options: ConnectionOptions, io: World): Promise<ApiClient> {
   const place = await findPlace(options, io)
-  const bearer = place.apiKey ?? place.token
-  if (bearer === null)
-    throw new Misuse(
-      'no credential: set LANYARD_API_KEY, or give --api-key-file FILE (`lanyard up` names the first key)',
-    )
-  return clientFor(place, { bearer })
+  if (place.manager !== null) return clientFor(place, place.manager)
+  if (place.token !== null) return clientFor(place, { bearer: place.token })
+  throw new Misuse(
+    'no credential: run `lanyard login`, set LANYARD_API_KEY, or give --api-key-file FILE (`lanyard up` names the first key)',
+  )
 }
 
 /** A client for a place, with a credential or with none. */
 export function clientFor(
   place: Pick<Place, 'url' | 'ca'>,
-  { bearer, certificate, key }: { bearer?: string; certificate?: string; key?: string } = {},
+  { bearer, tenant, certificate, key }: Credential = {},
 ): ApiClient {
   const trust = { ca: place.ca, ...(certificate && key && { certificate, key }) }
-  return new ApiClient({ url: place.url, trust, bearer } satisfies Endpoint)
+  return new ApiClient({ url: place.url, trust, bearer, tenant } satisfies Endpoint)
 }
+
+type Credential = Pick<Endpoint, 'bearer' | 'tenant'> & { readonly certificate?: string; readonly key?: string }
 
 /** Finds the authority, and its root: which is fetched when only its fingerprint is known. */
 export async function findPlace(options: ConnectionOptions, io: World): Promise<Place> {
@@ -60,7 +74,8 @@ export async function findPlace(options: ConnectionOptions, io: World): Promise<
     throw new Misuse(`there is no profile ${name}: \`lanyard bootstrap --profile ${name}\` makes it`)
   const url = parseUrl(options.url ?? io.env.LANYARD_URL ?? profile?.url)
   const ca = await findRoot(options, io, url, profile)
-  return { url, ca, apiKey: findApiKey(options, io, { url, ca }, profile), token: findToken(io) }
+  const manager = findManager(options, io, { url, ca, profile: name ?? DEFAULT_PROFILE }, profile)
+  return { url, ca, profile: name ?? DEFAULT_PROFILE, manager, token: findToken(io) }
 }
 
 /** An `https:` URL whose path ends with a slash. */
@@ -95,17 +110,24 @@ function rootFrom(file: string): string {
   return roots.map(root => root.pem).join('')
 }
 
-function findApiKey(
+/** A key that was given; else the session of whoever logged in; else the key that the profile keeps. */
+function findManager(
   options: ConnectionOptions,
   io: World,
-  place: { readonly url: URL; readonly ca: string },
+  place: Pick<Place, 'url' | 'ca' | 'profile'>,
   profile: Profile | null,
-): string | null {
-  if (options['api-key-file'] !== undefined) return readSecret(options['api-key-file'], '--api-key-file')
-  if (io.env.LANYARD_API_KEY) return io.env.LANYARD_API_KEY
+): Manager | null {
+  const file = options['api-key-file']
+  if (file !== undefined) return { kind: 'api-key', bearer: readSecret(file, '--api-key-file') }
+  if (io.env.LANYARD_API_KEY) return { kind: 'api-key', bearer: io.env.LANYARD_API_KEY }
+  const session = readSession(io, place)
+  if (session) {
+    const bearer = async () => (await import('./fresh-token.ts')).freshToken(io, place)
+    return { kind: 'session', bearer, tenant: session.tenant ?? undefined }
+  }
   // The key of a profile goes to the authority that it was made for, and to no other that a variable points at.
   const same = profile !== null && parseUrl(profile.url).href === place.url.href && profile.root === place.ca
-  return same ? (profile.api_key ?? null) : null
+  return same && profile.api_key !== undefined ? { kind: 'api-key', bearer: profile.api_key } : null
 }
 
 function findToken({ env }: World): string | null {

@@ -30,6 +30,16 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => [(await import('./bootstrap.ts')).bootstrap],
   },
   {
+    name: 'login',
+    summary: 'Log in at the issuer that the authority names, with any browser, also one on another machine.',
+    load: async () => [(await import('./login/index.ts')).login],
+  },
+  {
+    name: 'logout',
+    summary: 'End the session of `lanyard login`, here and at the issuer.',
+    load: async () => [(await import('./login/logout.ts')).logout],
+  },
+  {
     name: 'tenant',
     summary: 'Create, list, show and change tenants.',
     load: async () => (await import('./tenant.ts')).tenantCommands,

@@ -3,18 +3,20 @@ import { CONNECTION, clientFor, connect, findPlace } from '../client/connection.
 import { command, text } from '../command.ts'
 import { readInput } from '../files.ts'
 import { card } from '../layout.ts'
+import { rowsOf } from './identity-rows.ts'
 
 export const whoami = command({
   name: 'whoami',
   summary: 'Say who you are to the authority, until when, and what you may do.',
-  about: 'Asks with the API key; without one with LANYARD_TOKEN; with --svid by the certificate of an agent.',
+  about:
+    'Asks with the API key that is given, else as whoever logged in, else with the key of the profile or LANYARD_TOKEN; with\n--svid by the certificate of an agent.',
   operands: [],
   options: {
     svid: { ...text('DIR', 'Present svid.pem and svid_key.pem from this folder'), variable: 'LANYARD_SVID_DIR' },
     ...CONNECTION,
   },
   examples: [
-    { line: 'lanyard whoami', does: 'Shows the role of your API key and when it ends.' },
+    { line: 'lanyard whoami', does: 'Shows your roles, and until when you have them.' },
     { line: 'lanyard whoami --svid ./planner', does: 'Asks as the agent whose certificate lies there.' },
   ],
   wraps: 'GET /v1/whoami',
@@ -25,17 +27,7 @@ export const whoami = command({
     const reply = await api.call('GET /v1/whoami', {})
     return {
       json: reply,
-      text: paint =>
-        card(
-          [
-            ['you are', reply.spiffe_id ?? reply.name ?? reply.id],
-            ['by', `${reply.kind} ${reply.id}`],
-            ['role', reply.tenant === null ? reply.role : `${reply.role} of tenant ${reply.tenant}`],
-            ['may', reply.permissions.join(' ')],
-            ['until', reply.expires_at],
-          ],
-          paint,
-        ),
+      text: paint => card(rowsOf(reply), paint),
     }
   },
 })

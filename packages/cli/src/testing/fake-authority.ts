@@ -6,6 +6,8 @@ export interface Heard {
   readonly method: string
   readonly path: string
   readonly authorization: string | undefined
+  /** `X-Lanyard-Tenant-Id`. */
+  readonly tenant: string | string[] | undefined
   readonly body: unknown
 }
 
@@ -42,8 +44,9 @@ export class FakeAuthority {
       let text = ''
       for await (const chunk of request) text += chunk
       const { method = '', url = '', headers } = request
-      const body = text === '' ? undefined : JSON.parse(text)
-      const heard = { method, path: url, authorization: headers.authorization, body }
+      const body = text === '' ? undefined : bodyOf(text, headers['content-type'])
+      const tenant = headers['x-lanyard-tenant-id']
+      const heard = { method, path: url, authorization: headers.authorization, tenant, body }
       fake.heard.push(heard)
       const given = fake.answers[`${method} ${url.split('?')[0]}`] ?? { status: 404, body: { code: 'route_unknown' } }
       const answer = typeof given === 'function' ? given(heard) : given
@@ -74,3 +77,7 @@ export class FakeAuthority {
     this.#server.closeAllConnections()
   }
 }
+
+/** JSON, or the members of a form, as an issuer gets them. */
+const bodyOf = (text: string, type = ''): unknown =>
+  type.includes('json') ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text))

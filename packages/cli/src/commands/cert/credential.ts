@@ -1,6 +1,6 @@
 import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
-import { clientFor, type Place } from '../../client/connection.ts'
+import { clientFor, type Manager, type Place } from '../../client/connection.ts'
 import { Misuse } from '../../problem.ts'
 
 export interface Whose {
@@ -8,17 +8,18 @@ export interface Whose {
   readonly agent: string | undefined
 }
 
-/** How agent tokens are had: from an API key each time, or one that was given. */
+/** How agent tokens are had: from an API key or a session each time, or one that was given. */
 export type TokenMaker = (spki: Uint8Array | null) => Promise<string>
 
 /**
- * Gets agent tokens for this agent. With an API key each call mints one, bound to the key whose SubjectPublicKeyInfo is
+ * Gets agent tokens for this agent. With an API key or a session each call mints one, bound to the key whose SubjectPublicKeyInfo is
  * given; LANYARD_TOKEN is what it is, and says itself whose it is.
  */
 export function tokenMaker(place: Place, { tenant, agent }: Whose): TokenMaker {
   if (tenant !== undefined && agent !== undefined) {
-    if (place.apiKey !== null) return mintWith(place, place.apiKey, tenant, agent)
-    if (place.token === null) throw new Misuse('no credential: set LANYARD_API_KEY, or give --api-key-file FILE')
+    if (place.manager !== null) return mintWith(place, place.manager, tenant, agent)
+    if (place.token === null)
+      throw new Misuse('no credential: run `lanyard login`, set LANYARD_API_KEY, or give --api-key-file FILE')
     throw new Misuse('LANYARD_TOKEN says whose it is: leave --tenant and --agent out, or give an API key')
   }
   if (tenant !== undefined || agent !== undefined) throw new Misuse('expected --tenant and --agent together')
@@ -27,8 +28,8 @@ export function tokenMaker(place: Place, { tenant, agent }: Whose): TokenMaker {
   return async () => token
 }
 
-function mintWith(place: Place, apiKey: string, tenant: string, agent: string): TokenMaker {
-  const api = clientFor(place, { bearer: apiKey })
+function mintWith(place: Place, manager: Manager, tenant: string, agent: string): TokenMaker {
+  const api = clientFor(place, manager)
   return async spki => {
     // Bound to its key, the token brings no certificate to whoever else may see it.
     const jkt = spki && { jkt: jwkThumbprint(jwkFromSpki(spki), nodeCrypto) }

@@ -12,9 +12,9 @@ const DAY = 86_400
 /** Renewed at half of 24 hours, replaced at half of seven days: half an hour later something is wrong. */
 const LEAST_LEFT = { server_certificate: 11.5 * 3600, intermediate_age: 3.4 * DAY, root_age: 365 * DAY } as const
 
-/** What can be seen of the authority from outside, with the API key if there is one. */
+/** What can be seen of the authority from outside, with the API key or the session if there is one. */
 export async function checkServer(place: Place, now: () => number): Promise<Finding[]> {
-  const api = clientFor(place, place.apiKey === null ? {} : { bearer: place.apiKey })
+  const api = clientFor(place, place.manager ?? {})
   const reachable = await checkReachable(api, place.url)
   if (reachable.status !== 'ok') return [reachable]
   const groups = await Promise.all([
@@ -22,7 +22,7 @@ export async function checkServer(place: Place, now: () => number): Promise<Find
     checkClock(api, now),
     checkTls(place.url),
     checkChain(place, now() / 1000),
-    place.apiKey === null ? [] : checkKey(api, now()),
+    place.manager === null ? [] : checkKey(api, now()),
   ])
   return [reachable, ...groups.flat()]
 }

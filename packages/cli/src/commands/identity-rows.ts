@@ -1,0 +1,36 @@
+import type { CallReply } from '../client/client.ts'
+
+export type Identity = CallReply<'GET /v1/whoami'>
+
+/** Who somebody is to the authority, how, with which roles, until when: rows of a card. */
+export function rowsOf(who: Identity): (readonly [string, unknown])[] {
+  return [
+    ['you are', who.spiffe_id ?? who.name ?? who.id],
+    [
+      'by',
+      who.method === null ? `${who.kind} ${who.id}` : `${METHODS[who.method] ?? who.method}, ${who.kind} ${who.id}`,
+    ],
+    ...rolesOf(who).map((role, at) => [at === 0 ? 'role' : '', role] as const),
+    ['may', who.permissions.join(' ')],
+    ['until', who.expires_at],
+  ]
+}
+
+/** How a principal proved itself, for people. */
+const METHODS: Readonly<Record<string, string>> = {
+  jwt: 'token of an issuer',
+  introspection: 'opaque token that its issuer confirmed',
+  certificate: 'client certificate of the operators',
+  svid: 'SVID',
+}
+
+function rolesOf({ grants, role, tenant }: Identity): readonly string[] {
+  if (grants.length === 0) return [grantText({ role, tenant, agents: null })]
+  return grants.map(grantText)
+}
+
+/** `operator of tenant acme, for agents build-*`. */
+function grantText({ role, tenant, agents }: Identity['grants'][number]): string {
+  const where = tenant === null ? role : `${role} of tenant ${tenant}`
+  return agents === null ? where : `${where}, for agents ${agents}`
+}
