@@ -28,6 +28,9 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
 }
 
+// Before the table below, which is made as this file loads.
+const KINDS: Readonly<Record<string, Setting['kind']>> = { integer: 'number', array: 'list', boolean: 'flag' }
+
 /** Every setting, in the order of the schema, which is the only place where settings are declared. */
 export const SETTINGS: readonly Setting[] = settingsOf(z.toJSONSchema(ServerConfig, { io: 'input' }) as Schema, '')
 
@@ -49,8 +52,6 @@ function settingOf(key: string, field: Schema): Setting {
     about: field.description ?? '',
   }
 }
-
-const KINDS: Readonly<Record<string, Setting['kind']>> = { integer: 'number', array: 'list', boolean: 'flag' }
 
 function formOf(field: Schema): string {
   if (field.enum) return field.enum.join(', ')
