@@ -78,7 +78,10 @@ export interface ExternalTokenCaller {
   readonly tier: Tier
   /** Hex SHA-256 of what was signed: a signature can be written in several ways. */
   readonly tokenHash: string
+  /** When the settings that it was judged by were made, Unix milliseconds. */
+  readonly configuredAt: number
   /** Unix milliseconds. */
+  readonly issuedAt: number
   readonly expiresAt: number
 }
 
@@ -190,7 +193,7 @@ export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
     case 'external-token':
       return `idp:${caller.idp}`
     case 'agent-secret':
-      return `agent-secret:${caller.secret}`
+      return actorOfSecret(caller.secret)
     case 'node-certificate':
       return `node:${caller.node}`
     case 'agent-token':
@@ -200,6 +203,9 @@ export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
       throw new TypeError(`unknown caller ${caller satisfies never}`)
   }
 }
+
+/** The secret of an agent as events name it, and as what it mints. */
+export const actorOfSecret = (id: string): string => `agent-secret:${id}`
 
 /** The name under which calls are counted: all credentials of one agent share one allowance. */
 export function identityOf(caller: Caller): string {

@@ -1,4 +1,4 @@
-import type { Act } from '../caller.ts'
+import { type Act, actorOfSecret } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { takeLineages } from '../kill/take.ts'
 import type { Toll } from '../kill/toll.ts'
@@ -14,10 +14,7 @@ export interface TakenSecrets {
   readonly revoked: readonly string[]
 }
 
-const PREFIX = 'agent-secret:'
-
-/** The name under which a secret mints. */
-const minterOf = ({ id }: Pick<SecretState, 'id'>) => `${PREFIX}${id}`
+const PREFIX = actorOfSecret('')
 
 /**
  * Ends all that the secrets of an agent opened, and the one that counts. Also of secrets that nobody remembers any more: it
@@ -32,7 +29,7 @@ export function* takeSecrets(rows: Rows, toll: Toll, agent: AgentKey, reason: st
 export function* takeSecret(rows: Rows, toll: Toll, secret: SecretState, reason: string, act: Act): Step<TakenSecrets> {
   const heirs = yield* heirsOf(rows, secret)
   const current = heirs.find(({ standing }) => standing === 'current')
-  const minters = new Set(heirs.map(minterOf))
+  const minters = new Set(heirs.map(({ id }) => actorOfSecret(id)))
   return yield* take(rows, toll, { agent: secret, current, minted: by => minters.has(by) }, reason, act)
 }
 
@@ -40,7 +37,11 @@ export function* takeSecret(rows: Rows, toll: Toll, secret: SecretState, reason:
 function* heirsOf(rows: Rows, secret: SecretState): Step<readonly SecretState[]> {
   const successors = new Map((yield* rows.secrets.ofAgent(secret)).map(state => [state.createdBy, state]))
   const heirs = [secret]
-  for (let next = successors.get(minterOf(secret)); next !== undefined; next = successors.get(minterOf(next)))
+  for (
+    let next = successors.get(actorOfSecret(secret.id));
+    next !== undefined;
+    next = successors.get(actorOfSecret(next.id))
+  )
     heirs.push(next)
   return heirs
 }

@@ -1,8 +1,5 @@
 import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
 import {
-  AGENT_TOKEN_SEC,
-  AGENT_TOKEN_TYP,
-  agentTokenClaims,
   type Caller,
   freshLineage,
   isoTime,
@@ -13,8 +10,8 @@ import {
   revokeCertificates,
   shared,
 } from '@lanyard/authority'
-import { signJwt } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
+import { mintAgentToken } from './agent-tokens.ts'
 import { act, byAgent, byManager, urgentAct } from './call.ts'
 import { readCsr } from './csr.ts'
 import { showIssued } from './issued.ts'
@@ -25,7 +22,7 @@ type Mine = 'bootstrapAgent' | 'issueCert' | 'revokeCert' | 'whoami'
 
 /** What agents live by: their token, their certificates, the end of these. */
 export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
-  const { rows, clock, dice, authorities, issuing, maxLineageSec } = ports
+  const { rows, clock, dice, issuing, maxLineageSec } = ports
   const selfRevocations = new SelfRevocations(ports)
   return {
     async bootstrapAgent(call) {
@@ -33,10 +30,7 @@ export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller
       const { agent, lineage } = await act(ports, byManager(call), shared(call.body.tenant), told =>
         openLineage(rows, call.body, fresh, maxLineageSec, told),
       )
-      const { kid, signer } = authorities.tokenSigner()
-      const claims = agentTokenClaims(authorities.trustDomain, lineage)
-      const token = await signJwt({ typ: AGENT_TOKEN_TYP, kid, claims }, signer)
-      return { token, token_type: 'Bearer', expires_in: AGENT_TOKEN_SEC, spiffe_id: agent.spiffeId }
+      return await mintAgentToken(ports, agent, lineage)
     },
 
     async issueCert(call) {

@@ -11,6 +11,7 @@ import {
   requireName,
   requireStanding,
   requireTenant,
+  type SecretCaller,
   type Step,
   type TokenCaller,
   withEpoch,
@@ -99,6 +100,12 @@ export function byAgent<T extends AnyCall>(call: T): T & { readonly caller: Toke
   if (kind === 'agent-token' || kind === 'agent-certificate')
     return call as T & { readonly caller: TokenCaller | CertificateCaller }
   throw new LanyardError('unauthenticated', `expected a credential of an agent, got ${kind}`)
+}
+
+/** The same call by an agent with its secret. */
+export function bySecret<T extends AnyCall>(call: T): T & { readonly caller: SecretCaller } {
+  if (call.caller.kind === 'agent-secret') return call as T & { readonly caller: SecretCaller }
+  throw new LanyardError('unauthenticated', `expected the secret of an agent, got ${call.caller.kind}`)
 }
 
 /** The same call by a node. */

@@ -20,7 +20,9 @@ import { pendingHandlers } from './pending.ts'
 import { pointHandlers } from './points.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
+import { secretHandlers } from './secrets.ts'
 import { serviceHandlers } from './services.ts'
+import { sessionHandlers } from './sessions.ts'
 import { signalHandlers } from './signals.ts'
 import { tenantHandlers } from './tenants.ts'
 
@@ -31,6 +33,8 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...agentHandlers(ports),
     ...tenantHandlers(ports, cursors),
     ...agentsHandlers(ports, cursors),
+    ...secretHandlers(ports),
+    ...sessionHandlers(ports),
     ...apiKeyHandlers(ports, cursors),
     ...recordHandlers(ports, cursors),
     ...killHandlers(ports),

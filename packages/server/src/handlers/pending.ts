@@ -2,9 +2,8 @@ import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
 import type { Caller } from '@lanyard/authority'
 
 const IDS = [
-  ...['federatedBootstrap', 'openSession', 'getAdmission', 'updateAdmission'],
+  ...['federatedBootstrap', 'getAdmission', 'updateAdmission'],
   ...['createIdp', 'listIdps', 'getIdp', 'updateIdp', 'deleteIdp', 'testIdp'],
-  ...['createSecret', 'getSecret', 'rotateSecret', 'revokeSecret'],
   ...['createRole', 'listRoles', 'updateRole', 'deleteRole', 'createBinding', 'listBindings', 'deleteBinding'],
   ...['createIssuer', 'listIssuers', 'updateIssuer', 'deleteIssuer', 'reinstatePrincipal', 'explainAccess', 'getLogin'],
   ...['savePolicies', 'listPolicies', 'activatePolicies', 'rollBackPolicies', 'shadowPolicies', 'getShadow'],

@@ -61,7 +61,11 @@ async function callerOf(request: Shown, judges: Judges): Promise<Caller> {
     return await callerOfCertificate(peer, id, judges)
   }
   // Two factors of one identity, each judged there; everywhere else two credentials are two identities that must agree.
-  if (shown.scheme === 'lanyard-secret') return await judges.secrets.caller(shown.token, peer)
+  if (shown.scheme === 'lanyard-secret') {
+    // Whether a secret counts is not told where it opens nothing.
+    if (!accepts(id, 'agent-secret')) throw new LanyardError('unauthenticated', 'expected no secret of an agent here')
+    return await judges.secrets.caller(shown.token, peer)
+  }
   const caller = accepts(id, 'external-token')
     ? await judges.externals.caller(shown.token, tenant)
     : await callerOfBearer(shown.token, tenant, judges)
