@@ -9,8 +9,10 @@ import {
   type TokenCaller,
 } from './caller.ts'
 import { eventOf } from './event.ts'
+import { requireMintable, storeLineage } from './federation/gate.ts'
 import { AGENT_TOKEN_SEC } from './lifetime.ts'
 import { servedTier } from './liveness.ts'
+import { requireName } from './names.ts'
 import type { AgentKey, AgentState, Dice, LineageState, Rows, Step } from './ports.ts'
 import { requireAgent } from './registry/agents.ts'
 import { requireCovered } from './registry/api-keys.ts'
@@ -35,7 +37,8 @@ export const freshLineage = (dice: Dice): Fresh => ({ lineage: toHex(dice.bytes(
 
 /**
  * Opens a lineage for an agent, which a token then names. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_not_covered`, and by the liveness gate `tenant_killed`, `agent_quarantined`, `agent_retired`.
+ * `agent_unknown`, `agent_not_covered`, `federation_required` where only a provider's token opens one, and by the liveness
+ * gate `tenant_killed`, `agent_quarantined`, `agent_retired`.
  */
 export function* openLineage(
   rows: Rows,
@@ -44,9 +47,12 @@ export function* openLineage(
   maxLineageSec: number,
   act: Act & { readonly caller: OpeningCaller },
 ): Step<{ agent: AgentState; lineage: LineageState }> {
-  const agent = yield* requireAgent(rows, opening, act)
+  requireName('agent', opening.agent)
+  const tenant = yield* requireTenantState(rows, opening.tenant, act)
   requireOpener(act.caller, opening)
-  servedTier({ tenant: yield* requireTenantState(rows, agent.tenant, act), agent })
+  if (act.caller.kind !== 'external-token') yield* requireMintable(rows, opening.tenant)
+  const agent = yield* requireAgent(rows, opening, act)
+  servedTier({ tenant, agent })
   const lineage: LineageState = {
     id: fresh.lineage,
     tenant: agent.tenant,
@@ -61,14 +67,14 @@ export function* openLineage(
     generation: 0,
     newestKey: null,
   }
-  yield* rows.lineages.insert(lineage)
+  yield* storeLineage(rows, lineage)
   yield* rows.events.append(eventOf(act, 'agent.bootstrapped', agent, { lineage: lineage.id, jti: lineage.jti }))
   return { agent, lineage }
 }
 
 function requireOpener(caller: OpeningCaller, { tenant, agent }: AgentKey): void {
-  if (caller.kind === 'api-key' || caller.kind === 'principal') return requireCovered(caller, agent)
-  if (caller.tenant !== tenant || caller.agent !== agent)
+  if (caller.kind === 'api-key' || caller.kind === 'principal') requireCovered(caller, agent)
+  else if (caller.tenant !== tenant || caller.agent !== agent)
     throw new LanyardError('credential_conflict', 'expected the credential of the agent that is named')
 }
 
@@ -78,6 +84,10 @@ export const AGENT_TOKEN_TYP = 'lanyard-agent+jwt'
 /** The audience of agent tokens; never minted as a JWT-SVID's. */
 export const agentTokenAudience = (trustDomain: string) => `lanyard:${trustDomain}`
 export const agentTokenIssuer = (trustDomain: string) => `spiffe://${trustDomain}`
+
+/** When the token of a lineage ends, Unix milliseconds. */
+export const agentTokenEnd = ({ openedAt }: Pick<LineageState, 'openedAt'>): number =>
+  (Math.floor(openedAt / 1000) + AGENT_TOKEN_SEC) * 1000
 
 /** The claims of the token that names this lineage. */
 export function agentTokenClaims(trustDomain: string, lineage: LineageState) {
@@ -91,7 +101,7 @@ export function agentTokenClaims(trustDomain: string, lineage: LineageState) {
     inc: lineage.incarnation,
     lin: lineage.id,
     iat,
-    exp: iat + AGENT_TOKEN_SEC,
+    exp: agentTokenEnd(lineage) / 1000,
     ...(lineage.jkt === null ? {} : { cnf: { jkt: lineage.jkt } }),
   }
 }

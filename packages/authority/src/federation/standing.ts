@@ -2,9 +2,13 @@ import { LanyardError } from '@lanyard/api'
 import type { ExternalTokenCaller } from '../caller.ts'
 import type { IdpState, Rows, Step } from '../ports.ts'
 
-/** Asks inside a transaction whether a provider may still vouch. Throws `idp_unknown`, `idp_disabled`. */
-export function* requireVouching(rows: Rows, { tenant, idp: id }: ExternalTokenCaller): Step<void> {
-  requireEnabled(yield* rows.idps.find(tenant, id))
+/**
+ * Asks inside a transaction whether a provider may still vouch, by the settings that its token was judged by. Throws
+ * `idp_unknown`, `idp_disabled`, `not_ready` where they were changed meanwhile.
+ */
+export function* requireVouching(rows: Rows, { tenant, idp: id, configuredAt }: ExternalTokenCaller): Step<void> {
+  const { updatedAt } = requireEnabled(yield* rows.idps.find(tenant, id))
+  if (updatedAt !== configuredAt) throw new LanyardError('not_ready', 'the identity provider was changed meanwhile')
 }
 
 /** The provider, if it may vouch for agents. Throws `idp_unknown`, `idp_disabled`. */

@@ -22,13 +22,22 @@ export const agentDeath = ({ spiffeId, deadThrough }: AgentState): NewDeath => (
   until: null,
 })
 
+/** Seconds: no token of a provider counts for longer. */
+const OLDEST_EXTERNAL_TOKEN = 86_400
+
+/**
+ * When the last token of a provider has ended that was issued before `at`: it carries no incarnation of ours, and is judged
+ * by when its agent was reborn.
+ */
+const lastWord = (at: number): number => at + (OLDEST_EXTERNAL_TOKEN + 60) * 1000
+
 /** Its old credentials stay dead for as long as they could be shown. */
-export const agentRebirth = ({ spiffeId, deadThrough, incarnation }: AgentState, at: number): NewDeath => ({
+export const agentRebirth = (agent: AgentState, at: number): NewDeath => ({
   kind: 'agent',
-  value: spiffeId,
-  through: deadThrough,
-  reborn: incarnation,
-  until: lastBreath(at),
+  value: agent.spiffeId,
+  through: agent.deadThrough,
+  reborn: agent.incarnation,
+  until: agent.provenance === 'internal' ? lastBreath(at) : lastWord(at),
 })
 
 export const tenantDeath = ({ tenant, deadThrough }: TenantState, at: number): NewDeath => ({
@@ -45,7 +54,7 @@ export const tenantRebirth = ({ tenant, deadThrough, incarnation }: TenantState,
   value: tenant,
   through: deadThrough,
   reborn: incarnation,
-  until: lastBreath(at),
+  until: lastWord(at),
 })
 
 /**

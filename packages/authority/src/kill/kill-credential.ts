@@ -1,6 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { type Act, type ManagerCaller, maySee, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { findIdpToTake } from '../federation/take.ts'
 import { takeNode, takeWorkloads } from '../nodes/ends.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
 import { takeSecret } from '../secrets/take.ts'
@@ -113,6 +114,8 @@ function byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step
       return bySecret(rows, id, reason, act)
     case 'node':
       return byNode(rows, id, reason, act)
+    case 'idp':
+      return byIdp(rows, id, reason, act)
     default:
       throw unseen('credential that mints')
   }
@@ -135,6 +138,10 @@ function* byNode(rows: Rows, id: string, reason: string, act: OwnAct): Step<Foun
   if (!node || (act.caller.tenant !== null && act.caller.tenant !== node.tenant)) throw unseen('node')
   requirePermission(act.caller, 'node.manage')
   return { tenant: node.tenant, agent: null, take: toll => takeNode(rows, toll, node, reason, act) }
+}
+
+function* byIdp(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+  return { ...(yield* findIdpToTake(rows, id, reason, act)), agent: null }
 }
 
 /** A secret ends with what it minted, and with those that it was exchanged for: whoever stole it may have done that. */

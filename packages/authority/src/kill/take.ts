@@ -145,6 +145,24 @@ export function* takeLinked(rows: Rows, toll: Toll, { by, tenant }: Link, reason
   }
 }
 
+/** The same, each agent being told of what it lost. */
+export function* takeTold(rows: Rows, toll: Toll, { by, tenant }: Link, reason: string, act: Act): Step<void> {
+  for (;;) {
+    const batch = yield* rows.lineages.linked(by, tenant, LINKED)
+    const agents = Map.groupBy(batch, lineage => `${lineage.tenant}/${lineage.agent}`)
+    for (const lineages of agents.values()) yield* takeOfAgent(rows, toll, lineages, reason, act)
+    if (batch.length < LINKED) return
+  }
+}
+
+function* takeOfAgent(rows: Rows, toll: Toll, lineages: readonly LineageState[], reason: string, act: Act): Step<void> {
+  const revoked = yield* takeLineages(rows, toll, lineages, reason, act)
+  const [{ tenant, agent }] = lineages as [LineageState]
+  toll.tookAgent({ tenant, agent })
+  if (revoked.length > 0)
+    yield* rows.events.append(eventOf(act, 'cert.revoked', { tenant, agent }, { reason, revoked }))
+}
+
 /**
  * When the last certificate or token for a workload ends of those that an agent or a whole tenant holds, in Unix ms; null:
  * all have ended. Also one that was revoked before counts: who hears of no deaths still accepts it.

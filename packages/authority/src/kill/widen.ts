@@ -1,6 +1,7 @@
 import { type KillScope, permissionsOf } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { isFederated } from '../federation/gate.ts'
 import { takeNode } from '../nodes/ends.ts'
 import type { AgentState, ApiKeyState, Rows, Step } from '../ports.ts'
 import { isOfNode } from '../workloads/lineage.ts'
@@ -45,8 +46,9 @@ export function* widen(rows: Rows, agent: AgentState, scope: KillScope, act: Act
 const tenantOf = ({ caller }: Act) => (caller === 'server' ? null : caller.tenant)
 
 function* byApiKeys(rows: Rows, agent: AgentState, act: Act): Step<Widening> {
-  // Nodes are no API keys: what they opened for other agents has nothing to do with this one.
-  const opened = (yield* rows.lineages.ofAgent(agent)).filter(lineage => !isOfNode(lineage))
+  // Nodes and providers are no API keys: what they opened for other agents has nothing to do with this one.
+  const held = yield* rows.lineages.ofAgent(agent)
+  const opened = held.filter(lineage => !isOfNode(lineage) && !isFederated(lineage))
   const minters = new Set(opened.map(({ mintedBy }) => mintedBy))
   const apiKeys: string[] = []
   const spared: string[] = []

@@ -1,10 +1,10 @@
 import { LanyardError } from '@lanyard/api'
 import { type Act, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import { LINKED, takeLineages } from '../kill/take.ts'
+import { takeTold } from '../kill/take.ts'
 import { settle, Toll } from '../kill/toll.ts'
 import { requireName } from '../names.ts'
-import type { LineageState, NodeState, Rows, Step } from '../ports.ts'
+import type { NodeState, Rows, Step } from '../ports.ts'
 import { VOID } from './standing.ts'
 
 /** The node, if the caller may see it; another's is `not_found`, as if it were not there. */
@@ -80,19 +80,5 @@ const named = ({ node, name }: NodeState) => ({ node, name })
 const lossOf = ({ revoked, lineages }: Toll) => ({ revoked, lineages })
 
 /** Ends what the node opened for its workloads, where it is cut off by other means. Their agents lose these, and not their lifecycle; each is told of its own. */
-export function* takeWorkloads(rows: Rows, toll: Toll, { node }: NodeState, reason: string, act: Act): Step<void> {
-  for (;;) {
-    const batch = yield* rows.lineages.linked({ mintedBy: `node:${node}` }, null, LINKED)
-    const agents = Map.groupBy(batch, ({ tenant, agent }) => `${tenant}/${agent}`)
-    for (const lineages of agents.values()) yield* takeOfAgent(rows, toll, lineages, reason, act)
-    if (batch.length < LINKED) return
-  }
-}
-
-function* takeOfAgent(rows: Rows, toll: Toll, lineages: readonly LineageState[], reason: string, act: Act): Step<void> {
-  const revoked = yield* takeLineages(rows, toll, lineages, reason, act)
-  const [{ tenant, agent }] = lineages as [LineageState]
-  toll.tookAgent({ tenant, agent })
-  if (revoked.length > 0)
-    yield* rows.events.append(eventOf(act, 'cert.revoked', { tenant, agent }, { reason, revoked }))
-}
+export const takeWorkloads = (rows: Rows, toll: Toll, { node }: NodeState, reason: string, act: Act): Step<void> =>
+  takeTold(rows, toll, { by: { mintedBy: `node:${node}` }, tenant: null }, reason, act)

@@ -37,7 +37,8 @@ export function* createAgent(
   return agent
 }
 
-function newAgent(input: AgentKey & AgentSettings, spiffeIdOf: SpiffeIdOf, at: number): AgentState {
+/** An agent that was registered here, before it is stored. */
+export function newAgent(input: AgentKey & AgentSettings, spiffeIdOf: SpiffeIdOf, at: number): AgentState {
   return {
     tenant: input.tenant,
     agent: input.agent,

@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { type NodeCaller, VOUCHED, type WorkloadCaller } from '../caller.ts'
+import { requireMintable } from '../federation/gate.ts'
 import { isId } from '../names.ts'
 import type { LineageState, Rows, ServedEntry, Step, Subject } from '../ports.ts'
 import { isFor, newLineage, openLineageOf } from './lineage.ts'
@@ -42,6 +43,7 @@ export function* findWorkload(rows: Rows, sought: Sought): Step<Found> {
   const followed = follows === null ? null : yield* followedBy(rows, follows, node, entry)
   const lineage = followed?.lineage ?? (yield* openLineageOf(rows, node, entry, living.agent, at))
   const opens = lineage === undefined
+  if (opens) yield* requireMintable(rows, entry.tenant)
   const subject = { ...living, lineage: lineage ?? newLineage(sought.fresh, node, entry, living.agent, at) }
   return { entry, subject, opens, caller: callerOf(node, entry, subject, followed?.renews ?? null) }
 }

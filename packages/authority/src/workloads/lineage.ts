@@ -1,6 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { actorOf, type NodeCaller } from '../caller.ts'
 import { type Deed, eventOf } from '../event.ts'
+import { storeLineage } from '../federation/gate.ts'
 import type { AgentState, EntryState, LineageState, Rows, Step } from '../ports.ts'
 
 /** Whether a node opened it for a workload. */
@@ -59,8 +60,8 @@ export const newLineage = (
   newestKey: null,
 })
 
-/** Stores a lineage that a node opens, with its event. */
+/** Stores a lineage that a node opens, with its event. Throws `federation_required`. */
 export function* insertLineage(rows: Rows, lineage: LineageState, entry: string, deed: Deed): Step<void> {
-  yield* rows.lineages.insert(lineage)
+  yield* storeLineage(rows, lineage)
   yield* rows.events.append(eventOf(deed, 'lineage.opened', lineage, { lineage: lineage.id, entry }))
 }

@@ -1,0 +1,108 @@
+import { LanyardError } from '@lanyard/api'
+import { agentTokenEnd, type Fresh, openLineage } from '../bootstrap.ts'
+import type { Act, ExternalTokenCaller } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import { requireAlive, requireOpenLineage, servedTier } from '../liveness.ts'
+import type { AgentState, FederatedTokenState, LineageState, Rows, Step, TenantState } from '../ports.ts'
+import { newAgent, type SpiffeIdOf } from '../registry/agents.ts'
+import { requireTenantState } from '../registry/tenants.ts'
+import { provenanceOf, requireSameOrigin } from './external-token.ts'
+
+/** How a lineage is opened by a token of a provider. */
+export interface FederatedOpening {
+  /** Thumbprint of the key that the agent token shall be bound to. */
+  readonly jkt: string | undefined
+  readonly fresh: Fresh
+  readonly maxLineageSec: number
+  readonly spiffeIdOf: SpiffeIdOf
+}
+
+type OwnAct = Act & { readonly caller: ExternalTokenCaller }
+
+interface Opened {
+  readonly agent: AgentState
+  readonly lineage: LineageState
+}
+
+/**
+ * Opens the one lineage of an external token, for the agent that it names; registers that agent if it is not there, which
+ * needs the tenant locked for this act alone. The same token with the same key thumbprint again (a lost reply) gives the
+ * lineage that it opened; with another one nothing, and that refusal is recorded, so it comes back. Throws
+ * `agent_provenance_conflict`, `token_reused`, `incarnation_dead`, `tenant_killed`, `agent_quarantined`, `agent_retired`,
+ * `lineage_ended`, `lineage_forked`.
+ */
+export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAct): Step<Opened | LanyardError> {
+  const { caller } = act
+  const { tenant, agent: name, tokenHash: hash } = caller
+  const state = yield* requireTenantState(rows, tenant, act)
+  const spent = yield* rows.federatedTokens.find(hash)
+  if (spent) return yield* openedBefore(rows, spent, opening, act)
+  const known = yield* rows.agents.find(caller)
+  const agent = known ?? brought(caller, opening.spiffeIdOf, act.at)
+  requireSameOrigin(agent, caller)
+  servedTier({ tenant: state, agent })
+  yield* requireIssuedSinceRebirth(rows, { tenant: state, agent }, caller)
+  const token: FederatedTokenState = {
+    ...{ hash, tenant, agent: name, lineage: opening.fresh.lineage },
+    expiresAt: caller.expiresAt,
+  }
+  const first = yield* rows.federatedTokens.claim(token)
+  if (first) return yield* openedBefore(rows, first, opening, act)
+  if (known === undefined) yield* register(rows, agent, act)
+  const { fresh, maxLineageSec, jkt } = opening
+  return yield* openLineage(rows, { tenant, agent: name, jkt }, fresh, maxLineageSec, act)
+}
+
+const brought = (caller: ExternalTokenCaller, spiffeIdOf: SpiffeIdOf, at: number): AgentState => ({
+  ...newAgent({ tenant: caller.tenant, agent: caller.agent, tier: caller.tier }, spiffeIdOf, at),
+  provenance: provenanceOf(caller.issuer),
+  externalSubject: caller.subject,
+})
+
+function* register(rows: Rows, agent: AgentState, act: OwnAct): Step<void> {
+  const { spiffeId: spiffe_id, tier, provenance, externalSubject: external_subject } = agent
+  yield* rows.agents.insert(agent)
+  const detail = { spiffe_id, tier, provenance, external_subject }
+  yield* rows.events.append(eventOf(act, 'agent.federated', agent, detail))
+}
+
+/**
+ * A token that was stolen before its agent was killed would count again with the rebirth: reinstatement revives nothing, so
+ * only what the provider said afterwards counts.
+ */
+function* requireIssuedSinceRebirth(
+  rows: Rows,
+  { tenant, agent }: { readonly tenant: TenantState; readonly agent: AgentState },
+  { issuedAt }: ExternalTokenCaller,
+): Step<void> {
+  const deaths = yield* rows.deaths.among([
+    ['agent', agent.spiffeId],
+    ['tenant', tenant.tenant],
+  ])
+  if (deaths.every(({ at }) => issuedAt >= at)) return
+  throw new LanyardError('incarnation_dead', 'expected a token that was issued after the agent was reinstated')
+}
+
+function* openedBefore(
+  rows: Rows,
+  { tenant, agent, lineage: id }: FederatedTokenState,
+  { jkt = null as string | null }: { readonly jkt?: string | null | undefined },
+  act: OwnAct,
+): Step<Opened | LanyardError> {
+  const { caller, at } = act
+  const subject = yield* rows.lineages.subject(id)
+  const isOwn = subject !== undefined && tenant === caller.tenant && agent === caller.agent
+  if (!isOwn || subject.lineage.jkt !== jkt) return yield* reused(rows, id, act)
+  servedTier(subject)
+  requireOpenLineage(subject, at)
+  requireAlive(subject, subject.lineage.incarnation)
+  if (at < agentTokenEnd(subject.lineage)) return subject
+  throw new LanyardError('token_reused', 'this token opened its lineage before, and the agent token has ended')
+}
+
+function* reused(rows: Rows, lineage: string, act: OwnAct): Step<LanyardError> {
+  const error = new LanyardError('token_reused', 'this token opened its lineage for another key')
+  const detail = { code: error.code, lineage, idp: act.caller.idp }
+  yield* rows.events.append(eventOf(act, 'token.reused', act.caller, detail, 'refused'))
+  return error
+}
