@@ -1,7 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { type Act, actorOf, type ManagerCaller, type SecretCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import { requireMintable } from '../federation/mintable.ts'
+import { requireMintable } from '../federation/gate.ts'
 import { settle, Toll } from '../kill/toll.ts'
 import { servedTier } from '../liveness.ts'
 import { requireName } from '../names.ts'

@@ -1,7 +1,6 @@
 import { type Fresh, type Opening, openLineage } from '../bootstrap.ts'
 import type { Act, SecondFactor, SecretCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import { requireMintable } from '../federation/mintable.ts'
 import type { AgentState, LineageState, Rows, Step } from '../ports.ts'
 
 /**
@@ -16,7 +15,6 @@ export function* openSession(
   act: Act & { readonly caller: SecretCaller },
 ): Step<{ agent: AgentState; lineage: LineageState }> {
   const { secret, factor } = act.caller
-  yield* requireMintable(rows, act.caller.tenant)
   const opened = yield* openLineage(rows, opening, fresh, maxLineageSec, act)
   const detail = { secret, lineage: opened.lineage.id, factor: factorText(factor) }
   yield* rows.events.append(eventOf(act, 'session.opened', opened.agent, detail))

@@ -28,7 +28,7 @@ interface Known {
   readonly admission: AdmissionState
 }
 
-/** What an unknown id is compared with, so that it costs the same as a known one. */
+/** What an unknown id is compared with. */
 const NOBODY = new Uint8Array(32)
 /** A secret does not end by itself; the greatest time that a date has. */
 const NEVER = 8_640_000_000_000_000
@@ -53,9 +53,8 @@ export class AgentSecrets {
     const { crypto, store } = this.#ports
     const shown = parseAgentSecret(text, crypto)
     if (!shown) throw new LanyardError('unauthenticated', 'this is no secret of an agent, or not the whole of it')
-    const found = await store.read(() => this.#find(shown.id))
-    const same = equalSecrets(found?.secret.hash ?? NOBODY, shown.hash)
-    if (!found || !same) throw new LanyardError('unauthenticated', 'this secret is not known')
+    const found = await store.read(() => this.#find(shown))
+    if (!found) throw new LanyardError('unauthenticated', 'this secret is not known')
     try {
       return await this.#judged(found, peer)
     } catch (error) {
@@ -80,10 +79,12 @@ export class AgentSecrets {
     }
   }
 
-  *#find(id: string): Step<Known | undefined> {
+  // An unknown id costs what a known one with a wrong secret does.
+  *#find({ id, hash }: Pick<SecretState, 'id' | 'hash'>): Step<Known | undefined> {
     const { rows } = this.#ports
     const secret = yield* rows.secrets.find(id)
-    if (!secret) return undefined
+    const same = equalSecrets(secret?.hash ?? NOBODY, hash)
+    if (!secret || !same) return undefined
     const agent = yield* rows.agents.find(secret)
     const tenant = yield* rows.tenants.find(secret.tenant)
     if (!agent || !tenant) return undefined
