@@ -518,7 +518,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = { ...fromProtocol, 
 
 /** Members that some problems carry beside the standard ones (RFC 9457, 3.2). */
 export interface ProblemExtras {
-  /** `body_invalid`, `query_invalid`: what is wrong where. */
+  /** `body_invalid`, `query_invalid`, `policy_invalid`: what is wrong where. */
   readonly errors?: readonly { readonly path: string; readonly message: string }[]
   /** `permission_missing`: the permission. */
   readonly permission?: string
@@ -535,6 +535,8 @@ export interface ProblemExtras {
   /** `key_type_forbidden`: what came, what the key policy of the tenant allows. */
   readonly got?: string
   readonly allowed?: readonly string[]
+  /** `policy_denied`, `policy_failed`: ids of the policies that decided: `acme@3:no-kills-at-night`. */
+  readonly policies?: readonly string[]
 }
 
 /** A refusal with its code. `detail` is for people, never holds a secret, and says what was expected and what came. */

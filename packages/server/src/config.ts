@@ -140,6 +140,12 @@ const proxy = {
 
 const policy = {
   timeout_ms: count(100, 1, 10_000).describe('Milliseconds after which a decision of the policies counts as a denial'),
+  suspended: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Ask no policies at all: for an owner who locked everybody out, to roll them back and then be asked again',
+    ),
 }
 
 const log = {

@@ -31,20 +31,22 @@ import { UnreadReplies } from './unread-replies.ts'
 /** Who was proved. */
 export interface Authenticated {
   readonly caller: Caller
-  /** By a certificate that a proxy forwarded: the connection is the proxy's, and says nothing of the caller. */
-  readonly forwarded: boolean
+  /** Whose the connection is, where it is a proxy's and says nothing of the caller; null: the caller's own. */
+  readonly carrier: CertificateCaller | 'proxy' | null
 }
 
-/**
- * Proves who calls by what came with the request; throws when nothing proves anyone. `raw`: names and values of all
- * headers, in turn.
- */
-export type Authenticate = (
-  headers: ReadHeaders,
-  connection: Connection,
-  id: RouteId,
-  raw: readonly string[],
-) => Promise<Authenticated>
+/** Who calls, by what came with the request. `raw`: names and values of all headers, in turn. */
+export interface Authenticate {
+  /** Throws when nothing proves anyone. */
+  prove(
+    headers: ReadHeaders,
+    connection: Connection,
+    id: RouteId,
+    raw: readonly string[],
+  ): Promise<Authenticated>
+  /** Where nobody needs to be proved: throws for what nobody but a proxy may send. */
+  screen(connection: Connection, raw: readonly string[]): void
+}
 
 /** One call before its handler: what the policies judge, after the roles. */
 export interface JudgedCall {
@@ -54,8 +56,16 @@ export interface JudgedCall {
   /** As the call names them. */
   readonly tenant: string | undefined
   readonly agent: string | undefined
+  readonly parts: CallParts
   readonly source: string
   readonly requestId: string
+}
+
+/** What a call says, parsed. */
+export interface CallParts {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: unknown
+  readonly body: unknown
 }
 
 export interface MountParts {
@@ -74,7 +84,9 @@ export interface MountParts {
     request: { readonly id: RouteId; readonly source: string; readonly correlation: string },
   ) => Promise<void>
   /** The connection has carried a good credential. */
-  readonly prove: (connection: Connection, caller: Caller) => void
+  readonly prove: (connection: Connection, authenticated: Authenticated) => void
+  /** The same lines, which end when the caller dies although its connection goes on. */
+  readonly whileAlive: (streaming: Streaming, caller: Caller) => Streaming
   /** Asks the policies. Throws `policy_denied`, `policy_failed`. */
   readonly judge: (call: JudgedCall) => Promise<void>
   /** Whether this instance was put out of service. */
@@ -215,7 +227,10 @@ export class Mount {
   async #admit(call: Call, connection: Connection, requestId: string): Promise<Caller | null> {
     const { id, route } = call
     const { auth, limit } = route
-    if (auth.kind === 'public') return null
+    if (auth.kind === 'public') {
+      this.#parts.authenticate.screen(connection, call.raw)
+      return null
+    }
     if (this.#parts.evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
     const caller = await this.#authenticated(call, connection, requestId)
     this.#parts.rateLimit.spend(caller, id, limit)
@@ -228,7 +243,7 @@ export class Mount {
   async #authorized(
     { id, route, headers }: Call,
     admitted: Caller,
-    parts: { readonly params: unknown; readonly query: unknown; readonly body: unknown },
+    parts: CallParts,
     { source }: Connection,
     requestId: string,
   ): Promise<Caller> {
@@ -239,16 +254,16 @@ export class Mount {
     if (chosen !== undefined) requireName('tenant', chosen)
     const caller = narrow(admitted, { permission, tenant, agent, chosen })
     if (permission !== null) requirePermission(caller, permission)
-    await this.#parts.judge({ id, route, caller, tenant, agent, source, requestId })
+    await this.#parts.judge({ id, route, caller, tenant, agent, parts, source, requestId })
     return caller
   }
 
   async #authenticated({ id, headers, raw }: Call, connection: Connection, requestId: string): Promise<Caller> {
     try {
-      const { caller, forwarded } = await this.#parts.authenticate(headers, connection, id, raw)
+      const authenticated = await this.#parts.authenticate.prove(headers, connection, id, raw)
       connection.failures = 0
-      if (!forwarded) this.#parts.prove(connection, caller)
-      return caller
+      this.#parts.prove(connection, authenticated)
+      return authenticated
     } catch (error) {
       connection.failures++
       await this.#parts.refused(error, { id, source: connection.source, correlation: requestId })
@@ -302,7 +317,7 @@ const explain = (error: unknown) => (error instanceof Error ? (error.stack ?? er
  * The tenant and the agent that a call is about. In the path they are what the handler acts on, before what a body says;
  * where both name one and they differ, the call is about neither.
  */
-function targetOf({ params, query, body }: { params: unknown; query: unknown; body: unknown }) {
+function targetOf({ params, query, body }: CallParts) {
   const named = (name: 'tenant' | 'agent'): string | undefined => {
     const found = [params, query, body].map(part => (part as Record<string, unknown> | undefined)?.[name])
     const texts = new Set(found.filter(value => typeof value === 'string'))

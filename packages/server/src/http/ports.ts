@@ -19,6 +19,9 @@ import type { Bundle, Certificate, Crypto, Deaths, Signer, Subject, VerifyKey } 
 import type { ServerConfig } from '../config.ts'
 import type { Issuers } from '../issuers/ports.ts'
 import type { ServerMeters } from '../observe/server-meters.ts'
+import type { ProxyTrust } from '../proxies/trust.ts'
+import type { HeldSet, PolicyTexts } from '../policy/held.ts'
+import type { ShadowReport } from '../policy/shadow.ts'
 
 /** The ceilings on what strangers can cost, as they stand in the configuration. */
 export type HttpLimits = ServerConfig['limits']
@@ -51,6 +54,11 @@ export interface HttpAuthorities {
   tokenSigner(): { readonly kid: string; readonly signer: Signer }
   /** The JWK Set of {@link tokenKeys}, as text. */
   jwksJson(): string
+  /**
+   * The certificate of the key with this identifier (hex) that issues to agents and nodes, at whichever instance; null:
+   * there is none. Throws `store_unavailable`.
+   */
+  intermediate(keyId: string): Promise<Certificate | null>
   /** Issues certificates to agents. */
   agentsIssuer(): X509Issuer
   /** Signs JWT-SVIDs. */
@@ -123,16 +131,23 @@ export interface AdmissionSettings {
 
 /** The policies in force. */
 export interface PolicyDesk extends Policies {
+  /** Whether nothing is in force for anybody. */
+  readonly isIdle: boolean
   /** A change is durable: all instances look at once. */
   tell(): void
+  /** Looks at the database: what was committed before is in force here then. Throws `store_unavailable`. */
+  look(): Promise<void>
+  /** Those that decide: the trust domain's, then the tenant's. */
+  activeFor(tenant: string | null): readonly HeldSet[]
+  /** A version as it would decide; never throws. */
+  compiled(texts: PolicyTexts): HeldSet
+  /** What came of the version in the shadow; undefined: none is. */
+  shadowOf(tenant: string | null): ShadowReport | undefined
   /** What was read last: its revision, and when (Unix ms). */
   readonly seen: { readonly revision: number; readonly at: number }
   /** Calls back when the revision has moved; gives what ends that. */
   onChange(listener: () => void): () => void
 }
-
-/** Which proxies are believed, and in which header. Nothing of it: none is. */
-export type ProxySettings = ServerConfig['proxy']
 
 /** What handlers work with. */
 export interface HandlerPorts {
@@ -163,7 +178,8 @@ export interface HandlerPorts {
   readonly admission: AdmissionSettings
   /** Roots of the client certificates of operators. */
   readonly operatorCa: readonly Certificate[]
-  readonly proxies: ProxySettings
+  /** Which proxies are believed, and in which header. */
+  readonly proxies: ProxyTrust
   /** 32 secret bytes that seal the secrets of introspection clients, the same on every instance. */
   readonly sealingSecret: Uint8Array
   /** Who tells nodes. */
@@ -191,6 +207,11 @@ export interface HttpServer {
    * Listens; gives the port, which port 0 leaves to the system. Throws `address_in_use`.
    */
   listen(host: string, port: number): Promise<{ readonly port: number }>
+  /**
+   * Listens for a proxy of this machine too, at the path of a Unix socket that its owner and its group can open. TLS is
+   * spoken there as well. Throws `socket_unusable`, `permissions_too_wide`.
+   */
+  listenForProxy(path: string): Promise<void>
   /** Uses another certificate for connections from now on; open ones go on. Throws what OpenSSL says of a key that does not fit. */
   setTls(tls: ServerTls): void
   /**

@@ -51,6 +51,7 @@ export async function openFeed(
     ...both,
     epoch: () => feed.stats.epoch,
     timeoutMs: config.policy.timeout_ms,
+    suspended: config.policy.suspended,
   })
   presence.onEvicted(() => {
     policies.stop()

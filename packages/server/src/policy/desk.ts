@@ -1,7 +1,21 @@
-import type { Clock, Rows, Store } from '@lanyard/authority'
+import { performance } from 'node:perf_hooks'
+import type {
+  Clock,
+  PolicyDecision,
+  PolicyInForce,
+  PolicyQuestion,
+  PolicyVersionState,
+  Rows,
+  Store,
+} from '@lanyard/authority'
 import type { Bus } from '../bus/bus.ts'
+import { inTime } from '../feed/watcher.ts'
 import type { Log, PolicyDesk } from '../http/ports.ts'
 import type { Timers } from '../instance/timers.ts'
+import { Turns } from '../node-news/turns.ts'
+import { HeldSet, type PolicyTexts } from './held.ts'
+import { InForce } from './in-force.ts'
+import type { ShadowReport } from './shadow.ts'
 
 export interface PolicyDeskParts {
   /** Where it looks. */
@@ -14,32 +28,147 @@ export interface PolicyDeskParts {
   readonly timers: Timers
   readonly log: Log
   readonly pollMs: number
-  /** After so long a decision counts as a denial. */
+  /** After so many milliseconds a decision counts as a denial. */
   readonly timeoutMs: number
+  /** Whether nobody is to be asked, so that an owner who locked everybody out gets in again. */
+  readonly suspended?: boolean
+  /** Milliseconds that only go on; those of the process where none are given. */
+  readonly ticks?: () => number
 }
 
 /** The policies in force at this instance, which follows what all instances store. */
 export class RunningPolicies implements PolicyDesk {
-  readonly seen = { revision: 0, at: 0 }
+  readonly #parts: PolicyDeskParts
+  readonly #looks = new Turns(1)
+  readonly #listeners = new Set<() => void>()
+  readonly #ends: (() => void)[] = []
+  #held: ReadonlyMap<string, HeldSet> = new Map()
+  #inForce: InForce
+  #seen = { revision: -1, at: 0 }
+  #failing = false
+  #stopped = false
+
+  private constructor(parts: PolicyDeskParts) {
+    this.#parts = parts
+    this.#inForce = new InForce([], unheld, null, parts.clock)
+  }
 
   /** Reads what is in force, and looks for changes from then on. Throws `store_unavailable`. */
-  static async start(_parts: PolicyDeskParts): Promise<RunningPolicies> {
-    return new RunningPolicies()
+  static async start(parts: PolicyDeskParts): Promise<RunningPolicies> {
+    const desk = new RunningPolicies(parts)
+    await desk.look()
+    if (parts.suspended) parts.log.warn({}, 'policies are suspended by policy.suspended: they deny nothing')
+    desk.#ends.push(
+      parts.bus.subscribe(() => void desk.turn()),
+      parts.timers.every(parts.pollMs, () => desk.turn()),
+    )
+    return desk
   }
 
-  asks(): boolean {
-    return false
+  get seen(): { readonly revision: number; readonly at: number } {
+    return this.#seen
   }
 
-  decide() {
-    return { allowed: true, policies: [], errors: [] }
+  get isIdle(): boolean {
+    return this.#parts.suspended === true || this.#inForce.isEmpty
   }
 
-  tell(): void {}
-
-  onChange(): () => void {
-    return () => {}
+  asks(tenant: string | null): boolean {
+    return !this.isIdle && this.#inForce.concerns(tenant)
   }
 
-  stop(): void {}
+  decide(question: PolicyQuestion): PolicyDecision {
+    return this.#inForce.decide(question)
+  }
+
+  activeFor(tenant: string | null): readonly HeldSet[] {
+    return this.#inForce.activeFor(tenant)
+  }
+
+  compiled(texts: PolicyTexts): HeldSet {
+    const { timeoutMs, ticks = () => performance.now() } = this.#parts
+    return HeldSet.of(texts, { timeoutMs, ticks })
+  }
+
+  shadowOf(tenant: string | null): ShadowReport | undefined {
+    return this.#inForce.shadowOf(tenant)
+  }
+
+  tell(): void {
+    void this.#parts.bus.publish(Math.max(0, this.#parts.epoch()))
+    void this.turn()
+  }
+
+  onChange(listener: () => void): () => void {
+    const own = () => listener()
+    this.#listeners.add(own)
+    if (this.#stopped) own()
+    return () => this.#listeners.delete(own)
+  }
+
+  /** Looks. Never throws: what was in force stays so until a look succeeds. */
+  async turn(): Promise<void> {
+    try {
+      await this.look()
+      if (this.#failing) this.#parts.log.info({}, 'changes of policies are seen again')
+      this.#failing = false
+    } catch (error) {
+      if (!this.#failing && !this.#stopped)
+        this.#parts.log.warn({ error: String(error) }, 'no changes of policies are seen: no look at the database')
+      this.#failing = true
+    }
+  }
+
+  look(): Promise<void> {
+    return this.#looks.run('look', () => this.#look())
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const end of this.#ends.splice(0)) end()
+    this.#changed()
+  }
+
+  async #look(): Promise<void> {
+    if (this.#stopped) return
+    const { watch, rows, clock } = this.#parts
+    const at = clock.now()
+    const revision = await inTime(watch.read(() => rows.policies.revision()))
+    if (revision !== this.#seen.revision) {
+      await this.#take(await inTime(watch.read(() => rows.policies.inForce())))
+      this.#seen = { revision, at }
+      this.#changed()
+    }
+    this.#seen = { revision, at }
+  }
+
+  /** All at once: nobody is asked by one version of this moment and one of the moment before. */
+  async #take(marks: readonly PolicyInForce[]): Promise<void> {
+    const held = new Map<string, HeldSet>()
+    for (const mark of marks) {
+      const name = nameOf(mark)
+      held.set(name, this.#held.get(name) ?? (await this.#read(mark)))
+    }
+    this.#inForce = new InForce(marks, mark => held.get(nameOf(mark))!, this.#inForce, this.#parts.clock)
+    this.#held = held
+  }
+
+  async #read({ tenant, version }: PolicyInForce): Promise<HeldSet> {
+    const { watch, rows, log } = this.#parts
+    const state: PolicyVersionState | undefined = await inTime(watch.read(() => rows.policies.find(tenant, version)))
+    if (state === undefined) throw new Error(`version ${version} of the policies of ${tenant ?? 'all'} is gone`)
+    const set = this.compiled(state)
+    if (set.problem !== null) log.error({ tenant, version, problem: set.problem }, 'policies in force cannot be used')
+    return set
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+}
+
+const nameOf = ({ tenant, version }: Pick<PolicyInForce, 'tenant' | 'version'>) => `${tenant ?? ''} ${version}`
+
+const unheld = (): HeldSet => {
+  throw new TypeError('nothing is held')
 }

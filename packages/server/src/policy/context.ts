@@ -1,0 +1,18 @@
+import { isIP } from 'node:net'
+import type { Caller, WorkloadCaller } from '@lanyard/authority'
+
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
+
+/** What is known of every call: where it came from, when (UTC), and by what kind of credential. */
+export function contextOf(
+  { kind }: Pick<Caller | WorkloadCaller, 'kind'>,
+  { at, source }: { readonly at: number; readonly source: string | null },
+): Readonly<Record<string, unknown>> {
+  const time = new Date(at)
+  return {
+    hour: time.getUTCHours(),
+    weekday: WEEKDAYS[time.getUTCDay()],
+    credential: kind === 'workload' ? 'node-certificate' : kind,
+    ...(source !== null && isIP(source) !== 0 ? { source } : {}),
+  }
+}

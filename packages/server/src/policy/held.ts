@@ -1,0 +1,78 @@
+import type { PolicyDecision, PolicyQuestion, PolicyVersionState } from '@lanyard/authority'
+import { CompiledSet, compile } from '@lanyard/policy'
+
+/** What is evaluated together, as it is stored. */
+export type PolicyTexts = Pick<PolicyVersionState, 'tenant' | 'version' | 'policies' | 'schema' | 'entities'>
+
+export interface Patience {
+  /** After so long a decision counts as a denial. */
+  readonly timeoutMs: number
+  /** Milliseconds that only go on. */
+  readonly ticks: () => number
+}
+
+/** A version that can be asked. */
+export class HeldSet {
+  readonly texts: PolicyTexts
+  readonly #set: CompiledSet | null
+  readonly #problem: string
+  readonly #patience: Patience
+
+  private constructor(texts: PolicyTexts, set: CompiledSet | null, problem: string, patience: Patience) {
+    this.texts = texts
+    this.#set = set
+    this.#problem = problem
+    this.#patience = patience
+  }
+
+  /**
+   * One that is stored, and was checked when it was. Should it not compile any more (another release, a damaged row), it
+   * denies everything: what cannot be asked must not count as silent.
+   */
+  static of(texts: PolicyTexts, patience: Patience): HeldSet {
+    const compiled = compile(texts)
+    if (compiled instanceof CompiledSet) return new HeldSet(texts, compiled, '', patience)
+    return new HeldSet(texts, null, `version ${nameOf(texts)} cannot be used: ${compiled.message}`, patience)
+  }
+
+  /** Why it can only deny; null: it can be asked. */
+  get problem(): string | null {
+    return this.#set === null ? this.#problem : null
+  }
+
+  /** Whether it can be asked about this: an application's action is known only where its schema was saved. */
+  declares(action: string): boolean {
+    return this.#set === null || this.#set.declares(action)
+  }
+
+  /** Never throws: what fails denies. */
+  decide(question: Omit<PolicyQuestion, 'tenant'>): PolicyDecision {
+    if (this.#set === null) return failed(this.#problem)
+    const { timeoutMs, ticks } = this.#patience
+    const begun = ticks()
+    const decision = this.#set.decide(question)
+    const took = ticks() - begun
+    // The engine cannot be interrupted: so much that is true is that nothing which takes so long is ever allowed.
+    if (took <= timeoutMs) return decision
+    return {
+      ...decision,
+      allowed: false,
+      errors: [...decision.errors, `${nameOf(this.texts)} took ${Math.ceil(took)} ms`],
+    }
+  }
+}
+
+const failed = (error: string): PolicyDecision => ({ allowed: false, policies: [], errors: [error] })
+
+const nameOf = ({ tenant, version }: PolicyTexts) => `${tenant ?? '*'}@${version}`
+
+/** What several sets say together: all must allow. Of a denial, only those that deny are named. */
+export function allOf(decisions: readonly PolicyDecision[]): PolicyDecision {
+  const denials = decisions.filter(({ allowed }) => !allowed)
+  const deciding = denials.length > 0 ? denials : decisions
+  return {
+    allowed: denials.length === 0,
+    policies: deciding.flatMap(({ policies }) => policies),
+    errors: deciding.flatMap(({ errors }) => errors),
+  }
+}

@@ -1,0 +1,89 @@
+import type {
+  AgentKey,
+  Caller,
+  PolicyEntityState,
+  PrincipalCaller,
+  Rows,
+  Step,
+  WorkloadCaller,
+} from '@lanyard/authority'
+import {
+  isBuiltIn,
+  type Known,
+  type NamedAgent,
+  ofAgent,
+  ofApiKey,
+  ofCertificate,
+  ofNode,
+  ofRole,
+  ofUser,
+} from './entities.ts'
+
+export interface PrincipalPorts {
+  readonly rows: Pick<Rows, 'agents' | 'roles'>
+  readonly trustDomain: string
+  readonly spiffeIdOf: (agent: AgentKey) => string
+}
+
+/** Who asks, as policies know them: as it is stored now, not as its credential said when it was made. */
+export function* principalOf(
+  { rows, trustDomain, spiffeIdOf }: PrincipalPorts,
+  caller: Caller | WorkloadCaller,
+): Step<Known> {
+  switch (caller.kind) {
+    case 'api-key':
+      return ofApiKey(caller, trustDomain)
+    case 'principal':
+      return yield* holderOf(rows, caller, trustDomain)
+    case 'node-certificate':
+      return ofNode(caller, trustDomain)
+    case 'workload':
+      return ofNode(caller.node, trustDomain)
+    case 'external-token':
+      return yield* agentOf(rows, { ...caller, spiffeId: spiffeIdOf(caller) }, trustDomain)
+    case 'agent-secret':
+    case 'agent-token':
+    case 'agent-certificate':
+      return yield* agentOf(rows, caller, trustDomain)
+    default:
+      throw new TypeError(`unknown caller ${caller satisfies never}`)
+  }
+}
+
+function* agentOf(
+  rows: PrincipalPorts['rows'],
+  agent: NamedAgent,
+  domain: string,
+  roles: readonly PolicyEntityState[] = [],
+) {
+  const { tenant, agent: name, spiffeId } = agent
+  const stored = yield* rows.agents.find({ tenant, agent: name })
+  return ofAgent(stored ?? { tenant, agent: name, spiffeId }, domain, roles)
+}
+
+function* holderOf(rows: PrincipalPorts['rows'], caller: PrincipalCaller, domain: string): Step<Known> {
+  const roles = yield* rolesOf(rows, caller)
+  switch (caller.method) {
+    case 'jwt':
+    case 'introspection':
+      return ofUser(caller, roles)
+    case 'certificate':
+      return ofCertificate(caller, roles)
+    case 'svid':
+      if (caller.svid === null) throw new TypeError('expected the agent of a principal by its SVID')
+      return yield* agentOf(rows, caller.svid, domain, roles)
+    default:
+      throw new TypeError(`unknown method ${caller.method satisfies never}`)
+  }
+}
+
+/** The roles that count for this call. */
+function* rolesOf({ roles }: PrincipalPorts['rows'], { grants }: PrincipalCaller): Step<readonly PolicyEntityState[]> {
+  const found = new Map<string, PolicyEntityState>()
+  for (const { role, tenant } of grants) {
+    const state = isBuiltIn(role) ? undefined : yield* roles.findByName(role, tenant)
+    const entity = ofRole(role, state)
+    found.set(entity.id, entity)
+  }
+  return [...found.values()]
+}

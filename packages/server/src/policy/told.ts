@@ -1,0 +1,50 @@
+import type { Clock, NewEvent, Rows, Store } from '@lanyard/authority'
+import { shared } from '@lanyard/authority'
+
+/** The same denial is told once in this time; what came in between is counted. */
+const QUIET_MS = 60_000
+/** Denials remembered at once; the oldest is forgotten first. */
+const REMEMBERED = 10_000
+
+interface Told {
+  readonly at: number
+  unsaid: number
+}
+
+/** Writes events of denials: whoever asks again and again must not fill the store. */
+export class Denials {
+  readonly #ports: { readonly store: Pick<Store, 'write'>; readonly rows: Pick<Rows, 'events'>; readonly clock: Clock }
+  readonly #told = new Map<string, Told>()
+
+  constructor(ports: {
+    readonly store: Pick<Store, 'write'>
+    readonly rows: Pick<Rows, 'events'>
+    readonly clock: Clock
+  }) {
+    this.#ports = ports
+  }
+
+  /** `name`: what makes two denials the same. Never throws: the caller is denied either way, and learns why. */
+  async tell(name: string, event: Omit<NewEvent, 'at' | 'outcome'>): Promise<void> {
+    const { store, rows, clock } = this.#ports
+    const at = clock.now()
+    const unsaid = this.#take(name, at)
+    if (unsaid === null) return
+    const detail = { ...event.detail, more_since_last: unsaid }
+    const told: NewEvent = { ...event, at, outcome: 'refused', detail }
+    await store.write(() => rows.events.append(told), shared()).catch(() => {})
+  }
+
+  /** How many went untold since the last event of this name, or null while it is quiet. */
+  #take(name: string, at: number): number | null {
+    const last = this.#told.get(name)
+    if (last && at - last.at < QUIET_MS) {
+      last.unsaid++
+      return null
+    }
+    this.#told.delete(name)
+    this.#told.set(name, { at, unsaid: 0 })
+    if (this.#told.size > REMEMBERED) this.#told.delete(this.#told.keys().next().value!)
+    return last?.unsaid ?? 0
+  }
+}

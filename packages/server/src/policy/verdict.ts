@@ -1,0 +1,52 @@
+import { LanyardError } from '@lanyard/api'
+import type { Policies, PolicyDecision, PolicyQuestion } from '@lanyard/authority'
+import { entityText } from '@lanyard/policy'
+import type { Denials } from './told.ts'
+
+/** Who asked, as events tell of it. */
+export interface Asker {
+  readonly actor: string
+  /** Whose event a denial is; null: nobody's in particular. */
+  readonly tenant: string | null
+  readonly source: string | null
+  readonly correlation: string | null
+}
+
+/** Errors that one event or answer tells; a hundred policies may all have failed alike. */
+const ERRORS_TOLD = 5
+
+/** Asks the policies in force; throws `policy_denied` or `policy_failed`, after that was told in an event. */
+export async function requireAllowed(
+  policies: Pick<Policies, 'decide'>,
+  denials: Denials,
+  question: PolicyQuestion,
+  asker: Asker,
+): Promise<void> {
+  const decision = policies.decide(question)
+  if (decision.allowed) return
+  await denials.tell(nameOf(question, decision, asker), { ...asker, ...eventOf(question, decision) })
+  throw refusalOf(question, decision)
+}
+
+function refusalOf({ action }: PolicyQuestion, { policies, errors }: PolicyDecision): LanyardError {
+  if (errors.length > 0)
+    return new LanyardError('policy_failed', `the policies could not be asked about ${action}`, { policies })
+  const by = policies.length > 0 ? `denied by ${policies.join(', ')}` : 'no policy permits it'
+  return new LanyardError('policy_denied', `${action}: ${by}`, { policies })
+}
+
+function eventOf(question: PolicyQuestion, { policies, errors }: PolicyDecision) {
+  const { principal, action, resource, entities } = question
+  const failed = errors.length > 0
+  const about = { principal: entityText(principal), action, resource: entityText(resource), policies }
+  const self = entities.find(({ type, id }) => type === resource.type && id === resource.id)
+  const name = resource.type === 'Agent' ? self?.attributes.name : undefined
+  return {
+    type: failed ? 'policy.failed' : 'policy.denied',
+    agent: typeof name === 'string' ? name : null,
+    detail: failed ? { ...about, errors: errors.slice(0, ERRORS_TOLD).map(text => text.slice(0, 500)) } : about,
+  } as const
+}
+
+const nameOf = ({ action, resource }: PolicyQuestion, { errors }: PolicyDecision, { actor }: Asker) =>
+  [errors.length > 0 ? 'failed' : 'denied', actor, action, resource.type, resource.id].join(' ')
