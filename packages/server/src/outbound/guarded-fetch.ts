@@ -113,9 +113,8 @@ function optionsOf(
       ...(authorization === undefined ? {} : { authorization }),
     },
     // One of its own, so that no connection, session or proxy of anybody else is used.
-    agent: new Agent({ keepAlive: false, maxCachedSessions: 0 }),
+    agent: new Agent({ keepAlive: false, maxCachedSessions: 0, secureContext: way.secureContext }),
     lookup: only(addresses),
-    secureContext: way.secureContext,
     servername: isIP(host) === 0 ? host : '',
     // Said although it is the default: NODE_TLS_REJECT_UNAUTHORIZED changes that.
     rejectUnauthorized: true,

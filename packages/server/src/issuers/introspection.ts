@@ -1,0 +1,131 @@
+import { LanyardError } from '@lanyard/api'
+import type { Clock } from '@lanyard/authority'
+import { type Crypto, encodeUtf8, type JsonObject, toHex } from '@lanyard/protocol'
+import type { Outbound, OutboundRequest } from '../outbound/ports.ts'
+import { MAX_DOCUMENT, readDocument } from './key-set.ts'
+import type { Introspector, VerifiedToken } from './ports.ts'
+import { MAX_TOKEN } from './read-token.ts'
+
+const TIMEOUT_MS = 5000
+const BELIEVED_MS = 30_000
+const LEEWAY_MS = 10_000
+/** Answers of each kind that are remembered. Made-up tokens must not push out those that count. */
+const MAX_ANSWERS = 5000
+/** Questions under way at once: whoever sends made-up tokens must not send us at the authorization server. */
+const MAX_UNDER_WAY = 64
+
+export interface IntrospectionParts {
+  readonly outbound: Outbound
+  readonly clock: Clock
+  readonly crypto: Crypto
+}
+
+/** What was answered, and until when that is believed (Unix ms). Null: the token is not active. */
+interface Answer {
+  readonly token: VerifiedToken | null
+  readonly until: number
+}
+
+/** Asks authorization servers about opaque tokens (RFC 7662), and remembers what they said for half a minute at most. */
+export class Introspections {
+  readonly #parts: IntrospectionParts
+  readonly #active = new Map<string, Answer>()
+  readonly #inactive = new Map<string, Answer>()
+  readonly #underWay = new Map<string, Promise<Answer>>()
+
+  constructor(parts: IntrospectionParts) {
+    this.#parts = parts
+  }
+
+  /** Throws `unauthenticated`, `introspection_failed`. */
+  async ask(token: string, introspector: Introspector): Promise<VerifiedToken> {
+    // RFC 6750, 2.1: other characters make no bearer token, and are told to nobody.
+    if (token.length > MAX_TOKEN || !/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) throw inactive()
+    const answer = await this.#answer(token, introspector)
+    if (answer.token === null) throw inactive()
+    return answer.token
+  }
+
+  async #answer(token: string, introspector: Introspector): Promise<Answer> {
+    const hash = this.#hash(token)
+    const id = JSON.stringify([introspector.url, introspector.clientId, hash])
+    const known = this.#active.get(id) ?? this.#inactive.get(id)
+    if (known && this.#isBelieved(known)) return known
+    const underWay = this.#underWay.get(id)
+    if (underWay) return await underWay
+    if (this.#underWay.size >= MAX_UNDER_WAY) throw failed('expected fewer questions at once')
+    const asking = this.#askNow(token, hash, introspector).finally(() => this.#underWay.delete(id))
+    this.#underWay.set(id, asking)
+    return this.#remember(id, await asking)
+  }
+
+  #hash(token: string): string {
+    return toHex(this.#parts.crypto.sha256(encodeUtf8(token)))
+  }
+
+  #isBelieved({ until }: Answer): boolean {
+    const left = until - this.#parts.clock.now()
+    // A clock that was set back must not make an answer last.
+    return left > 0 && left <= BELIEVED_MS
+  }
+
+  #remember(id: string, answer: Answer): Answer {
+    const [answers, others] = answer.token ? [this.#active, this.#inactive] : [this.#inactive, this.#active]
+    others.delete(id)
+    answers.delete(id)
+    answers.set(id, answer)
+    if (answers.size > MAX_ANSWERS) answers.delete(answers.keys().next().value!)
+    return answer
+  }
+
+  async #askNow(token: string, hash: string, introspector: Introspector): Promise<Answer> {
+    const { outbound, clock } = this.#parts
+    const now = clock.now()
+    const until = now + BELIEVED_MS
+    const said = await reply(outbound, requestOf(token, introspector))
+    // RFC 7662, 2.2: true and nothing like it.
+    if (said.active !== true) return { token: null, until }
+    const expiresAt = Math.min(until, timeOf(said, 'exp') ?? until)
+    const begins = timeOf(said, 'nbf') ?? 0
+    if (expiresAt <= now || begins > now + LEEWAY_MS || isBound(said)) return { token: null, until }
+    return { token: { claims: said, hash, issuedAt: timeOf(said, 'iat') ?? now, expiresAt }, until: expiresAt }
+  }
+}
+
+/** RFC 8705, 3.2 and RFC 9449, 6.2: such a token counts beside the proof of a key alone, and no proof is taken here. */
+function isBound({ cnf, token_type: type }: JsonObject): boolean {
+  return cnf !== undefined || (type !== undefined && !(typeof type === 'string' && type.toLowerCase() === 'bearer'))
+}
+
+function requestOf(token: string, { url, clientId, clientSecret }: Introspector): OutboundRequest {
+  const caps = { url, maxBytes: MAX_DOCUMENT, timeoutMs: TIMEOUT_MS }
+  const form = { token, token_type_hint: 'access_token' }
+  if (clientSecret === null) return { ...caps, form: { ...form, client_id: clientId } }
+  // RFC 6749, 2.3.1: both in the encoding of forms, so that a colon in the id cannot move the border.
+  const pair = Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`)
+  return { ...caps, form, authorization: `Basic ${pair.toString('base64')}` }
+}
+
+const formEncoded = (text: string): string => new URLSearchParams({ v: text }).toString().slice(2)
+
+async function reply(outbound: Outbound, request: OutboundRequest): Promise<JsonObject> {
+  try {
+    return readDocument((await outbound.ask(request)).text)
+  } catch (cause) {
+    throw failed('expected an answer of the authorization server', cause)
+  }
+}
+
+/** Unix milliseconds. */
+function timeOf(said: JsonObject, name: string): number | null {
+  const value = said[name]
+  if (value === undefined || value === null) return null
+  if (typeof value !== 'number' || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER / 1000))
+    throw failed(`expected ${name} in Unix seconds`)
+  return Math.floor(value * 1000)
+}
+
+const inactive = () =>
+  new LanyardError('unauthenticated', 'expected a token that is active at its authorization server')
+
+const failed = (detail: string, cause?: unknown) => new LanyardError('introspection_failed', detail, {}, { cause })
