@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import { type SecretState, shared } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
-import { NOW, populate } from './samples.ts'
+import { requireOneWinner } from './rotations.ts'
+import { agent, NOW, populate } from './samples.ts'
 
 const secret = (number: number, changes: Partial<SecretState> = {}): SecretState => ({
   id: number.toString(16).padStart(12, '0'),
@@ -61,6 +62,11 @@ export function agentSecretsSuite(place: () => Place): void {
       const { store, rows } = await holding(t, place, [before, revoked, secret(3), secret(4, { tenant: 'globex' })])
       assert.deepEqual(await store.read(() => rows.secrets.ofAgent(secret(1))), [secret(3), revoked, before])
       assert.deepEqual(await store.read(() => rows.secrets.ofAgent({ tenant: 'acme', agent: 'other' })), [])
+    })
+
+    test('are exchanged once, by one of many at once', async t => {
+      const open = await holding(t, place, [])
+      await requireOneWinner([open], agent(), NOW)
     })
 
     test('that ended leave with the events; a current one stays', async t => {
