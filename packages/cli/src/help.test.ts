@@ -16,6 +16,7 @@ Commands
   logout      End the session of \`lanyard login\`, here and at the issuer.
   tenant      Create, list, show and change tenants.
   agent       Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
+  idp         Let identity providers vouch for the agents of a tenant; try a token on them.
   cert        Request a certificate and keep it fresh; list and revoke certificates.
   entry       Register which processes on which nodes are an agent; explain what a process would get.
   run         Launch a program as the main process of an entry: it gets the identity, what it spawns does not.
@@ -25,6 +26,7 @@ Commands
   svid        Ask the Workload API on this machine who this process is, as any program can.
   bundle      Set, list and remove the bundles of other trust domains.
   apikey      Create, list and delete API keys.
+  access      Say which issuers vouch for people and programs, define roles and give them; explain who may do what.
   kill        Take an identity away everywhere, and see who has confirmed it.
   reinstate   Let a killed agent, or the agents of a killed tenant, bootstrap again. Nothing old revives.
   incident    List and show incidents: steps, acknowledgements, forensic snapshots.

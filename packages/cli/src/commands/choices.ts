@@ -13,3 +13,16 @@ export const LIFECYCLES = [
 export const KEY_POLICIES = ['rsa-only', 'modern'] as const satisfies readonly KeyPolicy[]
 export const ROLES = ['admin', 'operator', 'auditor', 'issuer'] as const satisfies readonly KeyRole[]
 export const KILL_SCOPES = ['agent', 'lineage', 'token', 'api-key', 'source'] as const satisfies readonly KillScope[]
+export const EXTERNAL_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'EdDSA',
+] as const
+export const BINDEE_KINDS = ['user', 'group', 'spiffe-id', 'certificate'] as const
+export const YES_NO = ['yes', 'no'] as const

@@ -70,8 +70,12 @@ test('each group tells what belongs to it', async () => {
     'receipt',
     'instance',
     'apikey',
+    'idp',
+    'access',
+    'access role',
+    'access issuer',
   ]) {
-    const { exit, out } = await lanyard([group])
+    const { exit, out } = await lanyard(group.split(' '))
     assert.equal(exit, 0)
     assert.match(out, new RegExp(`lanyard ${group}: expected one of these commands`))
   }
@@ -83,4 +87,6 @@ test('choices that commands offer are those of the API', () => {
   assert.deepEqual(choices.KEY_POLICIES, api.KEY_POLICIES)
   assert.deepEqual(choices.KILL_SCOPES, api.KILL_SCOPES)
   assert.deepEqual(choices.ROLES, api.KeyRole.options)
+  assert.deepEqual(choices.EXTERNAL_ALGORITHMS, api.EXTERNAL_ALGORITHMS)
+  assert.deepEqual(choices.BINDEE_KINDS, api.BINDEE_KINDS)
 })

@@ -50,6 +50,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./agent.ts')).agentCommands,
   },
   {
+    name: 'idp',
+    summary: 'Let identity providers vouch for the agents of a tenant; try a token on them.',
+    load: async () => (await import('./idp/index.ts')).idpCommands,
+  },
+  {
     name: 'cert',
     summary: 'Request a certificate and keep it fresh; list and revoke certificates.',
     load: async () => (await import('./cert/index.ts')).certCommands,
@@ -96,6 +101,11 @@ export const COMMANDS: readonly Entry[] = [
     name: 'apikey',
     summary: 'Create, list and delete API keys.',
     load: async () => (await import('./apikey.ts')).apikeyCommands,
+  },
+  {
+    name: 'access',
+    summary: 'Say which issuers vouch for people and programs, define roles and give them; explain who may do what.',
+    load: async () => (await import('./access/index.ts')).accessCommands,
   },
   {
     name: 'kill',
