@@ -123,7 +123,8 @@ export const deleteIdp = route({
 })
 
 const IdpStep = z.strictObject({
-  /** `read`, `issuer`, `keys`, `signature`, `claims`, `age`, `audience`, `required_claims`, `agent`, `upsert`. */
+  /** `read`, `issuer`, `keys`, `signature`, `claims`, `age`, `audience`, `required_claims`, `agent`, `upsert`,
+   * `provider`. */
   step: z.string(),
   ok: z.boolean(),
   /** What was expected, what came. Never the token. */
@@ -185,9 +186,11 @@ export const federatedBootstrap = route({
     'token_reused',
     'lineage_ended',
     'lineage_forked',
+    'incarnation_dead',
     'tenant_killed',
     'agent_quarantined',
     'agent_retired',
+    'not_ready',
   ],
 })
 

@@ -3,10 +3,10 @@ import { agentTokenEnd, type Fresh, openLineage } from '../bootstrap.ts'
 import type { Act, ExternalTokenCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { requireAlive, requireOpenLineage, servedTier } from '../liveness.ts'
-import type { AgentState, FederatedTokenState, LineageState, Rows, Step, TenantState } from '../ports.ts'
+import type { AgentState, FederatedTokenState, LineageState, Rows, Step } from '../ports.ts'
 import { newAgent, type SpiffeIdOf } from '../registry/agents.ts'
-import { requireTenantState } from '../registry/tenants.ts'
-import { provenanceOf, requireSameOrigin } from './external-token.ts'
+import { provenanceOf } from './external-token.ts'
+import { judgeUpsert } from './upsert.ts'
 
 /** How a lineage is opened by a token of a provider. */
 export interface FederatedOpening {
@@ -34,14 +34,10 @@ interface Opened {
 export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAct): Step<Opened | LanyardError> {
   const { caller } = act
   const { tenant, agent: name, tokenHash: hash } = caller
-  const state = yield* requireTenantState(rows, tenant, act)
   const spent = yield* rows.federatedTokens.find(hash)
   if (spent) return yield* openedBefore(rows, spent, opening, act)
-  const known = yield* rows.agents.find(caller)
+  const known = yield* judgeUpsert(rows, caller)
   const agent = known ?? brought(caller, opening.spiffeIdOf, act.at)
-  requireSameOrigin(agent, caller)
-  servedTier({ tenant: state, agent })
-  yield* requireIssuedSinceRebirth(rows, { tenant: state, agent }, caller)
   const token: FederatedTokenState = {
     ...{ hash, tenant, agent: name, lineage: opening.fresh.lineage },
     expiresAt: caller.expiresAt,
@@ -64,23 +60,6 @@ function* register(rows: Rows, agent: AgentState, act: OwnAct): Step<void> {
   yield* rows.agents.insert(agent)
   const detail = { spiffe_id, tier, provenance, external_subject }
   yield* rows.events.append(eventOf(act, 'agent.federated', agent, detail))
-}
-
-/**
- * A token that was stolen before its agent was killed would count again with the rebirth: reinstatement revives nothing, so
- * only what the provider said afterwards counts.
- */
-function* requireIssuedSinceRebirth(
-  rows: Rows,
-  { tenant, agent }: { readonly tenant: TenantState; readonly agent: AgentState },
-  { issuedAt }: ExternalTokenCaller,
-): Step<void> {
-  const deaths = yield* rows.deaths.among([
-    ['agent', agent.spiffeId],
-    ['tenant', tenant.tenant],
-  ])
-  if (deaths.every(({ at }) => issuedAt >= at)) return
-  throw new LanyardError('incarnation_dead', 'expected a token that was issued after the agent was reinstated')
 }
 
 function* openedBefore(

@@ -3,6 +3,7 @@ import {
   type Act,
   type Caller,
   type CertificateCaller,
+  type ExternalTokenCaller,
   exclusive,
   exclusiveAll,
   type Locks,
@@ -106,6 +107,12 @@ export function byAgent<T extends AnyCall>(call: T): T & { readonly caller: Toke
 export function bySecret<T extends AnyCall>(call: T): T & { readonly caller: SecretCaller } {
   if (call.caller.kind === 'agent-secret') return call as T & { readonly caller: SecretCaller }
   throw new LanyardError('unauthenticated', `expected the secret of an agent, got ${call.caller.kind}`)
+}
+
+/** The same call by whoever a provider vouches for. */
+export function byExternalToken<T extends AnyCall>(call: T): T & { readonly caller: ExternalTokenCaller } {
+  if (call.caller.kind === 'external-token') return call as T & { readonly caller: ExternalTokenCaller }
+  throw new LanyardError('unauthenticated', `expected the token of an identity provider, got ${call.caller.kind}`)
 }
 
 /** The same call by a node. */

@@ -1,6 +1,7 @@
 import type { Handlers, Routes } from '@lanyard/api'
 import type { Caller } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
+import { admissionHandlers } from './admission.ts'
 import { agentHandlers } from './agent.ts'
 import { agentsHandlers } from './agents.ts'
 import { apiKeyHandlers } from './api-keys.ts'
@@ -8,7 +9,9 @@ import { attestingHandlers } from './attesting.ts'
 import { bundleHandlers } from './bundles.ts'
 import { Cursors } from './cursor.ts'
 import { entryHandlers } from './entries.ts'
+import { federationHandlers } from './federation.ts'
 import { followFeedHandlers } from './follow-feed.ts'
+import { idpHandlers } from './idps.ts'
 import { incidentHandlers } from './incidents.ts'
 import { instanceHandlers } from './instances.ts'
 import { killHandlers } from './kill.ts'
@@ -35,6 +38,9 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...agentsHandlers(ports, cursors),
     ...secretHandlers(ports),
     ...sessionHandlers(ports),
+    ...federationHandlers(ports),
+    ...idpHandlers(ports, cursors),
+    ...admissionHandlers(ports),
     ...apiKeyHandlers(ports, cursors),
     ...recordHandlers(ports, cursors),
     ...killHandlers(ports),

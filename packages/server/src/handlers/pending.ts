@@ -2,8 +2,6 @@ import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
 import type { Caller } from '@lanyard/authority'
 
 const IDS = [
-  ...['federatedBootstrap', 'getAdmission', 'updateAdmission'],
-  ...['createIdp', 'listIdps', 'getIdp', 'updateIdp', 'deleteIdp', 'testIdp'],
   ...['createRole', 'listRoles', 'updateRole', 'deleteRole', 'createBinding', 'listBindings', 'deleteBinding'],
   ...['createIssuer', 'listIssuers', 'updateIssuer', 'deleteIssuer', 'reinstatePrincipal', 'explainAccess', 'getLogin'],
   ...['savePolicies', 'listPolicies', 'activatePolicies', 'rollBackPolicies', 'shadowPolicies', 'getShadow'],

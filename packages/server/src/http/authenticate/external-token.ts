@@ -1,5 +1,15 @@
 import { LanyardError } from '@lanyard/api'
-import type { ExternalTokenCaller } from '@lanyard/authority'
+import {
+  callerOfExternalToken,
+  type ExternalTokenCaller,
+  type IdpState,
+  type KnownRefusal,
+  refusedAs,
+  requireEnabled,
+  requireName,
+} from '@lanyard/authority'
+import { claimAt } from '../../issuers/claim-at.ts'
+import type { Explain, TokenSource, VerifiedToken } from '../../issuers/ports.ts'
 import type { HandlerPorts } from '../ports.ts'
 
 type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'issuers'>
@@ -12,8 +22,50 @@ export class ExternalTokens {
     this.#ports = ports
   }
 
-  async caller(_token: string, _tenant: string | undefined): Promise<ExternalTokenCaller> {
-    void this.#ports
-    throw new LanyardError('unauthenticated', 'this credential is not known')
+  /**
+   * Whom the token names in the tenant of `X-Lanyard-Tenant-Id`: its issuer is looked for there and nowhere else. Throws
+   * `tenant_header_missing`, `name_invalid`, `idp_unknown` also for a tenant that is not there, `idp_disabled`,
+   * `external_token_invalid`, `external_token_expired`, `idp_unreachable`, `idp_address_forbidden`.
+   */
+  async caller(token: string, tenant: string | undefined): Promise<ExternalTokenCaller> {
+    const { store, rows, issuers, crypto } = this.#ports
+    if (tenant === undefined) throw new LanyardError('tenant_header_missing', 'expected X-Lanyard-Tenant-Id')
+    requireName('tenant', tenant)
+    const issuer = issuers.issuerIn(token)
+    if (issuer === null) throw new LanyardError('external_token_invalid', 'expected a JWT with a claim iss')
+    const idp = requireEnabled(await store.read(() => rows.idps.findByIssuer(tenant, issuer)))
+    const proof = new Proof()
+    try {
+      const verified = await issuers.verify(token, sourceOf(idp), proof.hear)
+      return callerOfExternalToken(idp, vouchedOf(verified), crypto)
+    } catch (error) {
+      throw proof.signed ? refusedAs(error as object, refusalOf(idp)) : error
+    }
   }
 }
+
+/** Whether a signature was proved, by whom a refusal is told: everyone can write a token, and fill the store with refusals. */
+class Proof {
+  signed = false
+
+  readonly hear: Explain = (step, ok) => {
+    if (step === 'signature' && ok) this.signed = true
+  }
+}
+
+const refusalOf = ({ id, tenant }: IdpState): KnownRefusal => ({
+  agent: { tenant, agent: null },
+  actor: `idp:${id}`,
+  type: 'federation.refused',
+})
+
+/** What is expected of the tokens of a provider. */
+export const sourceOf = ({ issuer, jwksUri, audiences, algorithms, maxTokenAgeSec }: IdpState): TokenSource => ({
+  ...{ issuer, jwksUri, audiences, algorithms, maxTokenAgeSec },
+})
+
+/** A verified token, as the authority reads it. */
+export const vouchedOf = ({ claims, hash, issuedAt, expiresAt }: VerifiedToken) => ({
+  ...{ hash, issuedAt, expiresAt },
+  read: (path: string) => claimAt(claims, path),
+})
