@@ -1,6 +1,7 @@
 import { KEY_POLICIES, MAX_GRACE_SEC } from '@lanyard/api'
 import { z } from 'zod'
 import { KEY_ALGORITHMS } from './keys/key-manager.ts'
+import { parseNetwork } from './outbound/network.ts'
 
 /** Where the server listens. Port 0 takes any free one. */
 export interface Address {
@@ -81,12 +82,21 @@ const x509pop = {
 }
 
 const cidrs = z.array(z.string().max(64)).max(100).default([])
+// A list that holds everything would be no list, without anything that says so.
+const SomeNetwork = z
+  .string()
+  .max(64)
+  .refine(text => (parseNetwork(text)?.bits ?? 0) > 0, 'expected a network such as 10.0.0.0/8')
 const file = z.string().min(1).nullable().default(null)
 
 const idp = {
-  allow_addresses: cidrs.describe(
-    'Networks (CIDR) in which identity providers and issuers may lie although they are private, loopback or link-local',
-  ),
+  allow_addresses: z
+    .array(SomeNetwork)
+    .max(100)
+    .default([])
+    .describe(
+      'Networks (CIDR) in which identity providers and issuers may lie although they are private, loopback or link-local',
+    ),
   ca_file: file.describe('PEM file of further authorities for the TLS certificates of identity providers and issuers'),
   stale_sec: count(3600, 0, 7 * DAY).describe('Seconds that keys of a provider are used while it cannot be reached'),
   cooldown_sec: count(30, 1, 3600).describe('Seconds between two fetches of keys for an unknown key id'),

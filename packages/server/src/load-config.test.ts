@@ -7,7 +7,7 @@ import { LanyardError } from '@lanyard/api'
 import { serverConfig } from './config.ts'
 import { configText } from './config-text.ts'
 import { type ConfigSources, loadConfig } from './load-config.ts'
-import { SETTINGS } from './settings.ts'
+import { SETTINGS, type Setting } from './settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanyard-config-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -43,12 +43,27 @@ const OTHER: Readonly<Record<string, string>> = {
   'x509pop.ca_file': '/etc/machines.pem',
   'x509pop.tenant': 'acme',
   'x509pop.groups': 'linux,build',
+  'idp.allow_addresses': '10.0.0.0/8,fd00::/8',
+  'idp.ca_file': '/etc/providers.pem',
+  'agent_mtls.ca_file': '/etc/agents.pem',
+  'agent_mtls.dns_suffix': 'agents.example.org',
+  'operator_ca.file': '/etc/operators.pem',
+  'proxy.format': 'nginx',
+  'proxy.header': 'X-Client-Cert',
+  'proxy.spiffe_ids': 'spiffe://example.org/proxy',
+  'proxy.socket': '/run/lanyard/proxy.sock',
+  'proxy.dangerously_trust_addresses': '10.0.0.0/24',
   'log.level': 'warn',
   'log.format': 'text',
 }
 
+function otherOf({ key, kind, usual }: Setting): string {
+  if (kind === 'flag') return String(usual !== 'true')
+  return OTHER[key] ?? String(Number(usual) + 1)
+}
+
 for (const setting of SETTINGS) {
-  const text = OTHER[setting.key] ?? String(Number(setting.usual) + 1)
+  const text = otherOf(setting)
   const [first, second] = setting.key.split('.') as [string, string?]
   const value = setting.kind === 'list' ? `[${text}]` : /[[{]/.test(text) ? `'${text}'` : text
   const yaml = second ? `${first}:\n  ${second}: ${value}\n` : `${first}: ${value}\n`
@@ -114,6 +129,13 @@ const REFUSED: readonly (readonly [why: string, sources: ConfigSources, names: R
   ['an address without a port', { flags: { listen: 'localhost' } }, /HOST:PORT/],
   ['a port beyond 65535', { flags: { listen: 'localhost:70000' } }, /HOST:PORT/],
   ['IPv6 without brackets', { flags: { listen: '::1:8443' } }, /HOST:PORT/],
+  [
+    'a network that is none',
+    { env: { LANYARD_IDP_ALLOW_ADDRESSES: '10.0.0.0/33' } },
+    /idp\.allow_addresses.*10\.0\.0\.0\/8/,
+  ],
+  ['an address within a network', { env: { LANYARD_IDP_ALLOW_ADDRESSES: '10.1.2.3/8' } }, /idp\.allow_addresses/],
+  ['a network of everything', { env: { LANYARD_IDP_ALLOW_ADDRESSES: '0.0.0.0/0' } }, /idp\.allow_addresses/],
 ]
 
 for (const [why, sources, names] of REFUSED)
@@ -164,9 +186,9 @@ test('what a caller prefers gives way to everything that was written', () => {
 })
 
 test('settings written as a file are read as they were', () => {
-  for (const { flag, key, usual } of SETTINGS) {
-    const flags = { [flag]: OTHER[key] ?? String(Number(usual) + 1) }
-    assert.deepEqual(load({ file: fileOf(configText(flags)) }), load({ flags }), key)
+  for (const setting of SETTINGS) {
+    const flags = { [setting.flag]: otherOf(setting) }
+    assert.deepEqual(load({ file: fileOf(configText(flags)) }), load({ flags }), setting.key)
   }
   assert.equal(configText({}), '')
 })
