@@ -2,58 +2,82 @@ import type { DetailedError, PolicyJson, TypeAndId } from '@cedar-policy/cedar-w
 import { CompiledSet } from './compiled-set.ts'
 import { asked } from './engine/wasm.ts'
 import { checkEntities } from './entities.ts'
+import { tooMuch } from './limits.ts'
 import { mentionsOf } from './mentions.ts'
 import { PolicyProblems, type Problem, positionAt } from './problems.ts'
 import type { PolicyText } from './question.ts'
 import { SCHEMA } from './schema/generate.ts'
-import { NAMESPACE } from './schema/vocabulary.ts'
+import { ACTIONS, NAMESPACE } from './schema/vocabulary.ts'
 
 /** What a decision costs grows with each. */
 export const MAX_POLICIES = 200
 
 /**
  * Checks a version whole and makes it ready: its schema together with ours, every policy against both, its entities. Gives
- * a set that decides, or every problem with its place; never throws. Saved versions were checked by `strict` rules of
- * Cedar, so that a policy which speaks of what no such call has is a problem here and not a surprise at night.
+ * a set that decides, or every problem with its place; never throws. The rules are Cedar's strict ones, so that a policy
+ * which speaks of what no such call has is a problem when it is saved and not a surprise at night. Takes some 100 ms.
  */
-export function compile(text: PolicyText): CompiledSet | PolicyProblems {
+export const compile = (text: PolicyText): CompiledSet | PolicyProblems => attempt(() => checked(text, true))
+
+/**
+ * The same for a version that was checked when it was saved: without the check of types, which is what takes long. Cedar
+ * decides alike; what has become wrong since, with another schema of ours, is a denial when it is asked.
+ */
+export const restore = (text: PolicyText): CompiledSet | PolicyProblems => attempt(() => checked(text, false))
+
+function attempt(make: () => CompiledSet): CompiledSet | PolicyProblems {
   try {
-    return checked(text)
+    return make()
   } catch (error) {
     if (error instanceof PolicyProblems) return error
-    const message = `the engine failed: ${error instanceof Error ? error.message : String(error)}`
-    return new PolicyProblems([{ where: 'policies', line: null, column: null, policy: null, message }])
+    return problemOf('policies', `the engine failed: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
-function checked(text: PolicyText): CompiledSet {
-  const schema = schemaOf(text.schema)
+function checked(text: PolicyText, whole: boolean): CompiledSet {
+  requireModest(text.schema, 'schema')
+  requireModest(text.policies, 'policies')
+  const { schema, actions } = schemaOf(text.schema)
   const policies = partsOf(text.policies)
   const names = namesOf(policies)
-  validate(text.policies, schema, names)
+  if (whole) validate(text.policies, schema, names)
   const entities = checkEntities(text.entities, schema)
-  return new CompiledSet({ text, schema, names, entities, mentions: mentionsOf(policies), actions: actionsOf(schema) })
+  return new CompiledSet({ text, schema, names, entities, mentions: mentionsOf(policies), actions })
+}
+
+function requireModest(text: string, where: 'policies' | 'schema'): void {
+  const found = tooMuch(text, where)
+  if (found === undefined) return
+  const place = positionAt(text, Buffer.byteLength(text.slice(0, found.at)))
+  throw new PolicyProblems([{ where, ...place, policy: null, message: found.message }])
+}
+
+interface WholeSchema {
+  readonly schema: string
+  readonly actions: readonly TypeAndId[]
+}
+
+const OURS: WholeSchema = {
+  schema: SCHEMA,
+  actions: Object.keys(ACTIONS).map(id => ({ type: `${NAMESPACE}::Action`, id })),
 }
 
 /** Theirs first, so that places in it stay as they are. */
-function schemaOf(schema: string): string {
-  if (schema.trim() === '') return SCHEMA
-  const own = asked(cedar => cedar.schemaToJson(schema))
+function schemaOf(text: string): WholeSchema {
+  if (text.trim() === '') return OURS
+  const own = asked(cedar => cedar.schemaToJson(text))
   if (own.type === 'success' && Object.hasOwn(own.json, NAMESPACE)) {
     throw problemOf('schema', `the namespace ${NAMESPACE} is taken: declare what is yours in one of your own`)
   }
-  const whole = `${schema}\n${SCHEMA}`
-  const answer = asked(cedar => cedar.checkParseSchema(whole))
-  if (answer.type === 'failure') throw failure('schema', schema, answer.errors)
-  return whole
-}
-
-function actionsOf(schema: string): TypeAndId[] {
-  const answer = asked(cedar => cedar.schemaToJson(schema))
-  if (answer.type === 'failure') throw failure('schema', schema, answer.errors)
-  return Object.entries(answer.json).flatMap(([namespace, { actions }]) =>
+  const schema = `${text}\n${SCHEMA}`
+  const whole = asked(cedar => cedar.schemaToJson(schema))
+  if (whole.type === 'failure') throw failure('schema', text, whole.errors)
+  const checked = asked(cedar => cedar.checkParseSchema(schema))
+  if (checked.type === 'failure') throw failure('schema', text, checked.errors)
+  const actions = Object.entries(whole.json).flatMap(([namespace, { actions }]) =>
     Object.keys(actions).map(id => ({ type: namespace === '' ? 'Action' : `${namespace}::Action`, id })),
   )
+  return { schema, actions }
 }
 
 /** The policies, in the order of the text. */

@@ -5,6 +5,7 @@ import { asked } from './engine/wasm.ts'
 import { EntityPool, inValue, keyOf, mentioned } from './entities.ts'
 import type { Mentions } from './mentions.ts'
 import type { Decision, PolicyText, Question } from './question.ts'
+import { questionKey, recent, remember } from './recent.ts'
 
 interface SetParts {
   readonly text: PolicyText
@@ -18,18 +19,23 @@ interface SetParts {
   readonly actions: readonly TypeAndId[]
 }
 
+let count = 0
+
 /** A version that was checked and is ready to decide, synchronously and from memory. */
 export class CompiledSet {
   readonly text: PolicyText
+  readonly #number = count++
   readonly #names: ReadonlyMap<string, string>
   readonly #prepared: Prepared
   readonly #pool: EntityPool
+  readonly #mentions: Mentions
   readonly #actions: ReadonlySet<string>
 
   constructor({ text, schema, names, entities, mentions, actions }: SetParts) {
     this.text = text
     this.#names = names
     this.#prepared = { policies: { staticPolicies: text.policies }, schema }
+    this.#mentions = mentions
     this.#pool = new EntityPool(entities, mentions.entities)
     this.#actions = new Set(actions.map(keyOf))
   }
@@ -48,13 +54,15 @@ export class CompiledSet {
    */
   decide(question: Question): Decision {
     try {
-      return this.#decided(toAsked(question))
+      const asking = toAsked(question)
+      const key = questionKey(this.#number, asking, this.#mentions)
+      return recent(key) ?? this.#decided(asking, key)
     } catch (error) {
       return denied([error instanceof Error ? error.message : String(error)])
     }
   }
 
-  #decided(question: Asked): Decision {
+  #decided(question: Asked, key: string): Decision {
     const { set, schema } = ready(this.#prepared)
     const answer = asked(cedar =>
       cedar.statefulIsAuthorized({
@@ -69,7 +77,9 @@ export class CompiledSet {
     const { decision, diagnostics } = answer.response
     const policies = diagnostics.reason.map(id => this.#nameOf(id)).toSorted()
     const errors = diagnostics.errors.map(({ policyId, error }) => `${this.#nameOf(policyId)}: ${error.message}`)
-    return { allowed: decision === 'allow' && errors.length === 0, policies, errors }
+    const made = { allowed: decision === 'allow' && errors.length === 0, policies, errors }
+    if (errors.length === 0) remember(key, made)
+    return made
   }
 
   #reached({ principal, resource, context, entities }: Asked): EntityJson[] {

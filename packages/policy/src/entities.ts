@@ -1,5 +1,6 @@
 import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { asked } from './engine/wasm.ts'
+import { tooDeep, tooManyAncestors } from './limits.ts'
 import { PolicyProblems } from './problems.ts'
 import { NAMESPACE } from './schema/vocabulary.ts'
 
@@ -9,12 +10,16 @@ import { NAMESPACE } from './schema/vocabulary.ts'
  */
 export function checkEntities(entities: readonly unknown[], schema: string): readonly EntityJson[] {
   if (entities.length === 0) return []
+  if (tooDeep(entities)) throw new PolicyProblems([told('nested too deep')])
   const answer = asked(cedar => cedar.checkParseEntities({ entities: entities as EntityJson[], schema }))
   if (answer.type === 'failure') throw new PolicyProblems(answer.errors.map(({ message }) => told(message)))
   const read = (entities as EntityJson[]).map(entity => ({ ...entity, uid: plain(entity.uid) }))
   const ours = read.find(({ uid }) => uid.type.startsWith(`${NAMESPACE}::`))
   if (ours)
     throw new PolicyProblems([told(`expected entities of your own types, got ${ours.uid.type}::"${ours.uid.id}"`)])
+  const parents = new Map(read.map(({ uid, parents }) => [keyOf(uid), parents.map(parent => keyOf(plain(parent)))]))
+  if (tooManyAncestors(parents))
+    throw new PolicyProblems([told('expected a flatter hierarchy: too many are in too many')])
   return read
 }
 

@@ -1,4 +1,4 @@
-export { compile, MAX_POLICIES } from './compile.ts'
+export { compile, MAX_POLICIES, restore } from './compile.ts'
 export { CompiledSet } from './compiled-set.ts'
 export { entityText, parseEntity } from './engine/values.ts'
 export { PolicyProblems, type Problem, placeOf, positionAt } from './problems.ts'

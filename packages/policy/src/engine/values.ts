@@ -1,4 +1,6 @@
+import { isIP } from 'node:net'
 import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+import { tooDeep } from '../limits.ts'
 import type { Entity, EntityFacts, Question } from '../question.ts'
 import { ACTIONS, CONTEXT, ENTITIES, NAMESPACE } from '../schema/vocabulary.ts'
 
@@ -13,6 +15,7 @@ export interface Asked {
 
 /** Throws a TypeError for what no value of Cedar says: a fraction, a function, an address that is none. */
 export function toAsked(question: Question): Asked {
+  if (tooDeep(question.context) || tooDeep(question.entities)) throw new TypeError('nested too deep')
   return {
     principal: uidOf(question.principal),
     action: actionUid(question.action),
@@ -65,7 +68,11 @@ function inContext(name: string, value: unknown): CedarValueJson {
 }
 
 /** A socket that serves both families calls 192.0.2.1 `::ffff:192.0.2.1`: a policy about networks shall see the one behind. */
-const addressOf = (address: string) => (/^::ffff:[\d.]+$/i.test(address) ? address.slice(7) : address)
+function addressOf(address: string): string {
+  const plain = /^::ffff:[\d.]+$/i.test(address) ? address.slice(7) : address
+  if (isIP(plain) !== 0 && !plain.includes('%')) return plain
+  throw new TypeError(`source: expected an IP address, got ${JSON.stringify(address.slice(0, 64))}`)
+}
 
 function present(attributes: Readonly<Record<string, unknown>>): Record<string, CedarValueJson> {
   const values: Record<string, CedarValueJson> = {}

@@ -1,0 +1,71 @@
+import type { Problem } from './problems.ts'
+
+/** What a decision costs grows with each. */
+export const MAX_POLICIES = 200
+/** The engine descends into itself: at some hundred levels its stack ends, and everything that it had ready is lost. */
+const MAX_NESTING = 32
+/** Operators of one policy: chains of them nest too. Its type check grows with their square. */
+const MAX_OPERATORS = 128
+/** Of all policies together: a text at this bound is checked in a second or two. */
+const MAX_ALL_OPERATORS = 2000
+
+type Found = Pick<Problem, 'message'> & { readonly at: number }
+
+// Strings and comments say nothing; of what stands between, one token at a time.
+const TOKENS =
+  /"(?:[^"\\]|\\.)*"?|\/\/[^\n]*|::|&&|\|\||[=!<>]=?|[()[\]{}.+\-*;]|\b(?:else|has|in|is|like|when|unless)\b/gs
+const OPENS = { policies: /^[([{]$/, schema: /^[([{<]$/ }
+const CLOSES = { policies: /^[)\]}]$/, schema: /^[)\]}>]$/ }
+
+/** Looks at a text before the engine does; gives what would be too much for it, and at which character. */
+export function tooMuch(text: string, where: 'policies' | 'schema'): Found | undefined {
+  let depth = 0
+  let operators = 0
+  let all = 0
+  for (const { 0: token, index: at } of text.matchAll(TOKENS)) {
+    if (token[0] === '"' || token.startsWith('//') || token === '::') continue
+    if (CLOSES[where].test(token)) {
+      depth = Math.max(0, depth - 1)
+      continue
+    }
+    if (OPENS[where].test(token)) depth++
+    operators = token === ';' && depth === 0 ? 0 : operators + 1
+    if (depth > MAX_NESTING) return { at, message: `expected brackets in at most ${MAX_NESTING} levels` }
+    if (where === 'schema') continue
+    if (operators > MAX_OPERATORS) {
+      return { at, message: `expected at most ${MAX_OPERATORS} operators in one policy: split it in two` }
+    }
+    if (++all > MAX_ALL_OPERATORS) return { at, message: `expected at most ${MAX_ALL_OPERATORS} operators altogether` }
+  }
+  return undefined
+}
+
+/** How deep the JSON of entities and contexts may lie. */
+const MAX_DEPTH = 16
+
+/** Whether a value of JSON nests deeper than the engine is given. */
+export function tooDeep(value: unknown, left = MAX_DEPTH): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return left === 0 || Object.values(value).some(child => tooDeep(child, left - 1))
+}
+
+/** Pairs of an entity and what it is in, however far up: the engine finds them all at each question. */
+const MAX_ANCESTRY = 5000
+
+/** Whether so many entities are in so many others that each decision would take long; `parentsOf` by key. */
+export function tooManyAncestors(parentsOf: ReadonlyMap<string, readonly string[]>): boolean {
+  let pairs = 0
+  for (const start of parentsOf.keys()) {
+    const seen = new Set<string>()
+    const waiting = [start]
+    for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
+      for (const parent of parentsOf.get(key) ?? []) {
+        if (seen.has(parent)) continue
+        seen.add(parent)
+        waiting.push(parent)
+        if (++pairs > MAX_ANCESTRY) return true
+      }
+    }
+  }
+  return false
+}

@@ -1,0 +1,57 @@
+import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
+import type { Asked } from './engine/values.ts'
+import type { Mentions } from './mentions.ts'
+import type { Decision } from './question.ts'
+
+/** Over all sets together; some 10 MB when full. */
+const MOST = 10_000
+
+/** Least recently used first. */
+const decisions = new Map<string, Decision>()
+
+/** The decision that was made on the same question, if it was lately. */
+export function recent(key: string): Decision | undefined {
+  const decision = decisions.get(key)
+  if (decision === undefined) return undefined
+  decisions.delete(key)
+  decisions.set(key, decision)
+  return decision
+}
+
+export function remember(key: string, decision: Decision): void {
+  decisions.set(key, decision)
+  if (decisions.size > MOST) decisions.delete(decisions.keys().next().value!)
+}
+
+/**
+ * The same text for questions that the policies cannot tell apart: of attributes that no policy names only their presence
+ * and form stand in it (the engine refuses what the schema does not know), so that a lineage that has grown older by a
+ * second is no other question to policies that do not ask its age.
+ */
+export function questionKey(set: number, asked: Asked, mentions: Mentions): string {
+  const { principal, action, resource, context, entities } = asked
+  return JSON.stringify([
+    set,
+    principal,
+    action,
+    resource,
+    mentions.wholeContext ? context : seen(context, mentions),
+    entities.map(entity => seenEntity(entity, mentions)),
+  ])
+}
+
+const seenEntity = ({ uid, attrs, parents, tags }: EntityJson, mentions: Mentions) => [
+  uid,
+  seen(attrs, mentions),
+  parents,
+  mentions.tags || tags === undefined ? tags : Object.values(tags).map(formOf),
+]
+
+const seen = (attributes: Readonly<Record<string, CedarValueJson>>, mentions: Mentions) =>
+  Object.entries(attributes).map(([name, value]) => [name, mentions.attributes.has(name) ? value : formOf(value)])
+
+/** What is left of a value that nobody looks at: whether the schema allows it depends on no more. */
+function formOf(value: CedarValueJson): CedarValueJson {
+  if (typeof value !== 'object' || value === null) return typeof value
+  return '__extn' in value ? 'extension' : value
+}
