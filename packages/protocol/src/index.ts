@@ -118,6 +118,7 @@ export { assembleCertificate, type CertificateInput, encodeTbs, signCertificate 
 export { Certificate, type Irregularity } from './x509/certificate.ts'
 export { type ChainPurpose, type ChainRequest, type ReferenceName, verifyChain } from './x509/chain.ts'
 export { buildCsr, MAX_CSR_BYTES, parseCsr, type UnverifiedCsr, verifyCsr } from './x509/csr.ts'
+export { canonicalDistinguishedName, distinguishedName } from './x509/distinguished-name.ts'
 export { parseDnsName } from './x509/dns-name.ts'
 export {
   authorityInfoAccess,
