@@ -32,6 +32,8 @@ export interface Endpoint {
   readonly trust: Exclude<Trust, 'unproven'>
   /** An API key, an agent token, or what gives the token of a session, fresh at each call. */
   readonly bearer?: string | (() => Promise<string>) | undefined
+  /** The secret of an agent, instead of a bearer credential. */
+  readonly secret?: string | undefined
   /** Sent as `X-Lanyard-Tenant-Id`: which tenant is meant where a call names none. */
   readonly tenant?: string | undefined
 }
@@ -96,11 +98,12 @@ export class ApiClient {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }
-    const { bearer, tenant } = this.#endpoint
+    const { bearer, secret, tenant } = this.#endpoint
     const shown = typeof bearer === 'function' ? await bearer() : bearer
     const headers = {
       accept: 'application/json',
       ...(shown && { authorization: `Bearer ${shown}` }),
+      ...(secret && { authorization: `Lanyard-Secret ${secret}` }),
       ...(tenant && { 'x-lanyard-tenant-id': tenant }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     }

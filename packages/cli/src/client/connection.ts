@@ -58,13 +58,16 @@ export async function connect(options: ConnectionOptions, io: World): Promise<Ap
 /** A client for a place, with a credential or with none. */
 export function clientFor(
   place: Pick<Place, 'url' | 'ca'>,
-  { bearer, tenant, certificate, key }: Credential = {},
+  { bearer, secret, tenant, certificate, key }: Credential = {},
 ): ApiClient {
   const trust = { ca: place.ca, ...(certificate && key && { certificate, key }) }
-  return new ApiClient({ url: place.url, trust, bearer, tenant } satisfies Endpoint)
+  return new ApiClient({ url: place.url, trust, bearer, secret, tenant } satisfies Endpoint)
 }
 
-type Credential = Pick<Endpoint, 'bearer' | 'tenant'> & { readonly certificate?: string; readonly key?: string }
+type Credential = Pick<Endpoint, 'bearer' | 'secret' | 'tenant'> & {
+  readonly certificate?: string
+  readonly key?: string
+}
 
 /** Finds the authority, and its root: which is fetched when only its fingerprint is known. */
 export async function findPlace(options: ConnectionOptions, io: World): Promise<Place> {

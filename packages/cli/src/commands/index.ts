@@ -41,13 +41,19 @@ export const COMMANDS: readonly Entry[] = [
   },
   {
     name: 'tenant',
-    summary: 'Create, list, show and change tenants.',
-    load: async () => (await import('./tenant.ts')).tenantCommands,
+    summary: 'Create, list, show and change tenants; say how their agents get identities.',
+    load: async () => [
+      ...(await import('./tenant.ts')).tenantCommands,
+      ...(await import('./admission.ts')).admissionCommands,
+    ],
   },
   {
     name: 'agent',
-    summary: 'Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.',
-    load: async () => (await import('./agent.ts')).agentCommands,
+    summary: 'Create, list and change agents, mint their tokens and secrets; quarantine, reinstate and retire them.',
+    load: async () => [
+      ...(await import('./agent.ts')).agentCommands,
+      ...(await import('./agent-secret/index.ts')).agentSecretCommands,
+    ],
   },
   {
     name: 'idp',
