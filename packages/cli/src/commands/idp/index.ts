@@ -4,6 +4,7 @@ import { listing, NO_REPLY, PAGE } from '../../listing.ts'
 import { Misuse } from '../../problem.ts'
 import { YES_NO } from '../choices.ts'
 import { DESCRIBED, describedBy, shown, truth, vouches } from './described.ts'
+import { exchangeToken } from './exchange-token.ts'
 import { IDP, idOf, TENANT } from './find.ts'
 import { testToken } from './test-token.ts'
 
@@ -11,7 +12,7 @@ const add = command({
   name: 'idp add',
   summary: 'Let an identity provider vouch for the agents of a tenant.',
   about:
-    'With --allow-agent-federation yes nobody else does any more: the authority refuses to mint tokens for this tenant. What\nbecomes of lineages that began internally says `lanyard tenant admission`.',
+    'With --allow-agent-federation yes nobody else does any more: the authority refuses to mint tokens for this tenant. What\nbecomes of lineages that began internally says `lanyard tenant admission set`.',
   operands: [TENANT],
   options: {
     issuer: required(text('URL', 'Compared letter by letter with `iss`')),
@@ -116,4 +117,4 @@ const remove = command({
   },
 })
 
-export const idpCommands = [add, listAll, show, update, remove, testToken]
+export const idpCommands = [add, listAll, show, update, remove, testToken, exchangeToken]

@@ -1,11 +1,10 @@
 import type { CallReply } from '../../client/client.ts'
 import { CONNECTION, connect } from '../../client/connection.ts'
-import { command, type Outcome, text } from '../../command.ts'
-import { readSecret } from '../../files.ts'
+import { command, type Outcome } from '../../command.ts'
 import { visible } from '../../layout.ts'
-import { Misuse } from '../../problem.ts'
 import { stepLine } from '../step-line.ts'
 import { IDP, idOf, TENANT } from './find.ts'
+import { readToken, TOKEN_INPUT } from './token-input.ts'
 
 type Verdict = CallReply<'POST /v1/tenants/{tenant}/idps/{id}/test'>
 
@@ -15,7 +14,7 @@ export const testToken = command({
   about:
     'Nothing is changed, and the token is not spent. It comes from a file or from standard input, never as an argument:\nothers can read these. Ends with 1 where the token is not accepted.',
   operands: [TENANT, IDP],
-  options: { 'token-file': text('FILE', 'Where the token is; standard input where not given'), ...CONNECTION },
+  options: { ...TOKEN_INPUT, ...CONNECTION },
   examples: [
     {
       line: 'lanyard idp test acme https://login.example.com --token-file agent.jwt',
@@ -24,18 +23,12 @@ export const testToken = command({
   ],
   wraps: 'POST /v1/tenants/{tenant}/idps/{id}/test',
   run: async ({ operands: [tenant = '', written = ''], options: { 'token-file': file, ...options }, io }) => {
-    const token = file === undefined ? tokenFrom(await io.read()) : readSecret(file, '--token-file')
+    const token = await readToken(file, io)
     const api = await connect(options, io)
     const params = { tenant, id: await idOf(api, tenant, written) }
     return shown(await api.call('POST /v1/tenants/{tenant}/idps/{id}/test', { params, body: { token } }))
   },
 })
-
-function tokenFrom(input: Uint8Array): string {
-  const token = Buffer.from(input).toString('utf8').trim()
-  if (token === '' || /\s/.test(token)) throw new Misuse('expected one token on standard input, or --token-file FILE')
-  return token
-}
 
 const shown = (verdict: Verdict): Outcome => ({
   json: verdict,
