@@ -6,7 +6,7 @@ type Json = Record<string, unknown>
 
 /** Codes that come with the declaration of a route, beside its own. */
 export function impliedErrors(route: Route): ErrorCode[] {
-  const codes: ErrorCode[] = ['request_invalid', 'query_invalid', 'internal_error']
+  const codes: ErrorCode[] = ['request_invalid', 'query_invalid', 'internal_error', 'proxy_header_untrusted']
   if (route.body !== undefined) {
     codes.push('body_invalid', 'media_type_unsupported', 'body_too_large', 'request_timeout')
   } else codes.push('body_invalid')
@@ -18,10 +18,12 @@ export function impliedErrors(route: Route): ErrorCode[] {
     'store_unavailable',
     'not_ready',
     'instance_evicted',
+    'proxy_header_invalid',
   )
   if (route.limit.per === 'identity') codes.push('rate_limited')
   if (route.auth.permission !== null) codes.push('permission_missing')
   if (route.auth.accepts.includes('agent-token')) codes.push('token_expired')
+  if (route.auth.accepts.includes('principal')) codes.push(...PRINCIPAL_CODES)
   // A certificate can stand beside any bearer credential, and is judged then too.
   codes.push(...CERTIFICATE_CODES)
   return codes
@@ -40,6 +42,20 @@ const CERTIFICATE_CODES: readonly ErrorCode[] = [
   'lineage_ended',
   'node_unknown',
   'node_banned',
+]
+
+/** People and programs are judged by what others say of them, and by the roles that count for the call at hand. */
+const PRINCIPAL_CODES: readonly ErrorCode[] = [
+  'external_token_invalid',
+  'external_token_expired',
+  'idp_unreachable',
+  'idp_address_forbidden',
+  'introspection_failed',
+  'principal_unbound',
+  'principal_barred',
+  'tenant_ambiguous',
+  'agent_not_covered',
+  'name_invalid',
 ]
 
 /** Every code that a call of this route can be refused with. */

@@ -9,7 +9,11 @@ export const KEY_POLICIES = ['rsa-only', 'modern'] as const
 export const Tier = z.enum(TIERS)
 export const Lifecycle = z.enum(LIFECYCLES)
 export const KeyPolicy = z.enum(KEY_POLICIES)
-/** The role of an API key; `agent` and `node` are held by those alone. */
+/** The name of a role, built-in or defined. */
+export const RoleText = z
+  .string()
+  .regex(/^[a-z][a-z0-9._-]{0,62}$/, 'expected a role: a-z, 0-9, dot, underscore, hyphen')
+/** The built-in roles that can be given; `agent` and `node` are held by those alone. */
 export const KeyRole = z.enum(
   Object.keys(ROLES).filter(role => role !== 'agent' && role !== 'node') as Exclude<RoleName, 'agent' | 'node'>[],
 )

@@ -1,4 +1,4 @@
-import { type KeyRole, LanyardError, type Permission, type Tier } from '@lanyard/api'
+import { LanyardError, type Permission, type Tier } from '@lanyard/api'
 import type { AgentKey, NodeScope } from './ports.ts'
 
 /** Who calls with an API key. */
@@ -6,7 +6,7 @@ export interface ApiKeyCaller {
   readonly kind: 'api-key'
   readonly id: string
   readonly name: string
-  readonly role: KeyRole
+  readonly role: string
   readonly permissions: ReadonlySet<Permission>
   /** Null: every tenant. */
   readonly tenant: string | null

@@ -19,6 +19,7 @@ export * from './lifetime.ts'
 export * from './liveness.ts'
 export * from './names.ts'
 export * from './nodes/index.ts'
+export * from './policies/index.ts'
 export * from './ports.ts'
 export * from './registry/agents.ts'
 export {
@@ -27,6 +28,8 @@ export {
   callerOfApiKey,
   createApiKey,
   deleteApiKey,
+  type FoundApiKey,
+  findApiKey,
   newApiKey,
   parseApiKey,
 } from './registry/api-keys.ts'

@@ -1,6 +1,7 @@
 import { LanyardError } from '@lanyard/api'
+import { permissionsOfRole } from './access/roles.ts'
 import { requirePrincipalStanding } from './access/standing.ts'
-import type { Act, CertificateCaller, SecondFactor, TokenCaller } from './caller.ts'
+import type { Act, ApiKeyCaller, CertificateCaller, SecondFactor, TokenCaller } from './caller.ts'
 import { requireVouching } from './federation/standing.ts'
 import { requireUnkilledCredential, requireUnkilledKey } from './kill/credential.ts'
 import { requireAlive, requireOpenLineage } from './liveness.ts'
@@ -18,8 +19,7 @@ export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
   if (caller === 'server') return
   switch (caller.kind) {
     case 'api-key':
-      requireCounting(yield* rows.apiKeys.find(caller.id), at)
-      return
+      return yield* requireKeyStanding(rows, caller, at)
     case 'principal':
       if (caller.svid !== null) yield* requireAgentStanding(rows, caller.svid, at)
       return yield* requirePrincipalStanding(rows, caller, at)
@@ -37,6 +37,13 @@ export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
     default:
       throw new TypeError(`unknown caller ${caller satisfies never}`)
   }
+}
+
+function* requireKeyStanding(rows: Rows, caller: ApiKeyCaller, at: number): Step<void> {
+  const { role, tenant } = requireCounting(yield* rows.apiKeys.find(caller.id), at)
+  const held = yield* permissionsOfRole(rows, role, tenant)
+  if (![...caller.permissions].every(permission => held.has(permission)))
+    throw new LanyardError('unauthenticated', `the role of API key ${caller.id} was changed meanwhile`)
 }
 
 function* requireFactorStanding(rows: Rows, factor: SecondFactor | null, at: number): Step<void> {

@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { PERMISSIONS, type Permission } from '../permissions.ts'
 import { MANAGERS, route } from '../route.ts'
-import { AgentPattern, Description, listOf, Name, page, Text, Time } from '../shapes.ts'
+import { AgentPattern, Description, listOf, Name, page, RoleText, Text, Time } from '../shapes.ts'
 import { Algorithms } from './idps.ts'
 
 const PermissionName = z.enum(Object.keys(PERMISSIONS) as [Permission, ...Permission[]])
-const RoleName = z.string().regex(/^[a-z][a-z0-9._-]{0,62}$/, 'expected a role: a-z, 0-9, dot, underscore, hyphen')
 const Id = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
 const HttpsUrl = Text.max(2048).regex(
   /^https:\/\/[^\s/?#@\\]+[^\s#]*$/,
@@ -32,7 +31,7 @@ export const createRole = route({
   limit: { per: 'identity' },
   audit: ['role.created'],
   body: z.strictObject({
-    role: RoleName,
+    role: RoleText,
     tenant: Name.optional(),
     description: Description.optional(),
     permissions: z.array(PermissionName).min(1).max(Object.keys(PERMISSIONS).length),
@@ -66,7 +65,7 @@ export const updateRole = route({
   }),
   status: 200,
   reply: AccessRole,
-  errors: ['role_unknown', 'role_too_wide'],
+  errors: ['role_unknown', 'role_too_wide', 'last_admin'],
 })
 
 export const deleteRole = route({
@@ -116,7 +115,7 @@ export const createBinding = route({
   audit: ['binding.created'],
   body: z.strictObject({
     ...Bindee.shape,
-    role: RoleName,
+    role: RoleText,
     /** All tenants where none is given. */
     tenant: Name.optional(),
     /** Only calls that name an agent which matches; all calls where none is given. */
@@ -142,7 +141,7 @@ export const listBindings = route({
   auth: { kind: 'identity', accepts: MANAGERS, permission: 'access.read' },
   limit: { per: 'identity' },
   audit: { because: 'reads only' },
-  query: z.strictObject({ tenant: Name.optional(), role: RoleName.optional(), ...page }),
+  query: z.strictObject({ tenant: Name.optional(), role: RoleText.optional(), ...page }),
   status: 200,
   reply: listOf(AccessBinding),
   errors: ['name_invalid', 'cursor_invalid'],
@@ -228,7 +227,7 @@ export const updateIssuer = route({
   body: z.strictObject({ ...partly, introspection_secret: Secret.optional() }),
   status: 200,
   reply: AccessIssuer,
-  errors: ['issuer_unknown', 'issuer_exists', 'idp_address_forbidden', 'last_admin'],
+  errors: ['issuer_unknown', 'issuer_exists', 'idp_address_forbidden', 'role_too_wide', 'last_admin'],
 })
 
 export const deleteIssuer = route({

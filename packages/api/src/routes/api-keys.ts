@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
-import { AgentPattern, KeyRole, listOf, Name, page, RateLimit, Text, Time } from '../shapes.ts'
+import { AgentPattern, listOf, Name, page, RateLimit, RoleText, Text, Time } from '../shapes.ts'
 
 const fields = {
   id: z.string(),
   name: z.string(),
-  role: KeyRole,
+  role: z.string(),
   tenant: z.string().nullable(),
   agents: z.string().nullable(),
   rate_limit: z.int().nullable(),
@@ -25,7 +25,8 @@ export const createApiKey = route({
   audit: ['apikey.created'],
   body: z.strictObject({
     name: Text.min(1).max(100),
-    role: KeyRole,
+    /** A built-in one, or one of the tenant or of all. */
+    role: RoleText,
     tenant: Name.optional(),
     agents: AgentPattern.optional(),
     /** 90 days where none is given; 10 years at most. */
@@ -34,7 +35,7 @@ export const createApiKey = route({
   }),
   status: 201,
   reply: z.strictObject({ ...fields, key: z.string() }),
-  errors: ['name_invalid', 'tenant_unknown', 'role_too_wide'],
+  errors: ['name_invalid', 'tenant_unknown', 'role_unknown', 'role_too_wide'],
 })
 
 export const listApiKeys = route({
@@ -56,5 +57,5 @@ export const deleteApiKey = route({
   limit: { per: 'identity' },
   audit: ['apikey.revoked'],
   status: 204,
-  errors: ['not_found'],
+  errors: ['not_found', 'last_admin'],
 })

@@ -1,1 +1,14 @@
+export { BINDINGS_MAX, type BindingInput, createBinding, deleteBinding } from './bind.ts'
+export { createRole, deleteRole, ROLES_MAX, type RoleChange, type RoleInput, updateRole } from './define-role.ts'
+export {
+  createIssuer,
+  deleteIssuer,
+  ISSUERS_MAX,
+  type IssuerInput,
+  type IssuerSettings,
+  updateIssuer,
+} from './issuers.ts'
 export { type CallTarget, narrow } from './narrow.ts'
+export { type PrincipalParts, principalIdOf } from './principal-id.ts'
+export { BUILT_IN_ROLES, type BuiltInRole, permissionsOfRole } from './roles.ts'
+export { type Given, heldWithin, type Reach, requireHeld } from './within.ts'

@@ -1,6 +1,6 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { AccessGrant, Caller, PrincipalCaller } from '../caller.ts'
-import { matchesPattern } from '../registry/api-keys.ts'
+import { matchesPattern } from '../pattern.ts'
 
 /** What a call is about, as far as it says: in its path, its query or its body. */
 export interface CallTarget {
@@ -17,7 +17,8 @@ export interface CallTarget {
  * allows elsewhere. Other callers stay as they are. Throws `tenant_ambiguous`, `agent_not_covered`.
  */
 export function narrow(caller: Caller, target: CallTarget): Caller {
-  if (caller.kind !== 'principal') return caller
+  // What asks for no permission tells callers of themselves alone: all that they have.
+  if (caller.kind !== 'principal' || target.permission === null) return caller
   const tenant = target.tenant ?? target.chosen ?? soleTenant(caller, target.permission)
   const inTenant = caller.grants.filter(grant => grant.tenant === null || grant.tenant === tenant)
   const grants = inTenant.filter(grant => covers(grant, target.agent))

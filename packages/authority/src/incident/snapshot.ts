@@ -1,4 +1,5 @@
 import { permissionsOf } from '@lanyard/api'
+import { permissionsOfRole } from '../access/roles.ts'
 import { targetText } from '../kill/incident.ts'
 import { apiKeyOf } from '../kill/widen.ts'
 import type { AgentState, CertificateState, IncidentState, LineageState, Rows, Step } from '../ports.ts'
@@ -137,7 +138,8 @@ function* apiKey(rows: Rows, mintedBy: string, tenant: string | null): Step<Json
   if (!key || (tenant !== null && tenant !== key.tenant)) return null
   const { name, role, agents, revokedAt } = key
   return {
-    ...{ id: key.id, name, role, agents, permissions: [...permissionsOf(role)].sort() },
+    ...{ id: key.id, name, role, agents },
+    permissions: [...(yield* permissionsOfRole(rows, role, key.tenant))].sort(),
     expires_at: time(key.expiresAt),
     revoked_at: revokedAt === null ? null : time(revokedAt),
   }

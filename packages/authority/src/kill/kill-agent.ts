@@ -4,13 +4,14 @@ import type { AgentKey, Rows, Step } from '../ports.ts'
 import { requireAgent } from '../registry/agents.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
 import { lapseOf } from './lapse.ts'
+import { takeApiKey } from './made.ts'
 import { takeAgent, takeLinked } from './take.ts'
 import { Toll } from './toll.ts'
-import { takeApiKey, widen } from './widen.ts'
+import { widen } from './widen.ts'
 
 /**
  * Kills an agent, and what the scope takes along. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_retired`, `incident_conflict`.
+ * `agent_unknown`, `agent_not_covered`, `agent_retired`, `incident_conflict`.
  */
 export function* killAgent(rows: Rows, key: AgentKey, scope: KillScope, request: KillRequest, act: Act): Step<Killed> {
   requireTenant(act.caller, key.tenant)

@@ -2,14 +2,16 @@ import { LanyardError } from '@lanyard/api'
 import { type Act, type ManagerCaller, maySee, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { findIdpToTake } from '../federation/take.ts'
+import { isId } from '../names.ts'
 import { takeNode, takeWorkloads } from '../nodes/ends.ts'
 import type { LineageState, Rows, Step } from '../ports.ts'
 import { takeSecret } from '../secrets/take.ts'
 import { keyDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
+import { takeApiKey, takePrincipal } from './made.ts'
 import { takeLineages, takeLinked } from './take.ts'
 import { Toll } from './toll.ts'
-import { mayEnd, takeApiKey } from './widen.ts'
+import { mayEnd } from './widen.ts'
 
 /** What is killed by what it stands for. `minted_by`: what mints, as `<kind>:<id>`. */
 export interface CredentialTarget {
@@ -116,6 +118,8 @@ function byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step
       return byNode(rows, id, reason, act)
     case 'idp':
       return byIdp(rows, id, reason, act)
+    case 'principal':
+      return byPrincipal(rows, id, reason, act)
     default:
       throw unseen('credential that mints')
   }
@@ -125,7 +129,7 @@ function* byApiKey(rows: Rows, id: string, reason: string, act: OwnAct): Step<Fo
   const { tenant } = act.caller
   const key = yield* rows.apiKeys.find(id)
   if (!key || (tenant !== null && tenant !== key.tenant)) throw unseen('API key')
-  if (!mayEnd(act, key)) {
+  if (!(yield* mayEnd(rows, act, key))) {
     const detail = `expected a key that may do all that ${id} may, or manage keys`
     throw new LanyardError('permission_missing', detail, { permission: 'apikey.manage' })
   }
@@ -142,6 +146,13 @@ function* byNode(rows: Rows, id: string, reason: string, act: OwnAct): Step<Foun
 
 function* byIdp(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
   return { ...(yield* findIdpToTake(rows, id, reason, act)), agent: null }
+}
+
+/** Also one that was never here: who was found out elsewhere shall not come first. */
+function* byPrincipal(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+  if (!isId(id)) throw unseen('principal')
+  requirePermission(act.caller, 'access.manage')
+  return { tenant: act.caller.tenant, agent: null, take: toll => takePrincipal(rows, toll, id, reason, act) }
 }
 
 /** A secret ends with what it minted, and with those that it was exchanged for: whoever stole it may have done that. */

@@ -1,17 +1,14 @@
-import { type KillScope, permissionsOf } from '@lanyard/api'
+import type { KillScope } from '@lanyard/api'
+import { permissionsOfRole } from '../access/roles.ts'
+import { requireEveryAgent } from '../access/within.ts'
 import type { Act } from '../caller.ts'
-import { eventOf } from '../event.ts'
 import { isFederated } from '../federation/gate.ts'
-import { takeNode } from '../nodes/ends.ts'
 import type { AgentState, ApiKeyState, Rows, Step } from '../ports.ts'
 import { isOfNode } from '../workloads/lineage.ts'
-import { type Link, takeLinked } from './take.ts'
-import type { Toll } from './toll.ts'
+import type { Link } from './take.ts'
 
 /** Certificates whose sources are followed. */
 const FOLLOWED = 200
-/** Nodes that are taken between two looks for more. */
-const NODES = 200
 
 /** What goes along with an agent: links to further lineages, and API keys that end with all that they made. */
 export interface Widening {
@@ -26,8 +23,9 @@ export interface Widening {
 
 const ALONE: Widening = { links: [], apiKeys: [], spared: [] }
 
-/** Finds what the scope of an agent's kill takes along, within the caller's tenant. Only reads. */
+/** Finds what the scope of an agent's kill takes along, within the caller's tenant. Only reads. Throws `agent_not_covered`. */
 export function* widen(rows: Rows, agent: AgentState, scope: KillScope, act: Act): Step<Widening> {
+  if (scope === 'api-key' || scope === 'source') requireEveryAgent(act, 'agent.kill')
   switch (scope) {
     case 'agent':
     // What lineages and tokens minted is, as long as agents make no sub-agents, the agent's own.
@@ -56,7 +54,7 @@ function* byApiKeys(rows: Rows, agent: AgentState, act: Act): Step<Widening> {
   for (const minter of minters) {
     const id = apiKeyOf(minter)
     const key = id === null ? undefined : yield* rows.apiKeys.find(id)
-    if (key) (mayEnd(act, key) && !own.has(key.id) ? apiKeys : spared).push(key.id)
+    if (key) ((yield* mayEnd(rows, act, key)) && !own.has(key.id) ? apiKeys : spared).push(key.id)
   }
   const tenant = tenantOf(act)
   return { links: [...minters].map(mintedBy => ({ by: { mintedBy }, tenant })), apiKeys, spared }
@@ -87,32 +85,10 @@ export const apiKeyOf = (mintedBy: string): string | null =>
   mintedBy.startsWith('api-key:') ? mintedBy.slice('api-key:'.length) : null
 
 /** Nobody ends a key that reaches further than its own, unless keys are its business. */
-export function mayEnd({ caller }: Act, key: ApiKeyState): boolean {
+export function* mayEnd(rows: Rows, { caller }: Act, key: ApiKeyState): Step<boolean> {
   if (caller === 'server') return true
   if (caller.tenant !== null && caller.tenant !== key.tenant) return false
   if (caller.permissions.has('apikey.manage')) return true
-  return [...permissionsOf(key.role)].every(permission => caller.permissions.has(permission))
-}
-
-/**
- * Ends an API key with all keys that it made, every lineage that they opened, their join tokens, and the nodes that joined
- * with these: whoever stole the key would else stay, as a machine.
- */
-export function* takeApiKey(rows: Rows, toll: Toll, id: string, reason: string, act: Act): Step<void> {
-  const root = yield* rows.apiKeys.find(id)
-  for (const key of yield* rows.apiKeys.revokeTree(id, act.at)) {
-    yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: root?.tenant ?? null }, { id: key, reason }))
-    const maker = `api-key:${key}`
-    yield* takeLinked(rows, toll, { by: { mintedBy: maker }, tenant: tenantOf(act) }, reason, act)
-    yield* rows.joinTokens.removeOf(maker)
-    yield* takeJoined(rows, toll, maker, reason, act)
-  }
-}
-
-function* takeJoined(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
-  for (;;) {
-    const nodes = yield* rows.nodes.joinedBy(maker, NODES)
-    for (const node of nodes) yield* takeNode(rows, toll, node, reason, act)
-    if (nodes.length < NODES) return
-  }
+  const held = yield* permissionsOfRole(rows, key.role, key.tenant)
+  return [...held].every(permission => caller.permissions.has(permission))
 }

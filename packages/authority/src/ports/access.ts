@@ -22,6 +22,8 @@ export interface RoleRows {
   insert(role: RoleState): Step<void>
   update(role: RoleState): Step<void>
   remove(id: string): Step<void>
+  /** Whether a binding or an API key has a role of this name at `at`: in the tenant alone; null: anywhere. */
+  isGiven(role: string, tenant: string | null, at: number): Step<boolean>
   count(tenant: string | null): Step<number>
   /** By name; `tenant`: its own and those of all; undefined: every one. */
   list(filter: { readonly tenant?: string | undefined }, page: Page): Step<Listed<RoleState>>
@@ -58,6 +60,8 @@ export interface BindingRows {
   /** All of the users and groups of an issuer, in no order. */
   ofIssuer(issuer: string): Step<readonly BindingState[]>
   removeOfIssuer(issuer: string): Step<readonly BindingState[]>
+  /** Those that this one made, named as events do, oldest first. */
+  madeBy(maker: string): Step<readonly BindingState[]>
   count(tenant: string | null): Step<number>
   /** Newest first. `tenant`: of this one alone; null: those of all tenants alone; undefined: every one. */
   list(
@@ -94,6 +98,8 @@ export interface IssuerRows {
   find(id: string): Step<IssuerState | undefined>
   /** Enabled ones of this `iss`, of all tenants and of each. */
   byIssuer(issuer: string): Step<readonly IssuerState[]>
+  /** Whether there is one of this `iss`, enabled or not: of the tenant; null: of all tenants. */
+  same(issuer: string, tenant: string | null): Step<boolean>
   /** The enabled one that introspects for the tenant; null: for all tenants. */
   introspecting(tenant: string | null): Step<IssuerState | undefined>
   insert(issuer: IssuerState): Step<void>

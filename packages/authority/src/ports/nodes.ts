@@ -25,8 +25,8 @@ export interface NodeRows {
   find(node: string): Step<NodeState | undefined>
   /** Names are unique within a tenant, and among nodes without one. */
   findByName(tenant: string | null, name: string): Step<NodeState | undefined>
-  /** Those that joined with tokens of this maker and are not banned, at most `limit`. */
-  joinedBy(maker: string, limit: number): Step<readonly NodeState[]>
+  /** Those that joined with tokens of this maker and are not banned, at most `limit`; of one tenant; none or null: any. */
+  joinedBy(maker: string, limit: number, tenant?: string | null): Step<readonly NodeState[]>
   /** Those that are known by this key, banned or not; of one tenant, or of all and without one where that is null. */
   withKey(keyThumbprint: string, tenant: string | null): Step<readonly NodeState[]>
   insert(node: NodeState): Step<void>
@@ -49,6 +49,6 @@ export interface JoinTokenRows {
   find(hash: Uint8Array): Step<JoinTokenState | undefined>
   /** Takes the token out and gives it: of many that come at once exactly one gets it. */
   take(hash: Uint8Array): Step<JoinTokenState | undefined>
-  /** Voids what this maker made and nobody has used. */
-  removeOf(maker: string): Step<void>
+  /** Voids what this maker made and nobody has used; of one tenant; none or null: any. */
+  removeOf(maker: string, tenant?: string | null): Step<void>
 }

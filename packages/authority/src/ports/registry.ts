@@ -1,4 +1,4 @@
-import type { KeyPolicy, KeyRole, Lifecycle, Tier } from '@lanyard/api'
+import type { KeyPolicy, Lifecycle, Tier } from '@lanyard/api'
 import type { Listed, Page, Step } from './store.ts'
 
 export interface AgentKey {
@@ -41,7 +41,8 @@ export interface AgentState extends AgentKey {
 export interface ApiKeyState {
   readonly id: string
   readonly name: string
-  readonly role: KeyRole
+  /** Name of a built-in role, or of one that is found by it in the key's tenant. */
+  readonly role: string
   /** Null: every tenant. */
   readonly tenant: string | null
   /** Pattern of agent names that it may bootstrap; null: every one. */
@@ -94,6 +95,8 @@ export interface ApiKeyRows {
   revoke(id: string, at: number): Step<void>
   /** Revokes the key and all that it made, and that those made; gives their ids, also of those revoked before. */
   revokeTree(id: string, at: number): Step<readonly string[]>
+  /** Ids of those that this one made, named as events do; also of revoked ones. */
+  madeBy(maker: string): Step<readonly string[]>
   /** Not revoked, newest first; `tenant` restricts the list to one, `ofAllTenants` to keys without a tenant. */
   list(
     filter: { tenant?: string | undefined; ofAllTenants?: boolean | undefined },

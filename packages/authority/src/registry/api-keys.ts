@@ -1,14 +1,19 @@
-import { type KeyRole, LanyardError, permissionsOf } from '@lanyard/api'
+import { LanyardError, type Permission } from '@lanyard/api'
 import { type Crypto, encodeUtf8, equalSecrets, toHex } from '@lanyard/protocol'
+import { requireAdminLeft } from '../access/last-admin.ts'
+import { permissionsOfRole, requireRole } from '../access/roles.ts'
+import { requireHeld } from '../access/within.ts'
 import { type Act, type ApiKeyCaller, actorOf, type ManagerCaller, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
+import { matchesPattern } from '../pattern.ts'
 import type { ApiKeyState, Dice, Rows, Step } from '../ports.ts'
 import { requireTenantState } from './tenants.ts'
 
 /** What is asked of a new API key. */
 export interface ApiKeyInput {
   readonly name: string
-  readonly role: KeyRole
+  /** A built-in one, or one that is defined in the key's tenant or for all. */
+  readonly role: string
   readonly tenant?: string | undefined
   readonly agents?: string | undefined
   readonly expiresInSec?: number | undefined
@@ -39,11 +44,23 @@ export function parseApiKey(text: string, crypto: Crypto): { id: string; hash: U
 // 256 random bits need no slow hash: there is nothing to guess.
 const hashSecret = (secret: string, crypto: Crypto) => crypto.sha256(encodeUtf8(`lanyard-api-key:${secret}`))
 
+/** A key as it is stored, with what its role holds at this moment. */
+export interface FoundApiKey {
+  readonly state: ApiKeyState
+  readonly permissions: ReadonlySet<Permission>
+}
+
+export function* findApiKey(rows: Pick<Rows, 'apiKeys' | 'roles'>, id: string): Step<FoundApiKey | undefined> {
+  const state = yield* rows.apiKeys.find(id)
+  return state && { state, permissions: yield* permissionsOfRole(rows, state.role, state.tenant) }
+}
+
 /** Who calls, if the stored key is the one that came and still counts at `at`; otherwise `unauthenticated`. */
-export function callerOfApiKey(state: ApiKeyState | undefined, hash: Uint8Array, at: number): ApiKeyCaller {
-  const proved = state !== undefined && equalSecrets(state.hash, hash) ? state : undefined
-  const { id, name, role, tenant, agents, rateLimit, expiresAt } = requireCounting(proved, at)
-  return { kind: 'api-key', id, name, role, permissions: permissionsOf(role), tenant, agents, rateLimit, expiresAt }
+export function callerOfApiKey(found: FoundApiKey | undefined, hash: Uint8Array, at: number): ApiKeyCaller {
+  const proved = found !== undefined && equalSecrets(found.state.hash, hash) ? found : undefined
+  const { id, name, role, tenant, agents, rateLimit, expiresAt } = requireCounting(proved?.state, at)
+  const permissions = proved?.permissions ?? new Set()
+  return { kind: 'api-key', id, name, role, permissions, tenant, agents, rateLimit, expiresAt }
 }
 
 /** A key that is neither deleted nor over at `at`; otherwise `unauthenticated`. */
@@ -56,7 +73,7 @@ export function requireCounting(state: ApiKeyState | undefined, at: number): Api
 
 /**
  * Makes a key within the scope and permissions of its creator. `fresh.key` is shown once, by the caller of this.
- * Throws `role_too_wide`, `tenant_mismatch`, `tenant_unknown`, `name_invalid`.
+ * Throws `role_unknown`, `role_too_wide`, `tenant_mismatch`, `tenant_unknown`, `name_invalid`.
  */
 export function* createApiKey(
   rows: Rows,
@@ -68,7 +85,8 @@ export function* createApiKey(
   const tenant = input.tenant ?? creator?.tenant ?? null
   const agents = input.agents ?? creator?.agents ?? null
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
-  if (creator) requireWithin(creator, input.role, agents)
+  const permissions = yield* requireRole(rows, input.role, tenant)
+  requireHeld(act.caller, { role: input.role, permissions, tenant, agents })
   const state: ApiKeyState = {
     id: fresh.id,
     hash: fresh.hash,
@@ -87,11 +105,20 @@ export function* createApiKey(
   return state
 }
 
-/** Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not there. */
-export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly caller: ManagerCaller }): Step<void> {
+/**
+ * Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not
+ * there. Throws `last_admin`.
+ */
+export function* deleteApiKey(
+  rows: Rows,
+  id: string,
+  crypto: Crypto,
+  act: Act & { readonly caller: ManagerCaller },
+): Step<void> {
   const state = yield* rows.apiKeys.find(id)
   if (state === undefined || state.revokedAt !== null || !maySee(act.caller, state.tenant))
     throw new LanyardError('not_found', 'there is no such API key')
+  if (state.tenant === null) yield* requireAdminLeft(rows, { apiKey: id }, { at: act.at, crypto })
   yield* rows.apiKeys.revoke(id, act.at)
   yield* rows.joinTokens.removeOf(`api-key:${id}`)
   yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: state.tenant }, describe(state)))
@@ -101,33 +128,6 @@ export function* deleteApiKey(rows: Rows, id: string, act: Act & { readonly call
 export function requireCovered(caller: ManagerCaller, agent: string): void {
   if (caller.agents === null || matchesPattern(caller.agents, agent)) return
   throw new LanyardError('agent_not_covered', `expected an agent that matches ${caller.agents}, got ${agent}`)
-}
-
-function requireWithin(creator: ManagerCaller, role: KeyRole, agents: string | null): void {
-  const missing = [...permissionsOf(role)].filter(permission => !creator.permissions.has(permission))
-  if (missing.length > 0) {
-    throw new LanyardError('role_too_wide', `role ${role} holds ${missing.join(', ')}, which your key does not`)
-  }
-  // A star of the new pattern is matched as a character, which only a star of the creator's can cover.
-  if (creator.agents !== null && (agents === null || !matchesPattern(creator.agents, agents))) {
-    throw new LanyardError('role_too_wide', `expected a pattern within ${creator.agents}, got ${agents ?? '*'}`)
-  }
-}
-
-/** Whether `pattern` covers `name` from end to end; `*` stands for any run of characters. Linear: no backtracking into earlier stars. */
-export function matchesPattern(pattern: string, name: string): boolean {
-  const [first, ...rest] = pattern.split('*') as [string, ...string[]]
-  if (rest.length === 0) return pattern === name
-  const last = rest.pop()!
-  if (!name.startsWith(first) || name.length < first.length + last.length || !name.endsWith(last)) return false
-  let from = first.length
-  const end = name.length - last.length
-  for (const part of rest) {
-    const at = name.indexOf(part, from)
-    if (at < 0 || at + part.length > end) return false
-    from = at + part.length
-  }
-  return true
 }
 
 const describe = ({ id, name, role, agents, expiresAt, rateLimit }: ApiKeyState) => ({

@@ -39,7 +39,8 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async deleteApiKey(call) {
-      await act(ports, byManager(call), exclusiveWithin(call.caller), told => deleteApiKey(rows, call.params.id, told))
+      const step = (told: Parameters<typeof deleteApiKey>[3]) => deleteApiKey(rows, call.params.id, crypto, told)
+      await act(ports, byManager(call), exclusiveWithin(call.caller), step)
       return undefined
     },
   }

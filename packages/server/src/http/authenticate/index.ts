@@ -1,5 +1,5 @@
 import { LanyardError, type RouteId, routes } from '@lanyard/api'
-import { API_KEY_PREFIX, type Caller, callerOfApiKey, parseApiKey } from '@lanyard/authority'
+import { API_KEY_PREFIX, type Caller, callerOfApiKey, findApiKey, parseApiKey } from '@lanyard/authority'
 import type { Authenticate } from '../mount.ts'
 import type { HandlerPorts } from '../ports.ts'
 import { AgentCertificates } from './agent-certificate.ts'
@@ -23,14 +23,25 @@ const MAY_HAVE_ENDED: ReadonlySet<RouteId> = new Set(['issueCert', 'renewNode'])
  * are two factors of one.
  */
 export function createAuthenticate(ports: Ports): Authenticate {
-  const presented = new PresentedCertificates(ports)
   const judges = { ...openJudges(ports), ports }
-  return async (headers, connection, id, raw) => {
-    const { peer, forwarded } = presented.of(raw, connection, id)
-    const shown = readAuthorization(headers.authorization)
-    const tenant = headers['x-lanyard-tenant-id']
-    return { caller: await callerOf({ id, shown, peer, tenant }, judges), forwarded }
+  const presented = new PresentedCertificates(ports, judges.agents)
+  return {
+    screen: (connection, raw) => presented.screen(raw, connection),
+    async prove(headers, connection, id, raw) {
+      const { peer, carrier } = await presented.of(raw, connection)
+      const shown = readAuthorization(headers.authorization)
+      if (carrier !== null && peer !== null && shown === null) requireNoRenewal(id)
+      const tenant = headers['x-lanyard-tenant-id']
+      return { caller: await callerOf({ id, shown, peer, tenant }, judges), carrier }
+    },
   }
+}
+
+// Renewal proves that the caller holds the key, by a TLS connection that ends here. Behind a proxy nothing is proved to
+// us, and whoever takes the proxy over would go on as every agent that it has seen.
+function requireNoRenewal(id: RouteId): void {
+  if (MAY_HAVE_ENDED.has(id))
+    throw new LanyardError('proxy_forbidden', 'expected the certificate on a connection that ends here')
 }
 
 const openJudges = (ports: Ports) => {
@@ -108,7 +119,7 @@ async function callerOfKey(
   { id, hash }: { readonly id: string; readonly hash: Uint8Array },
   { store, rows, clock }: Ports,
 ): Promise<Caller> {
-  return callerOfApiKey(await store.read(() => rows.apiKeys.find(id)), hash, clock.now())
+  return callerOfApiKey(await store.read(() => findApiKey(rows, id)), hash, clock.now())
 }
 
 // Whoever shows two credentials must not be one by the first and another by the second.

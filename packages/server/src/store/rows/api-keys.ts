@@ -1,4 +1,3 @@
-import type { KeyRole } from '@lanyard/api'
 import type { ApiKeyRows, ApiKeyState } from '@lanyard/authority'
 import { sql } from 'kysely'
 import { cursorInvalid } from '../encoding.ts'
@@ -9,7 +8,7 @@ import { pageOf, requireOne } from './page.ts'
 const apiKeyOf = (row: ApiKeyTable): ApiKeyState => ({
   id: row.id,
   name: row.name,
-  role: row.role as KeyRole,
+  role: row.role,
   tenant: row.tenant,
   agents: row.agents,
   hash: row.hash,
@@ -43,6 +42,9 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
   const revoke = statements.prepareChange((a: { id: string; at: number }) =>
     db.updateTable('api_keys').set({ revoked_at: a.at }).where('id', '=', a.id).where('revoked_at', 'is', null),
   )
+  const madeBy = statements.prepareRows((a: { maker: string }) =>
+    db.selectFrom('api_keys').select('id').where('created_by', '=', a.maker).orderBy('created_at').orderBy('id'),
+  )
   const tree = statements.prepareRows((a: { id: string }) => treeOf(a).selectFrom('tree').select('id'))
   const revokeTree = statements.prepareChange((a: { id: string; at: number }) =>
     treeOf(a)
@@ -67,6 +69,9 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
       const ids = (yield* tree({ id })).map(row => row.id)
       yield* revokeTree({ id, at })
       return ids
+    },
+    *madeBy(maker) {
+      return (yield* madeBy({ maker })).map(row => row.id)
     },
     *list({ tenant, ofAllTenants }, page) {
       const rows = yield* statements.query(

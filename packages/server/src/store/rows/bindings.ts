@@ -70,6 +70,12 @@ export function bindingRows({ statements }: RowContext): BindingRows {
     *removeOfIssuer(issuer) {
       return (yield* removeOfIssuer({ issuer: bytesOfHex(issuer) })).map(bindingOf)
     },
+    *madeBy(maker) {
+      const rows = yield* statements.query(
+        db.selectFrom('bindings').selectAll().where('created_by', '=', maker).orderBy('created_at').orderBy('id'),
+      )
+      return rows.map(bindingOf)
+    },
     *ofIssuer(issuer) {
       const rows = yield* statements.query(
         db.selectFrom('bindings').selectAll().where('issuer', '=', bytesOfHex(issuer)),

@@ -63,6 +63,16 @@ export function issuerRows({ statements }: RowContext): IssuerRows {
       // Where nulls stand in an order is not the same in every database.
       return [...found.filter(one => one.tenant === null), ...found.filter(one => one.tenant !== null)]
     },
+    *same(issuer, tenant) {
+      const rows = yield* statements.query(
+        db
+          .selectFrom('issuers_of_principals')
+          .select('id')
+          .where('issuer', '=', issuer)
+          .where('tenant', tenant === null ? 'is' : '=', tenant),
+      )
+      return rows.length > 0
+    },
     *introspecting(tenant) {
       const [row] = yield* statements.query(introspecting(tenant))
       return row && issuerOf(row)

@@ -34,6 +34,12 @@ export function joinTokenRows(context: RowContext): JoinTokenRows {
   const removeOf = statements.prepareChange((a: { maker: string }) =>
     db.deleteFrom('join_tokens').where('created_by', '=', a.maker),
   )
+  const removeIn = statements.prepareChange((a: { maker: string; tenant: string }) =>
+    db
+      .deleteFrom('join_tokens')
+      .where('created_by', '=', a.maker)
+      .where('tenant_id', '=', db.selectFrom('tenants').select('id').where('tenant', '=', a.tenant)),
+  )
   const insert = statements.prepareChange(
     (a: Omit<JoinTokenState, 'groups' | 'tenant'> & { groups: string; tenantId: number | null }) =>
       db.insertInto('join_tokens').values({
@@ -60,8 +66,8 @@ export function joinTokenRows(context: RowContext): JoinTokenRows {
       if (row === undefined) return undefined
       return (yield* take({ hash })) === 1 ? tokenOf(row) : undefined
     },
-    *removeOf(maker) {
-      yield* removeOf({ maker })
+    *removeOf(maker, tenant = null) {
+      yield* tenant === null ? removeOf({ maker }) : removeIn({ maker, tenant })
     },
   }
 }

@@ -54,6 +54,13 @@ export function nodeRows(context: RowContext): NodeRows {
   const joined = statements.prepareRows((a: { maker: string; limit: number }) =>
     nodes.where('n.joined_by', '=', a.maker).where('n.banned_at', 'is', null).limit(a.limit),
   )
+  const joinedIn = statements.prepareRows((a: { maker: string; limit: number; tenant: string }) =>
+    nodes
+      .where('n.joined_by', '=', a.maker)
+      .where('n.banned_at', 'is', null)
+      .where('t.tenant', '=', a.tenant)
+      .limit(a.limit),
+  )
   const known = statements.prepareRows((a: { key: Uint8Array }) => nodes.where('n.key_thumbprint', '=', a.key))
   const remove = statements.prepareChange((a: { node: Uint8Array }) =>
     db.deleteFrom('nodes').where('node', '=', a.node),
@@ -70,8 +77,9 @@ export function nodeRows(context: RowContext): NodeRows {
       const [row] = yield* tenant === null ? ofNone({ name }) : ofTenant({ tenant, name })
       return row && nodeOf(row)
     },
-    *joinedBy(maker, limit) {
-      return (yield* joined({ maker, limit })).map(nodeOf)
+    *joinedBy(maker, limit, tenant = null) {
+      const found = yield* tenant === null ? joined({ maker, limit }) : joinedIn({ maker, limit, tenant })
+      return found.map(nodeOf)
     },
     *withKey(keyThumbprint, tenant) {
       const found = (yield* known({ key: bytesOfThumbprint(keyThumbprint) })).map(nodeOf)

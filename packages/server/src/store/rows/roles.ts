@@ -82,6 +82,29 @@ export function roleRows({ statements }: RowContext): RoleRows {
     *remove(id) {
       requireOne(yield* remove({ id: bytesOfHex(id) }), 'role')
     },
+    *isGiven(role, tenant, at) {
+      const bound = yield* statements.query(
+        db
+          .selectFrom('bindings')
+          .select('id')
+          .where('role', '=', role)
+          .where(eb => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
+          .$if(tenant !== null, q => q.where('tenant', '=', tenant!))
+          .limit(1),
+      )
+      if (bound.length > 0) return true
+      const keys = yield* statements.query(
+        db
+          .selectFrom('api_keys')
+          .select('id')
+          .where('role', '=', role)
+          .where('revoked_at', 'is', null)
+          .where('expires_at', '>', at)
+          .$if(tenant !== null, q => q.where('tenant', '=', tenant!))
+          .limit(1),
+      )
+      return keys.length > 0
+    },
     *count(tenant) {
       const rows = yield* statements.query(
         db

@@ -1,0 +1,70 @@
+import { tellBinding } from '../access/bind.ts'
+import type { Act } from '../caller.ts'
+import { eventOf } from '../event.ts'
+import { takeNode } from '../nodes/ends.ts'
+import type { Rows, Step } from '../ports.ts'
+import { takeLinked } from './take.ts'
+import type { Toll } from './toll.ts'
+
+/** Nodes that are taken between two looks for more. */
+const NODES = 200
+
+const tenantOf = ({ caller }: Act) => (caller === 'server' ? null : caller.tenant)
+
+/** Ends an API key with all keys that it made, and what they made. */
+export function* takeApiKey(rows: Rows, toll: Toll, id: string, reason: string, act: Act): Step<void> {
+  const root = yield* rows.apiKeys.find(id)
+  for (const key of yield* rows.apiKeys.revokeTree(id, act.at)) {
+    yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: root?.tenant ?? null }, { id: key, reason }))
+    yield* takeMade(rows, toll, `api-key:${key}`, reason, act)
+  }
+}
+
+/**
+ * Shuts a person or a program out, with what it made, within the tenant that the caller sees: whoever administers one
+ * tenant shuts nobody out of another.
+ */
+export function* takePrincipal(rows: Rows, toll: Toll, id: string, reason: string, act: Act): Step<void> {
+  const tenant = tenantOf(act)
+  yield* rows.barredPrincipals.bar(id, { at: act.at, reason, tenant })
+  yield* rows.events.append(eventOf(act, 'principal.barred', { tenant }, { id, reason }))
+  const maker = `principal:${id}`
+  for (const key of yield* rows.apiKeys.madeBy(maker)) {
+    const state = yield* rows.apiKeys.find(key)
+    if (tenant === null || state?.tenant === tenant) yield* takeApiKey(rows, toll, key, reason, act)
+  }
+  yield* takeMade(rows, toll, maker, reason, act)
+}
+
+/**
+ * Ends what one maker made: lineages that it opened, join tokens, the nodes that joined with these, and the roles that it
+ * gave. Whoever stole its credential would else stay: as an agent, as a machine, or as somebody else.
+ */
+function* takeMade(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+  const tenant = tenantOf(act)
+  yield* takeLinked(rows, toll, { by: { mintedBy: maker }, tenant }, reason, act)
+  yield* rows.joinTokens.removeOf(maker, tenant)
+  yield* takeJoined(rows, toll, maker, reason, act)
+  yield* takeBindings(rows, maker, reason, act)
+}
+
+function* takeJoined(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+  for (;;) {
+    const nodes = yield* rows.nodes.joinedBy(maker, NODES, tenantOf(act))
+    for (const node of nodes) yield* takeNode(rows, toll, node, reason, act)
+    if (nodes.length < NODES) return
+  }
+}
+
+function* takeBindings(rows: Rows, maker: string, reason: string, act: Act): Step<void> {
+  const { caller } = act
+  const tenant = tenantOf(act)
+  // Or the one who acts would be locked out by the act.
+  const own = caller !== 'server' && caller.kind === 'principal' ? caller.grants.map(({ binding }) => binding) : []
+  for (const binding of yield* rows.bindings.madeBy(maker)) {
+    if (own.includes(binding.id) || (tenant !== null && binding.tenant !== tenant)) continue
+    yield* rows.bindings.remove(binding.id)
+    const detail = { ...tellBinding(binding), reason }
+    yield* rows.events.append(eventOf(act, 'binding.deleted', { tenant: binding.tenant }, detail))
+  }
+}
