@@ -97,6 +97,7 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   authorities.onServerTls(tls => http.setTls(tls))
   undo.defer(() => http.close(config.limits.shutdown_ms))
   const { port } = await http.listen(config.listen.host, config.listen.port)
+  if (config.proxy.socket !== null) await http.listenForProxy(config.proxy.socket)
   const stopJobs = startJobs({
     ...parts,
     data,
@@ -114,6 +115,7 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
     root: authorities.roots()[0]!,
     newestKeyAt: authorities.newestKeyAt(),
     at: clock.now(),
+    believedAddresses: config.proxy.dangerously_trust_addresses,
   })
   await tell('server.started', data, clock, { protection: data.keys.protection })
   serving = true

@@ -44,8 +44,8 @@ export class Admission {
   }
 
   /** Whether a handshake may begin on this socket, which costs us a signature. */
-  admit(raw: Socket): boolean {
-    const connection = new Connection(raw)
+  admit(raw: Socket, byProxySocket = false): boolean {
+    const connection = new Connection(raw, byProxySocket)
     if (this.#strikes.refuses(networkOf(connection.source))) return false
     if (this.#handshakes.take(this.#now()) > 0) return false
     if (this.size >= this.#most && !this.#evictStranger()) return false

@@ -3,9 +3,11 @@ import type { PeerChain } from './authenticate/peer-chain.ts'
 
 /** One TCP connection, from its acceptance on. */
 export class Connection {
-  /** Remote address as events and logs tell it, IPv4 in its own form. */
+  /** Remote address as events and logs tell it, IPv4 in its own form; `proxy-socket` where there is none. */
   readonly source: string
   readonly raw: Socket
+  /** It came by the socket that only a proxy of this machine can open. */
+  readonly byProxySocket: boolean
   /** The handshake is over. */
   open = false
   /** Its sessions end by themselves once they are told to. */
@@ -27,9 +29,10 @@ export class Connection {
   /** Refused credentials since the last good one. */
   failures = 0
 
-  constructor(raw: Socket) {
+  constructor(raw: Socket, byProxySocket = false) {
     this.raw = raw
-    this.source = plainAddress(raw.remoteAddress ?? 'unknown')
+    this.byProxySocket = byProxySocket
+    this.source = byProxySocket ? 'proxy-socket' : plainAddress(raw.remoteAddress ?? 'unknown')
   }
 }
 

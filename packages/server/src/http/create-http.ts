@@ -12,6 +12,9 @@ import { Mount, type MountParts } from './mount.ts'
 import type { HttpParts, HttpServer } from './ports.ts'
 import { RateLimit } from './rate-limit.ts'
 
+/** Whose the connections of proxies are: no tenant has a name with a blank. */
+const PROXIES = 'the proxies'
+
 /** The HTTP side of a server: the declared API behind one listener. `inspect` is for tests. */
 export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): HttpServer {
   const { limits, log, clock, meters = serverMeters() } = parts
@@ -34,10 +37,12 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       const agent = id === 'issueCert' ? concernOf(error) : undefined
       if (agent) await parts.issuing.refused(error, { agent, actor: `agent:${agent.spiffeId}`, source, correlation })
     },
-    prove(connection, caller) {
-      listener.prove(connection, caller.tenant ?? identityOf(caller))
-      if (caller.kind === 'agent-certificate') sessions.begin(connection, caller)
+    prove(connection, { caller, carrier }) {
+      listener.prove(connection, carrier === null ? (caller.tenant ?? identityOf(caller)) : PROXIES)
+      const holder = carrier ?? caller
+      if (holder !== 'proxy' && holder.kind === 'agent-certificate') sessions.begin(connection, holder)
     },
+    whileAlive: (streaming, caller) => sessions.whileAlive(streaming, caller),
     judge: createJudge(parts),
     evicted: () => parts.evicted?.() ?? false,
     answered: answer => countAnswer(meters, answer),

@@ -6,7 +6,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2'
-import type { Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { LanyardError } from '@lanyard/api'
 import { Admission } from './admission.ts'
@@ -14,6 +14,7 @@ import { PeerChains } from './authenticate/peer-chain.ts'
 import { type Connection, connectionOf, mark } from './connection.ts'
 import { SessionGuard } from './h2-session.ts'
 import type { HttpLimits, HttpServer, Log, ServerTls } from './ports.ts'
+import { listenForProxy } from './proxy-socket.ts'
 import { isMultiplexed } from './respond.ts'
 import { withCertificate } from './tls-options.ts'
 import { answerUnreadable } from './unreadable.ts'
@@ -52,6 +53,9 @@ const KEEP_ALIVE_MS = 15_000
  */
 export class Listener implements HttpServer {
   readonly #server: Http2SecureServer
+  /** Takes connections at a path of this machine, and hands them to the other one. */
+  readonly #local: Server
+  readonly #fromLocal = new WeakSet<Socket>()
   readonly #limits: HttpLimits
   readonly #log: Log
   readonly #admission: Admission
@@ -67,6 +71,7 @@ export class Listener implements HttpServer {
     this.#log = log
     this.#admission = new Admission(limits, now)
     this.#server = createSecureServer({ ...withCertificate(tls), ...serverLimits(limits) })
+    this.#local = createServer(socket => this.#takeLocal(socket))
     this.#server.setTimeout(limits.idle_timeout_ms + limits.body_timeout_ms)
     this.#guardConnections()
     this.#guardSessions()
@@ -110,6 +115,17 @@ export class Listener implements HttpServer {
     })
   }
 
+  async listenForProxy(path: string): Promise<void> {
+    await listenForProxy(this.#local, path)
+    this.#local.on('error', error => this.#log.error({ error: String(error) }, 'the socket for a proxy failed'))
+  }
+
+  // TLS here too: what a proxy says holds secrets, and a file can be replaced.
+  #takeLocal(socket: Socket): void {
+    this.#fromLocal.add(socket)
+    this.#server.emit('connection', socket)
+  }
+
   setTls(tls: ServerTls): void {
     this.#server.setSecureContext(withCertificate(tls))
   }
@@ -123,10 +139,11 @@ export class Listener implements HttpServer {
     const closed = new Promise<void>(resolve => this.#server.once('close', () => resolve()))
     if (this.#server.listening) this.#server.close()
     else this.#server.emit('close')
+    const localClosed = new Promise<void>(resolve => this.#local.close(() => resolve()))
     this.#stopping()
     for (const connection of this.#admission.all()) if (isIdle(connection)) connection.raw.destroy()
     const cut = setTimeout(() => this.#cutAll(), graceMs)
-    await closed
+    await Promise.all([closed, localClosed])
     clearTimeout(cut)
     clearInterval(this.#sweep)
   }
@@ -137,7 +154,7 @@ export class Listener implements HttpServer {
 
   // The server's own listeners stand behind ours: whom we refuse they never see, and what they throw we catch.
   #guardConnections(): void {
-    this.#gate('connection', socket => this.#admission.admit(socket))
+    this.#gate('connection', socket => this.#admission.admit(socket, this.#fromLocal.has(socket)))
     this.#gate('secureConnection', socket => this.#shookHands(socket as TLSSocket))
     this.#server.on('tlsClientError', (_error, socket) => {
       const connection = this.#admission.find(socket)

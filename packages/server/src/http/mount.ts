@@ -9,7 +9,7 @@ import {
   type Routes,
   type Streaming,
 } from '@lanyard/api'
-import { type Caller, narrow, requireName, requirePermission } from '@lanyard/authority'
+import { type Caller, type CertificateCaller, narrow, requireName, requirePermission } from '@lanyard/authority'
 import type { Answered } from '../observe/answers.ts'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
 import type { Connection } from './connection.ts'
@@ -38,12 +38,7 @@ export interface Authenticated {
 /** Who calls, by what came with the request. `raw`: names and values of all headers, in turn. */
 export interface Authenticate {
   /** Throws when nothing proves anyone. */
-  prove(
-    headers: ReadHeaders,
-    connection: Connection,
-    id: RouteId,
-    raw: readonly string[],
-  ): Promise<Authenticated>
+  prove(headers: ReadHeaders, connection: Connection, id: RouteId, raw: readonly string[]): Promise<Authenticated>
   /** Where nobody needs to be proved: throws for what nobody but a proxy may send. */
   screen(connection: Connection, raw: readonly string[]): void
 }
@@ -206,12 +201,14 @@ export class Mount {
     const query = queryOf(call)
     const body = await this.#body(call, arrival)
     const { params } = call
-    const caller = admitted && (await this.#authorized(call, admitted, { params, query, body }, connection, requestId))
+    const parts = { params, query, body }
+    const caller = admitted && (await this.#authorized(call, admitted.caller, parts, connection, requestId))
     const handler = this.#parts.handlers[call.id] as AnyHandler
+    const chosen = call.headers['x-lanyard-tenant-id']
     const reply = await this.#inspected(call, () =>
-      handler({ params, body, query, caller, requestId, source: connection.source }),
+      handler({ params, body, query, caller, requestId, source: connection.source, chosen }),
     )
-    return toReply(call.route, reply)
+    return toReply(call.route, call.route.stream ? this.#untilDeath(reply as Streaming, admitted) : reply)
   }
 
   #find(request: AnyRequest): Call {
@@ -224,7 +221,7 @@ export class Mount {
     return { id, route: this.#parts.routes[id], params, search, headers, raw: request.rawHeaders }
   }
 
-  async #admit(call: Call, connection: Connection, requestId: string): Promise<Caller | null> {
+  async #admit(call: Call, connection: Connection, requestId: string): Promise<Authenticated | null> {
     const { id, route } = call
     const { auth, limit } = route
     if (auth.kind === 'public') {
@@ -232,11 +229,12 @@ export class Mount {
       return null
     }
     if (this.#parts.evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
-    const caller = await this.#authenticated(call, connection, requestId)
+    const authenticated = await this.#authenticated(call, connection, requestId)
+    const { caller } = authenticated
     this.#parts.rateLimit.spend(caller, id, limit)
     if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
     requireKind(caller, auth.accepts)
-    return caller
+    return authenticated
   }
 
   /** The caller as it counts for what the call names, once roles and policies have allowed it. */
@@ -258,7 +256,13 @@ export class Mount {
     return caller
   }
 
-  async #authenticated({ id, headers, raw }: Call, connection: Connection, requestId: string): Promise<Caller> {
+  // A death cuts the connection of whoever died; where that is a proxy's, it ends the one reply.
+  #untilDeath(streaming: Streaming, admitted: Authenticated | null): Streaming {
+    if (admitted === null || admitted.carrier === null) return streaming
+    return this.#parts.whileAlive(streaming, admitted.caller)
+  }
+
+  async #authenticated({ id, headers, raw }: Call, connection: Connection, requestId: string): Promise<Authenticated> {
     try {
       const authenticated = await this.#parts.authenticate.prove(headers, connection, id, raw)
       connection.failures = 0

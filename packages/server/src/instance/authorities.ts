@@ -81,6 +81,15 @@ export class Authorities implements HttpAuthorities {
     return this.#ring.issuer
   }
 
+  async intermediate(keyId: string): Promise<Certificate | null> {
+    const { store, rows } = this.#ports
+    const known = this.#ring.kept.find(key => key.keyId === keyId)
+    // Other instances make theirs at any time.
+    const row = known ? undefined : await store.read(() => rows.authorities.find(keyId))
+    const key = known ?? (row && readAuthority(row))
+    return key?.purpose === 'x509-agents' ? key.certificate : null
+  }
+
   /** Whether what is issued at `at` (Unix ms) would live its longest life: rotation has failed for days otherwise. */
   canIssue(at: number): boolean {
     return Math.floor(at / 1000) + LIFETIME.platinum <= this.#ring.agents.certificate.notAfter

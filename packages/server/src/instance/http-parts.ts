@@ -8,7 +8,7 @@ import type { Setup } from './setup.ts'
 
 /** What the HTTP side works with: this instance's store and authorities, and the settings that concern it. */
 export function httpParts(
-  { config, nodes, dnsSuffixes, serverNames, agentMtlsCa, operatorCa, idpCa }: Setup,
+  { config, nodes, dnsSuffixes, serverNames, agentMtlsCa, operatorCa, idpCa, proxies }: Setup,
   data: Data,
   authorities: Authorities,
   { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
@@ -38,7 +38,7 @@ export function httpParts(
       dnsSuffix: config.agent_mtls.dns_suffix ?? domain.name,
     },
     operatorCa,
-    proxies: config.proxy,
+    proxies,
     sealingSecret: authorities.deriveSecret('introspection-secrets'),
     challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),

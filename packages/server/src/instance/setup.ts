@@ -3,6 +3,7 @@ import { type AllowedNames, type NodeSettings, requireIssuable } from '@lanyard/
 import { type Certificate, IdTemplate, ProtocolError, TrustDomain } from '@lanyard/protocol'
 import type { ServerConfig } from '../config.ts'
 import { passphraseFrom } from '../keys/passphrase.ts'
+import { type ProxyTrust, readProxyTrust } from '../proxies/trust.ts'
 import { readAuthorities } from './authority-file.ts'
 import { nodeSettings } from './node-settings.ts'
 import { dnsSuffixes, serverNames } from './server-names.ts'
@@ -21,6 +22,7 @@ export interface Setup {
   readonly agentMtlsCa: readonly Certificate[]
   readonly operatorCa: readonly Certificate[]
   readonly idpCa: readonly Certificate[]
+  readonly proxies: ProxyTrust
 }
 
 /** Reads settings and environment. Throws `config_invalid`, naming the setting. */
@@ -37,6 +39,7 @@ export function readSetup(config: ServerConfig, env: Readonly<Record<string, str
     agentMtlsCa: readAuthorities('agent_mtls.ca_file', config.agent_mtls.ca_file),
     operatorCa: readAuthorities('operator_ca.file', config.operator_ca.file),
     idpCa: readAuthorities('idp.ca_file', config.idp.ca_file),
+    proxies: readProxyTrust(config.proxy),
   }
 }
 

@@ -16,10 +16,13 @@ export interface Circumstances {
   readonly newestKeyAt: number
   /** Unix milliseconds. */
   readonly at: number
+  /** Networks whose every address is believed to be a proxy. */
+  readonly believedAddresses?: readonly string[]
 }
 
 /** What the owner of this server should know, one sentence each. Each starts with a word that stays. */
-export function warningsOf({ protection, folder, passphraseFile, root, newestKeyAt, at }: Circumstances): string[] {
+export function warningsOf(circumstances: Circumstances): string[] {
+  const { protection, folder, passphraseFile, root, newestKeyAt, at, believedAddresses = [] } = circumstances
   return [
     ...protectionWarning(protection, folder),
     ...(passphraseFile !== undefined && isReadByOthers(passphraseFile)
@@ -32,6 +35,9 @@ export function warningsOf({ protection, folder, passphraseFile, root, newestKey
       : []),
     ...(root.notAfter * 1000 - at < YEAR
       ? [`root: it ends at ${isoTime(root.notAfter * 1000)}, and everything under it with it`]
+      : []),
+    ...(believedAddresses.length > 0
+      ? [`proxy: whoever sends from ${believedAddresses.join(', ')} can pretend to be any agent, node and operator`]
       : []),
   ]
 }

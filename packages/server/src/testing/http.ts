@@ -22,6 +22,7 @@ import { openIncidents } from '../instance/open-incidents.ts'
 import { openIssuers } from '../issuers/index.ts'
 import { RunningNodeNews } from '../node-news/news.ts'
 import { RunningPolicies } from '../policy/desk.ts'
+import { readProxyTrust } from '../proxies/trust.ts'
 import { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
 import { openPipeline, type Pipeline } from './pipeline.ts'
 
@@ -145,7 +146,7 @@ function partsOf(
     }),
     admission: { agentMtlsRequired: false, agentMtlsCa: [], dnsSuffix: 'agents.test' },
     operatorCa: [],
-    proxies: serverConfig({}).proxy,
+    proxies: readProxyTrust(serverConfig({}).proxy),
     sealingSecret: authorities.deriveSecret('introspection-secrets'),
     challengeSecret: authorities.deriveSecret('x509pop-challenge'),
     cursorSecret: authorities.deriveSecret('cursor'),

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { Certificate, ProtocolError } from '@lanyard/protocol'
+import { Certificate, type ForwardedChain, ProtocolError } from '@lanyard/protocol'
 
 /** What a client presented: the leaf, whose key it proved, and the certificates that it sent along. */
 export interface PeerChain {
@@ -30,14 +30,22 @@ export class PeerChains {
     for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
       if (chain.push(next) > MAX_CHAIN) return { certificates: TOO_LONG, hostile: true }
     }
-    const certificates = this.#parse(chain)
+    const certificates = this.#parse(chain.map(({ raw }) => raw))
     const modest = certificates instanceof ProtocolError ? chain.every(isModestKey) : certificates.every(isModest)
     return { certificates, hostile: !modest }
   }
 
-  #parse([leaf, ...rest]: X509Certificate[]): PeerChain['certificates'] {
+  /** The same of what somebody else says that a client presented to it. */
+  ofDer(chain: ForwardedChain): PeerChain {
+    if (chain.length > MAX_CHAIN) return { certificates: TOO_LONG, hostile: true }
+    const certificates = this.#parse(chain)
+    // What cannot be read costs nothing here: no other parser has taken it before.
+    return { certificates, hostile: !(certificates instanceof ProtocolError) && !certificates.every(isModest) }
+  }
+
+  #parse([leaf, ...rest]: readonly Uint8Array[]): PeerChain['certificates'] {
     try {
-      return [Certificate.fromDer(leaf!.raw), ...rest.map(({ raw }) => this.#intermediate(raw))]
+      return [Certificate.fromDer(leaf!), ...rest.map(der => this.#intermediate(der))]
     } catch (error) {
       if (error instanceof ProtocolError) return error
       throw error
@@ -45,8 +53,8 @@ export class PeerChains {
   }
 
   // The same object for the same bytes, so that its signature is verified once. The oldest leaves first.
-  #intermediate(der: Buffer): Certificate {
-    const bytes = der.toString('latin1')
+  #intermediate(der: Uint8Array): Certificate {
+    const bytes = Buffer.from(der.buffer, der.byteOffset, der.length).toString('latin1')
     const known = this.#kept.get(bytes)
     if (known) return known
     const certificate = Certificate.fromDer(der)
