@@ -1,16 +1,14 @@
-import type { DetailedError, PolicyJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+import type { TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { CompiledSet } from './compiled-set.ts'
 import { asked } from './engine/wasm.ts'
 import { checkEntities } from './entities.ts'
 import { tooMuch } from './limits.ts'
 import { mentionsOf } from './mentions.ts'
-import { PolicyProblems, type Problem, positionAt } from './problems.ts'
+import { type PolicyPart, partsOf } from './policy-parts.ts'
+import { failure, PolicyProblems, positionAt, problem, problemOf } from './problems.ts'
 import type { PolicyText } from './question.ts'
 import { SCHEMA } from './schema/generate.ts'
 import { ACTIONS, NAMESPACE } from './schema/vocabulary.ts'
-
-/** What a decision costs grows with each. */
-export const MAX_POLICIES = 200
 
 /**
  * Checks a version whole and makes it ready: its schema together with ours, every policy against both, its entities. Gives
@@ -39,10 +37,10 @@ function checked(text: PolicyText, whole: boolean): CompiledSet {
   requireModest(text.policies, 'policies')
   const { schema, actions } = schemaOf(text.schema)
   const policies = partsOf(text.policies)
-  const names = namesOf(policies)
-  if (whole) validate(text.policies, schema, names)
+  if (whole) validate(text.policies, schema, policies)
   const entities = checkEntities(text.entities, schema)
-  return new CompiledSet({ text, schema, names, entities, mentions: mentionsOf(policies), actions })
+  const mentions = mentionsOf(policies.map(({ json }) => json))
+  return new CompiledSet({ text, schema, policies, entities, mentions, actions })
 }
 
 function requireModest(text: string, where: 'policies' | 'schema'): void {
@@ -80,69 +78,12 @@ function schemaOf(text: string): WholeSchema {
   return { schema, actions }
 }
 
-/** The policies, in the order of the text. */
-function partsOf(policies: string): PolicyJson[] {
-  const parts = asked(cedar => cedar.policySetTextToParts(policies))
-  if (parts.type === 'failure') throw failure('policies', policies, parts.errors)
-  if (parts.policy_templates.length > 0) {
-    throw problemOf('policies', 'expected policies, got a template: write ?principal and ?resource out')
-  }
-  const count = parts.policies.length
-  if (count > MAX_POLICIES) throw problemOf('policies', `expected at most ${MAX_POLICIES} policies, got ${count}`)
-  // They come in the order of the engine's names for them, as texts: policy10 stands before policy2.
-  const order = Array.from({ length: count }, (_, index) => `policy${index}`).toSorted()
-  const byName = new Map(order.map((name, index) => [name, parts.policies[index]!]))
-  return Array.from({ length: count }, (_, index) => jsonOf(policies, byName.get(`policy${index}`)!))
-}
-
-function jsonOf(policies: string, policy: string): PolicyJson {
-  const answer = asked(cedar => cedar.policyToJson(policy))
-  if (answer.type === 'failure') throw failure('policies', policies, answer.errors)
-  return answer.json
-}
-
-/** What each policy is called, by the engine's own name for it: its `@id`, else its place. */
-function namesOf(policies: readonly PolicyJson[]): ReadonlyMap<string, string> {
-  const names = policies.map(({ annotations }, index) => nameOf(annotations?.id, index))
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw problemOf('policies', `two policies have the id ${twice}`)
-  return new Map(names.map((name, index) => [`policy${index}`, name]))
-}
-
-const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
-
-function nameOf(id: string | undefined, index: number): string {
-  if (id === undefined) return `#${index + 1}`
-  if (NAME.test(id)) return id
-  throw problemOf('policies', `expected @id of letters, digits, ".", "_", "-", at most 63, got ${JSON.stringify(id)}`)
-}
-
-function validate(policies: string, schema: string, names: ReadonlyMap<string, string>): void {
+function validate(policies: string, schema: string, parts: readonly PolicyPart[]): void {
   const answer = asked(cedar => cedar.validate({ schema, policies: { staticPolicies: policies } }))
   if (answer.type === 'failure') throw failure('policies', policies, answer.errors)
   const problems = answer.validationErrors.map(({ policyId, error }) => ({
     ...problem('policies', policies, error),
-    policy: names.get(policyId) ?? null,
+    policy: parts.find(({ engineName }) => engineName === policyId)?.name ?? null,
   }))
   if (problems.length > 0) throw new PolicyProblems(problems)
-}
-
-const problemOf = (where: Problem['where'], message: string) =>
-  new PolicyProblems([{ where, line: null, column: null, policy: null, message }])
-
-const failure = (where: Problem['where'], text: string, errors: readonly DetailedError[]) =>
-  new PolicyProblems(
-    errors.flatMap(error => [error, ...(error.related ?? [])]).map(error => problem(where, text, error)),
-  )
-
-function problem(where: Problem['where'], text: string, { message, help, sourceLocations }: DetailedError): Problem {
-  const [place] = sourceLocations ?? []
-  const inside = place !== undefined && place.start <= Buffer.byteLength(text)
-  const said = [message, inside ? place.label : null, help].filter(part => part !== null).join('; ')
-  return {
-    where,
-    ...(inside ? positionAt(text, place.start) : { line: null, column: null }),
-    policy: null,
-    message: said,
-  }
 }

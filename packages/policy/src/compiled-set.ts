@@ -4,14 +4,14 @@ import { type Asked, actionUid, toAsked } from './engine/values.ts'
 import { asked } from './engine/wasm.ts'
 import { EntityPool, inValue, keyOf, mentioned } from './entities.ts'
 import type { Mentions } from './mentions.ts'
+import type { PolicyPart } from './policy-parts.ts'
 import type { Decision, PolicyText, Question } from './question.ts'
 import { questionKey, recent, remember } from './recent.ts'
 
 interface SetParts {
   readonly text: PolicyText
   readonly schema: string
-  /** By the engine's name of a policy. */
-  readonly names: ReadonlyMap<string, string>
+  readonly policies: readonly PolicyPart[]
   readonly entities: readonly EntityJson[]
   /** What the policies speak of. */
   readonly mentions: Mentions
@@ -25,15 +25,17 @@ let count = 0
 export class CompiledSet {
   readonly text: PolicyText
   readonly #number = count++
+  readonly policies: readonly PolicyPart[]
   readonly #names: ReadonlyMap<string, string>
   readonly #prepared: Prepared
   readonly #pool: EntityPool
   readonly #mentions: Mentions
   readonly #actions: ReadonlySet<string>
 
-  constructor({ text, schema, names, entities, mentions, actions }: SetParts) {
+  constructor({ text, schema, policies, entities, mentions, actions }: SetParts) {
     this.text = text
-    this.#names = names
+    this.policies = policies
+    this.#names = new Map(policies.map(({ engineName, name }) => [engineName, name]))
     this.#prepared = { policies: { staticPolicies: text.policies }, schema }
     this.#mentions = mentions
     this.#pool = new EntityPool(entities, mentions.entities)

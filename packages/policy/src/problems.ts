@@ -1,3 +1,5 @@
+import type { DetailedError } from '@cedar-policy/cedar-wasm/nodejs'
+
 /** What is wrong where. */
 export interface Problem {
   readonly where: 'policies' | 'schema' | 'entities'
@@ -32,4 +34,31 @@ export function positionAt(text: string, byte: number): { readonly line: number;
   const before = Buffer.from(text, 'utf8').subarray(0, byte).toString('utf8')
   const lineStart = before.lastIndexOf('\n') + 1
   return { line: before.split('\n').length, column: [...before.slice(lineStart)].length + 1 }
+}
+
+/** One problem that has no place. */
+export const problemOf = (where: Problem['where'], message: string) =>
+  new PolicyProblems([{ where, line: null, column: null, policy: null, message }])
+
+/** What the engine says of a text that it does not take. */
+export const failure = (where: Problem['where'], text: string, errors: readonly DetailedError[]) =>
+  new PolicyProblems(
+    errors.flatMap(error => [error, ...(error.related ?? [])]).map(error => problem(where, text, error)),
+  )
+
+/** What the engine says of a text, with its place there. */
+export function problem(
+  where: Problem['where'],
+  text: string,
+  { message, help, sourceLocations }: DetailedError,
+): Problem {
+  const [place] = sourceLocations ?? []
+  const inside = place !== undefined && place.start <= Buffer.byteLength(text)
+  const said = [message, inside ? place.label : null, help].filter(part => part !== null).join('; ')
+  return {
+    where,
+    ...(inside ? positionAt(text, place.start) : { line: null, column: null }),
+    policy: null,
+    message: said,
+  }
 }

@@ -103,12 +103,12 @@ function toValue(value: unknown): CedarValueJson {
 
 const ENTITY = /^(\w+(?:::\w+)*)::("(?:[^"\\\p{Cc}]|\\["\\0nrt']|\\u\{[\da-f]{1,6}\})*")$/iu
 
-/** Reads `Lanyard::Agent::"spiffe://…"`, as Cedar writes it. Undefined when it is none. */
+/** Reads `Lanyard::Agent::"spiffe://…"`, as Cedar writes it; a type of ours also without its namespace. Undefined when it is none. */
 export function parseEntity(text: string): Entity | undefined {
   const [, type, id] = ENTITY.exec(text) ?? []
   if (type === undefined) return undefined
   const own = type.startsWith(`${NAMESPACE}::`) ? type.slice(NAMESPACE.length + 2) : type
-  return { type: Object.hasOwn(ENTITIES, own) && own !== type ? own : type, id: unquote(id!) }
+  return { type: Object.hasOwn(ENTITIES, own) ? own : type, id: unquote(id!) }
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0' }
