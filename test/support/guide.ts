@@ -15,13 +15,17 @@ const MAIN = join(ROOT, 'packages/cli/src/main.ts')
 export function readGuide(name: string): {
   readonly programs: readonly string[]
   readonly commands: readonly string[]
+  /** Every line that is typed, with variables before a command too. */
+  readonly lines: readonly string[]
 } {
   const page = readFileSync(join(ROOT, 'docs/guides', name), 'utf8')
   const blocks = (kind: string) =>
     [...page.matchAll(new RegExp(`\`\`\`${kind}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, code]) => code!)
-  const lines = blocks('sh').flatMap(block => block.split('\n'))
-  const commands = lines.map(line => line.replace(/^npx /, '')).filter(line => line.startsWith('lanyard '))
-  return { programs: blocks('ts'), commands }
+  const lines = blocks('sh')
+    .flatMap(block => block.split('\n'))
+    .filter(line => line !== '')
+    .map(line => line.replace(/\bnpx lanyard\b/, 'lanyard'))
+  return { programs: blocks('ts'), commands: lines.filter(line => line.startsWith('lanyard ')), lines }
 }
 
 export interface Ran {
