@@ -117,6 +117,10 @@ export interface Request<R extends Route, Caller> {
   readonly requestId: string
   /** Remote address, for events. */
   readonly source: string
+  /** The tenant of `X-Lanyard-Tenant-Id`, for calls that name none; a name, on routes that are not public. */
+  readonly chosen?: string | undefined
+  /** `Host` or `:authority`, as it came: whoever calls can write anything there. */
+  readonly host?: string | undefined
 }
 
 export type Handler<R extends Route, Caller> = (request: Request<R, Caller>) => Reply<R> | Promise<Reply<R>>

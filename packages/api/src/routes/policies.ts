@@ -103,7 +103,7 @@ export const shadowPolicies = route({
   body: z.strictObject({ ...scope, on: z.boolean() }),
   status: 200,
   reply: PolicyVersion,
-  errors: [...ERRORS, 'policy_unknown'],
+  errors: [...ERRORS, 'policy_unknown', 'policy_invalid', 'lifecycle_forbidden'],
 })
 
 const Decision = z.strictObject({

@@ -24,6 +24,8 @@ export interface AnyCall {
   readonly caller: Caller
   readonly requestId: string
   readonly source: string
+  /** The tenant of `X-Lanyard-Tenant-Id`. */
+  readonly chosen?: string | undefined
 }
 
 type ActPorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock'>

@@ -6,6 +6,7 @@ import { agentHandlers } from './agent.ts'
 import { agentsHandlers } from './agents.ts'
 import { apiKeyHandlers } from './api-keys.ts'
 import { attestingHandlers } from './attesting.ts'
+import { authzenHandlers } from './authzen.ts'
 import { bundleHandlers } from './bundles.ts'
 import { Cursors } from './cursor.ts'
 import { entryHandlers } from './entries.ts'
@@ -21,6 +22,8 @@ import { nodeSvidHandlers } from './node-svids.ts'
 import { nodeHandlers } from './nodes.ts'
 import { pendingHandlers } from './pending.ts'
 import { pointHandlers } from './points.ts'
+import { policyHandlers } from './policies.ts'
+import { policyQuestionHandlers } from './policy-questions.ts'
 import { publicHandlers } from './public.ts'
 import { recordHandlers } from './records.ts'
 import { secretHandlers } from './secrets.ts'
@@ -56,6 +59,9 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...nodeChangeHandlers(ports),
     ...signalHandlers(ports),
     ...bundleHandlers(ports),
+    ...policyHandlers(ports, cursors),
+    ...policyQuestionHandlers(ports),
+    ...authzenHandlers(ports),
     ...metricsHandlers(ports),
     ...pendingHandlers(),
     ...publicHandlers(ports, ready),

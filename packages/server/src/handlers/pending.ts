@@ -4,8 +4,6 @@ import type { Caller } from '@lanyard/authority'
 const IDS = [
   ...['createRole', 'listRoles', 'updateRole', 'deleteRole', 'createBinding', 'listBindings', 'deleteBinding'],
   ...['createIssuer', 'listIssuers', 'updateIssuer', 'deleteIssuer', 'reinstatePrincipal', 'explainAccess', 'getLogin'],
-  ...['savePolicies', 'listPolicies', 'activatePolicies', 'rollBackPolicies', 'shadowPolicies', 'getShadow'],
-  ...['explainPolicies', 'getAgentPolicies', 'evaluate', 'evaluateMany', 'getAuthzen'],
 ]
 
 export const pendingHandlers = () =>

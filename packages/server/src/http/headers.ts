@@ -8,6 +8,8 @@ export interface ReadHeaders {
   readonly 'content-encoding'?: string
   readonly 'transfer-encoding'?: string
   readonly 'x-lanyard-tenant-id'?: string
+  readonly host?: string
+  readonly ':authority'?: string
 }
 
 const NAMES = new Set<string>([
@@ -17,6 +19,8 @@ const NAMES = new Set<string>([
   'content-encoding',
   'transfer-encoding',
   'x-lanyard-tenant-id',
+  'host',
+  ':authority',
 ] satisfies (keyof ReadHeaders)[])
 const LENGTHS = new Set([...NAMES].map(name => name.length))
 

@@ -204,9 +204,9 @@ export class Mount {
     const parts = { params, query, body }
     const caller = admitted && (await this.#authorized(call, admitted.caller, parts, connection, requestId))
     const handler = this.#parts.handlers[call.id] as AnyHandler
-    const chosen = call.headers['x-lanyard-tenant-id']
+    const { 'x-lanyard-tenant-id': chosen, host = call.headers[':authority'] } = call.headers
     const reply = await this.#inspected(call, () =>
-      handler({ params, body, query, caller, requestId, source: connection.source, chosen }),
+      handler({ params, body, query, caller, requestId, source: connection.source, chosen, host }),
     )
     return toReply(call.route, call.route.stream ? this.#untilDeath(reply as Streaming, admitted) : reply)
   }

@@ -8,11 +8,15 @@ export function contextOf(
   { kind }: Pick<Caller | WorkloadCaller, 'kind'>,
   { at, source }: { readonly at: number; readonly source: string | null },
 ): Readonly<Record<string, unknown>> {
-  const time = new Date(at)
   return {
-    hour: time.getUTCHours(),
-    weekday: WEEKDAYS[time.getUTCDay()],
+    ...timeContext(at),
     credential: kind === 'workload' ? 'node-certificate' : kind,
     ...(source !== null && isIP(source) !== 0 ? { source } : {}),
   }
+}
+
+/** Hour and day of a moment (Unix ms), in UTC. */
+export function timeContext(at: number): Readonly<Record<string, unknown>> {
+  const time = new Date(at)
+  return { hour: time.getUTCHours(), weekday: WEEKDAYS[time.getUTCDay()] }
 }

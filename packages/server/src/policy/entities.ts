@@ -65,11 +65,18 @@ const settingsOf = ({ tier, lifecycle, provenance, owner, labels }: AgentState) 
   labels,
 })
 
-export function ofApiKey({ id, name, role, tenant }: Omit<ApiKeyCaller, 'role'> & { role: string }, domain: string) {
+type ApiKeyNames = Pick<ApiKeyCaller, 'id' | 'name' | 'tenant'> & { readonly role: string }
+
+/** `role` as policies know the role of the key. */
+export function ofApiKey(
+  { id, name, tenant, role: called }: ApiKeyNames,
+  role: PolicyEntityState,
+  domain: string,
+): Known {
   const scope = ofScope(tenant, domain)
-  const parents = [scope.self, entity('Role', role)]
-  const self = { ...entity('ApiKey', id), attributes: { name, role, tenant: tenant ?? undefined }, parents }
-  return known(self, ...scope.entities, plain('Role', role))
+  const parents = [scope.self, entity('Role', role.id)]
+  const attributes = { name, role: called, tenant: tenant ?? undefined }
+  return known({ ...entity('ApiKey', id), attributes, parents }, ...scope.entities, role)
 }
 
 export function ofNode({ node, tenant, groups }: NodeScope & { readonly node: string }, domain: string): Known {

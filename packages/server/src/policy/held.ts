@@ -66,8 +66,27 @@ const failed = (error: string): PolicyDecision => ({ allowed: false, policies: [
 
 const nameOf = ({ tenant, version }: PolicyTexts) => `${tenant ?? '*'}@${version}`
 
-/** What several sets say together: all must allow. Of a denial, only those that deny are named. */
-export function allOf(decisions: readonly PolicyDecision[]): PolicyDecision {
+/** What one of several sets said. */
+export interface Said {
+  readonly set: HeldSet
+  readonly said: PolicyDecision
+}
+
+/**
+ * Asks every set that knows the action: all must allow. Of a denial, only those that deny are named. Where there are sets,
+ * and none knows the action, it is denied; where there is none, nothing is said against it.
+ */
+export function askAll(
+  sets: readonly HeldSet[],
+  question: Omit<PolicyQuestion, 'tenant'>,
+): { readonly decision: PolicyDecision; readonly each: readonly Said[] } {
+  const each = sets.filter(set => set.declares(question.action)).map(set => ({ set, said: set.decide(question) }))
+  if (each.length === 0 && sets.length > 0)
+    return { decision: failed(`no schema has the action ${question.action}`), each }
+  return { decision: allOf(each.map(({ said }) => said)), each }
+}
+
+function allOf(decisions: readonly PolicyDecision[]): PolicyDecision {
   const denials = decisions.filter(({ allowed }) => !allowed)
   const deciding = denials.length > 0 ? denials : decisions
   return {

@@ -1,5 +1,5 @@
 import type { Clock, PolicyDecision, PolicyInForce, PolicyQuestion } from '@lanyard/authority'
-import { allOf, type HeldSet } from './held.ts'
+import { askAll, type HeldSet } from './held.ts'
 import { ShadowBook, type ShadowReport } from './shadow.ts'
 
 interface Shadow {
@@ -56,12 +56,9 @@ export class InForce {
 
   /** What all that decide say. Those in the shadow are asked beside, and say nothing. */
   decide(question: PolicyQuestion): PolicyDecision {
-    const sets = this.activeFor(question.tenant)
-    const asked = sets.filter(set => set.declares(question.action))
-    const decisions = new Map(asked.map(set => [set.texts.tenant, set.decide(question)]))
-    this.#inShadow(question, decisions)
-    if (asked.length === 0 && sets.length > 0) return unknownAction(question)
-    return allOf([...decisions.values()])
+    const { decision, each } = askAll(this.activeFor(question.tenant), question)
+    this.#inShadow(question, new Map(each.map(({ set, said }) => [set.texts.tenant, said])))
+    return decision
   }
 
   #inShadow(question: PolicyQuestion, decisions: ReadonlyMap<string | null, PolicyDecision>): void {
@@ -74,12 +71,6 @@ export class InForce {
 }
 
 const scopesOf = (tenant: string | null): readonly (string | null)[] => (tenant === null ? [null] : [null, tenant])
-
-const unknownAction = ({ action }: PolicyQuestion): PolicyDecision => ({
-  allowed: false,
-  policies: [],
-  errors: [`no schema has the action ${action}`],
-})
 
 function bookOf({ tenant, version }: PolicyInForce, before: InForce | null, clock: Clock): ShadowBook {
   const book = before?.bookOf(tenant)

@@ -32,7 +32,7 @@ export function* principalOf(
 ): Step<Known> {
   switch (caller.kind) {
     case 'api-key':
-      return ofApiKey(caller, trustDomain)
+      return ofApiKey(caller, yield* roleOf(rows, caller), trustDomain)
     case 'principal':
       return yield* holderOf(rows, caller, trustDomain)
     case 'node-certificate':
@@ -80,10 +80,17 @@ function* holderOf(rows: PrincipalPorts['rows'], caller: PrincipalCaller, domain
 /** The roles that count for this call. */
 function* rolesOf({ roles }: PrincipalPorts['rows'], { grants }: PrincipalCaller): Step<readonly PolicyEntityState[]> {
   const found = new Map<string, PolicyEntityState>()
-  for (const { role, tenant } of grants) {
-    const state = isBuiltIn(role) ? undefined : yield* roles.findByName(role, tenant)
-    const entity = ofRole(role, state)
-    found.set(entity.id, entity)
+  for (const grant of grants) {
+    const role = yield* roleOf({ roles }, grant)
+    found.set(role.id, role)
   }
   return [...found.values()]
+}
+
+/** What a key or a binding calls a role: the tenant's own, or that of all. */
+export function* roleOf(
+  { roles }: Pick<PrincipalPorts['rows'], 'roles'>,
+  { role, tenant }: { readonly role: string; readonly tenant: string | null },
+): Step<PolicyEntityState> {
+  return ofRole(role, isBuiltIn(role) ? undefined : yield* roles.findByName(role, tenant))
 }

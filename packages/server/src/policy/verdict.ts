@@ -28,6 +28,20 @@ export async function requireAllowed(
   throw refusalOf(question, decision)
 }
 
+/** Asks for somebody else, who enforces what is decided. Only what could not be asked is told in an event. */
+export async function decisionFor(
+  policies: Pick<Policies, 'decide'>,
+  denials: Denials,
+  question: PolicyQuestion,
+  asker: Asker,
+): Promise<PolicyDecision> {
+  const decision = policies.decide(question)
+  // By action: who asks about ever other things must not fill the store.
+  const name = `asked ${asker.actor} ${question.action}`
+  if (decision.errors.length > 0) await denials.tell(name, { ...asker, ...eventOf(question, decision) })
+  return decision
+}
+
 function refusalOf({ action }: PolicyQuestion, { policies, errors }: PolicyDecision): LanyardError {
   if (errors.length > 0)
     return new LanyardError('policy_failed', `the policies could not be asked about ${action}`, { policies })

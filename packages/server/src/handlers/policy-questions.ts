@@ -1,0 +1,141 @@
+import { type Handlers, LanyardError, type PolicySet, type Routes } from '@lanyard/api'
+import {
+  type Caller,
+  isoTime,
+  type PolicyDecision,
+  type PolicyEntity,
+  type PolicyQuestion,
+  policyScope,
+  requireStanding,
+  requireVersion,
+} from '@lanyard/authority'
+import { ACTIONS, parseEntity } from '@lanyard/policy'
+import type { HandlerPorts, PolicyDesk } from '../http/ports.ts'
+import { timeContext } from '../policy/context.ts'
+import { together } from '../policy/entities.ts'
+import { factsOf } from '../policy/facts.ts'
+import { askAll, type HeldSet } from '../policy/held.ts'
+import { byCertificate } from './call.ts'
+import { requireSeen } from './policies.ts'
+
+type Mine = 'getShadow' | 'explainPolicies' | 'getAgentPolicies'
+
+/** So long the guard of an agent waits for news. */
+const WAIT_MS = 20_000
+
+/** What the policies say, to those who want to know. */
+export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
+  const { store, rows, policies, clock } = ports
+  return {
+    async getShadow(call) {
+      const tenant = policyScope(call, call.query.tenant)
+      requireSeen(call.caller, tenant)
+      const report = policies.shadowOf(tenant)
+      if (report === undefined) throw new LanyardError('policy_unknown', 'no version is in the shadow')
+      const examples = report.examples.map(example => ({
+        ...example,
+        active: showDecision(example.active),
+        shadow: showDecision(example.shadow),
+      }))
+      return { ...report, since: isoTime(report.since), examples }
+    },
+
+    async explainPolicies(call) {
+      const tenant = policyScope(call, call.body.tenant)
+      requireSeen(call.caller, tenant)
+      const question = await questionOf(ports, call.body, tenant)
+      const { decision, each } = askAll(await setsOf(ports, tenant, call.body.version), question)
+      return {
+        ...showDecision(decision),
+        sets: each.map(({ set: { texts }, said }) => ({
+          tenant: texts.tenant,
+          version: texts.version,
+          ...showDecision(said),
+        })),
+      }
+    },
+
+    async getAgentPolicies(call) {
+      const { caller, query, source, requestId: correlation } = byCertificate(call)
+      if (query.after === policies.seen.revision) {
+        await nextChange(policies)
+        const act = { caller, at: clock.now(), source, correlation }
+        // It may have died while it waited.
+        await store.read(() => requireStanding(rows, act))
+      }
+      const { revision, at } = policies.seen
+      return { revision, as_of: isoTime(at, 'milliseconds'), sets: policies.activeFor(caller.tenant).map(showSet) }
+    },
+  }
+}
+
+interface AskedQuestion {
+  readonly principal: string
+  readonly action: string
+  readonly resource: string
+  readonly context?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A question about what is there now, at this hour unless it says another. Throws `query_invalid`. */
+async function questionOf(
+  { store, rows, authorities, clock }: HandlerPorts,
+  asked: AskedQuestion,
+  tenant: string | null,
+): Promise<PolicyQuestion> {
+  const named = { principal: entityOf('principal', asked.principal), resource: entityOf('resource', asked.resource) }
+  const places = { rows, trustDomain: authorities.trustDomain }
+  const entities = await store.read(function* () {
+    const principal = yield* factsOf(places, named.principal, { tenant })
+    return together(principal, yield* factsOf(places, named.resource, { tenant }))
+  })
+  const { action } = asked
+  const context = { ...(Object.hasOwn(ACTIONS, action) ? timeContext(clock.now()) : {}), ...asked.context }
+  return { ...named, action, tenant, context, entities }
+}
+
+function entityOf(path: string, text: string): PolicyEntity {
+  const entity = parseEntity(text)
+  if (entity !== undefined) return entity
+  const message = 'expected an entity as Cedar writes it: Lanyard::Agent::"spiffe://…"'
+  throw new LanyardError('query_invalid', `${path}: ${message}`, { errors: [{ path, message }] })
+}
+
+/** Those that decide; with a version, that one in place of the one of its scope. */
+async function setsOf(
+  { store, rows, policies }: Pick<HandlerPorts, 'store' | 'rows' | 'policies'>,
+  tenant: string | null,
+  version: number | undefined,
+): Promise<readonly HeldSet[]> {
+  const active = policies.activeFor(tenant)
+  if (version === undefined) return active
+  const state = await store.read(() => requireVersion(rows, tenant, version))
+  const held = active.find(({ texts }) => texts.tenant === tenant && texts.version === version)
+  return [...active.filter(({ texts }) => texts.tenant !== tenant), held ?? policies.compiled(state)]
+}
+
+function nextChange(policies: Pick<PolicyDesk, 'onChange'>): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      clearTimeout(timer)
+      end()
+      resolve()
+    }
+    const timer = setTimeout(done, WAIT_MS)
+    timer.unref()
+    const end = policies.onChange(() => queueMicrotask(done))
+  })
+}
+
+export const showDecision = ({ allowed, policies, errors }: PolicyDecision) => ({
+  decision: allowed ? ('allow' as const) : ('deny' as const),
+  policies: [...policies],
+  errors: errors.slice(0, 20).map(text => text.slice(0, 1000)),
+})
+
+const showSet = ({ texts }: HeldSet): PolicySet => ({
+  tenant: texts.tenant,
+  version: texts.version,
+  policies: texts.policies,
+  schema: texts.schema,
+  entities: texts.entities as Record<string, unknown>[],
+})
