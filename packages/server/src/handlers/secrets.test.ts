@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { newAgentSecret } from '@lanyard/authority'
+import { type IdpState, newAgentSecret } from '@lanyard/authority'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { FeedReader } from '../testing/feed-reader.ts'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
@@ -309,11 +309,11 @@ describe('a tenant whose identity provider vouches', () => {
   test('gets no secret, exchanges none, and opens no session by one', async () => {
     const { own, secret } = await holder('fed')
     const { store, rows } = server.pipeline
-    const provider = {
+    const provider: IdpState = {
       ...{ id: 'f'.repeat(32), tenant: 'fed', issuer: 'https://idp.test', jwksUri: null, audiences: ['a'] },
       ...{ algorithms: ['ES256'], agentClaim: 'sub', requiredClaims: {}, maxTokenAgeSec: 3600, tier: 'silver' },
       ...{ enabled: true, allowAgentFederation: true, createdAt: 0, updatedAt: 0 },
-    } as const
+    }
     await store.write(() => rows.idps.insert(provider), { mode: 'exclusive', tenants: ['fed'] })
     assert.equal((await own.session(secret)).body.code, 'federation_required')
     assert.equal((await own.rotate(secret)).body.code, 'federation_required')

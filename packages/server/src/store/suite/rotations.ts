@@ -15,6 +15,7 @@ import {
 import { nodeCrypto } from '@lanyard/protocol/node'
 import type { OpenStore } from '../ports.ts'
 
+const NONE: SecretCaller['permissions'] = new Set()
 const dice = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
 
 /** Puts a secret of an agent into the store; gives its caller. */
@@ -24,7 +25,7 @@ export async function secretCaller({ store, rows }: OpenStore, agent: AgentState
   const ends = { createdBy: 'server', createdAt: 0, endedAt: null }
   const secret: SecretState = { id, tenant, agent: name, hash, incarnation, standing: 'current', ...ends }
   await store.write(() => rows.secrets.insert(secret), exclusive(tenant))
-  const who = { kind: 'agent-secret', tenant, agent: name, spiffeId, permissions: new Set(), incarnation } as const
+  const who = { kind: 'agent-secret', tenant, agent: name, spiffeId, permissions: NONE, incarnation } as const
   return { ...who, secret: id, factor: null, expiresAt: Number.MAX_SAFE_INTEGER }
 }
 
