@@ -2,14 +2,10 @@ import { z } from 'zod'
 import { PERMISSIONS, type Permission } from '../permissions.ts'
 import { MANAGERS, route } from '../route.ts'
 import { AgentPattern, Description, listOf, Name, page, RoleText, Text, Time } from '../shapes.ts'
-import { Algorithms } from './idps.ts'
+import { Algorithms, HttpsUrl } from './idps.ts'
 
 const PermissionName = z.enum(Object.keys(PERMISSIONS) as [Permission, ...Permission[]])
 const Id = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
-const HttpsUrl = Text.max(2048).regex(
-  /^https:\/\/[^\s/?#@\\]+[^\s#]*$/,
-  'expected an https URL without user and fragment',
-)
 /** Seconds that the answer of an authorization server about a token is believed at most. */
 export const INTROSPECTION_SEC = 30
 

@@ -17,8 +17,8 @@ export const EXTERNAL_ALGORITHMS = [
 /** What becomes of lineages that began internally, when a provider begins to vouch: they end at once, or at their end. */
 export const ON_FEDERATION = ['end', 'drain'] as const
 
-const HttpsUrl = Text.max(2048).regex(
-  /^https:\/\/[^\s/?#@\\]+[^\s#]*$/,
+export const HttpsUrl = Text.max(2048).regex(
+  /^https:\/\/[^\s/?#@\\]+(?:[/?][^\s#\\]*)?$/,
   'expected an https URL without user and fragment',
 )
 /** `sub`, or a JSON Pointer (RFC 6901) such as `/kubernetes.io/serviceaccount/name`. */

@@ -80,6 +80,7 @@ const GATE = [
   'agent_quarantined',
   'agent_retired',
   'tenant_killed',
+  'federation_required',
   'incarnation_dead',
   'lineage_forked',
   'lineage_ended',
