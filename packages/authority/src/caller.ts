@@ -57,6 +57,8 @@ export interface PrincipalCaller {
   readonly expiresAt: number
   /** Of an SVID: the agent, which passes the liveness gate at each act. */
   readonly svid: CertificateCaller | null
+  /** Of an operator's certificate: RFC 7638, base64url. */
+  readonly keyThumbprint?: string
 }
 
 /** Who manages: by an API key, or as a principal with roles. */

@@ -1,5 +1,7 @@
+export { requireMayBecome } from './becoming.ts'
 export { BINDINGS_MAX, type BindingInput, createBinding, deleteBinding } from './bind.ts'
 export { createRole, deleteRole, ROLES_MAX, type RoleChange, type RoleInput, updateRole } from './define-role.ts'
+export { grantsOf, grantsOfAgent, type Identified, permissionsIn } from './grants.ts'
 export {
   createIssuer,
   deleteIssuer,

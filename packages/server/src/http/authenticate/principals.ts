@@ -1,33 +1,175 @@
 import { LanyardError } from '@lanyard/api'
-import type { CertificateCaller, PrincipalCaller } from '@lanyard/authority'
+import {
+  type AccessGrant,
+  type CertificateCaller,
+  grantsOf,
+  grantsOfAgent,
+  type IssuerState,
+  type PrincipalCaller,
+  type PrincipalMethod,
+  permissionsIn,
+  principalIdOf,
+  requireUnkilledKey,
+  type Step,
+} from '@lanyard/authority'
+import type { VerifiedToken } from '../../issuers/ports.ts'
+import { openSecret } from '../../issuers/sealed-secret.ts'
 import type { HandlerPorts } from '../ports.ts'
+import { OperatorCertificates } from './operator-certificate.ts'
+import { isOwnChain } from './own-chain.ts'
 import type { PeerChain } from './peer-chain.ts'
+import { identityIn, requireMeantForUs, sourceOf } from './principal-token.ts'
 
-type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'issuers' | 'operatorCa' | 'authorities'>
+type Ports = Pick<
+  HandlerPorts,
+  'store' | 'rows' | 'clock' | 'crypto' | 'issuers' | 'operatorCa' | 'authorities' | 'sealingSecret'
+>
 
-/** People and programs by what they have already. */
+/** Three parts of base64url: it says itself whose it is, and is shown to nobody else. */
+const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
+/** What begins so is ours, and is shown to no authorization server whatever is wrong with it. */
+const OURS = /^lanyard/i
+
+/** What was proved, before it is asked what that is given. */
+type Proved = Pick<PrincipalCaller, 'method' | 'id' | 'name' | 'issuer' | 'subject' | 'groups' | 'expiresAt'>
+
+/** People and programs by what they have already. Rows are read at each call: what was taken away counts no more. */
 export class Principals {
   readonly #ports: Ports
+  readonly #operators: OperatorCertificates
 
   constructor(ports: Ports) {
     this.#ports = ports
+    const { crypto, operatorCa: roots, authorities } = ports
+    this.#operators = new OperatorCertificates({ crypto, roots, trustDomain: authorities.trustDomain })
   }
 
   /** Whether the chain is not one of ours, so that only the operators' authority can stand behind it. */
-  isOperator(_peer: PeerChain): boolean {
-    return false
+  isOperator(peer: PeerChain): boolean {
+    const { operatorCa, authorities } = this.#ports
+    return operatorCa.length > 0 && !isOwnChain(peer, authorities.bundle().x509Authorities)
   }
 
-  async ofToken(_token: string, _tenant: string | undefined): Promise<PrincipalCaller> {
-    void this.#ports
-    throw new LanyardError('unauthenticated', 'this credential is not known')
+  /**
+   * Who holds this token, by an issuer of all tenants or of the one in `X-Lanyard-Tenant-Id`. Throws `unauthenticated`,
+   * `external_token_invalid`, `external_token_expired`, `idp_unreachable`, `introspection_failed`, `principal_unbound`,
+   * `principal_barred`.
+   */
+  async ofToken(token: string, tenant: string | undefined): Promise<PrincipalCaller> {
+    if (OURS.test(token)) throw new LanyardError('unauthenticated', 'this credential is not known')
+    return JWT.test(token) ? await this.#ofJwt(token, tenant) : await this.#ofOpaque(token, tenant)
   }
 
-  async ofCertificate(_peer: PeerChain): Promise<PrincipalCaller> {
-    throw new LanyardError('unauthenticated', 'this credential is not known')
+  /** An operator by a certificate. Throws `certificate_untrusted`, `certificate_expired`, `key_killed`, `principal_unbound`, `principal_barred`. */
+  async ofCertificate(peer: PeerChain): Promise<PrincipalCaller> {
+    const { store, rows, clock, crypto } = this.#ports
+    const { name, bindees, keyThumbprint, endsAt } = this.#operators.of(peer, clock.now())
+    const id = principalIdOf(['certificate', name], crypto)
+    const grants = await store.read(function* (): Step<readonly AccessGrant[]> {
+      yield* requireUnkilledKey(rows, keyThumbprint)
+      return yield* grantsOf(rows, { id, bindees, within: null }, clock.now())
+    })
+    const proved: Proved = { ...of('certificate', id, name), expiresAt: endsAt }
+    return { ...callerOf(proved, grants), keyThumbprint }
   }
 
-  async ofSvid(_agent: CertificateCaller): Promise<PrincipalCaller> {
-    throw new LanyardError('unauthenticated', 'this credential is not known')
+  /** An agent as what it is bound as. Throws `principal_unbound`, `principal_barred`. */
+  async ofSvid(agent: CertificateCaller): Promise<PrincipalCaller> {
+    const { store, rows, clock, crypto } = this.#ports
+    const id = principalIdOf(['spiffe-id', agent.spiffeId], crypto)
+    const grants = await store.read(() => grantsOfAgent(rows, agent, id, clock.now()))
+    const proved: Proved = { ...of('svid', id, agent.spiffeId), expiresAt: agent.expiresAt }
+    return { ...callerOf(proved, grants), svid: agent }
   }
+
+  // Several may be configured under one name: of all tenants, and of some. The first whose keys prove the token, and who
+  // gives its holder anything, is the one.
+  async #ofJwt(token: string, tenant: string | undefined): Promise<PrincipalCaller> {
+    const { store, rows, issuers } = this.#ports
+    const iss = issuers.issuerIn(token)
+    const found = iss === null ? [] : await store.read(() => rows.issuers.byIssuer(iss))
+    const asked = candidates(found, tenant)
+    return await firstOf(asked, async issuer =>
+      this.#identified('jwt', issuer, await issuers.verify(token, sourceOf(issuer))),
+    )
+  }
+
+  // That of all tenants comes first, and only what it knows nothing of is shown to a tenant's: whoever names a tenant
+  // would else show that tenant's admin a token for everything.
+  async #ofOpaque(token: string, tenant: string | undefined): Promise<PrincipalCaller> {
+    const { store, rows, issuers, sealingSecret } = this.#ports
+    const scopes = tenant === undefined ? [null] : [null, tenant]
+    const found = await store.read(function* (): Step<readonly (IssuerState | undefined)[]> {
+      const introspecting: (IssuerState | undefined)[] = []
+      for (const scope of scopes) introspecting.push(yield* rows.issuers.introspecting(scope))
+      return introspecting
+    })
+    const asked = found.filter(issuer => issuer !== undefined)
+    return await firstOf(asked, async issuer => {
+      const { url, clientId } = issuer.introspection!
+      const clientSecret =
+        issuer.introspectionSecret && openSecret(issuer.introspectionSecret, issuer.id, sealingSecret)
+      const verified = await issuers.introspect(token, { url, clientId, clientSecret })
+      requireMeantForUs(verified, issuer)
+      return this.#identified('introspection', issuer, verified)
+    })
+  }
+
+  async #identified(method: PrincipalMethod, issuer: IssuerState, verified: VerifiedToken): Promise<PrincipalCaller> {
+    const { store, rows, clock, crypto } = this.#ports
+    const identity = identityIn(verified, issuer, crypto)
+    const grants = await store.read(() => grantsOf(rows, identity, clock.now()))
+    const { id, name, subject, groups } = identity
+    const { expiresAt } = verified
+    return callerOf({ method, id, name, issuer: issuer.issuer, subject, groups, expiresAt }, grants)
+  }
+}
+
+const of = (method: PrincipalMethod, id: string, subject: string) =>
+  ({ method, id, name: subject, issuer: null, subject, groups: [] }) as const
+
+const callerOf = (proved: Proved, grants: readonly AccessGrant[]): PrincipalCaller => ({
+  kind: 'principal',
+  ...proved,
+  grants,
+  permissions: permissionsIn(grants),
+  tenant: tenantOf(grants),
+  agents: null,
+  rateLimit: null,
+  svid: null,
+})
+
+/** All tenants for whoever has anything there, else the only one; of several none is meant before a call names it. */
+function tenantOf(grants: readonly AccessGrant[]): string | null {
+  const tenants = new Set(grants.map(({ tenant }) => tenant))
+  if (tenants.has(null)) return null
+  return tenants.size === 1 ? [...tenants][0]! : ''
+}
+
+/** Of all tenants first; a tenant's own where the call names it, or where there is no other. */
+function candidates(found: readonly IssuerState[], tenant: string | undefined): readonly IssuerState[] {
+  const ofAll = found.filter(issuer => issuer.tenant === null)
+  const own = found.filter(issuer => issuer.tenant !== null && issuer.tenant === tenant)
+  if (tenant !== undefined || ofAll.length > 0) return [...ofAll, ...own]
+  return found.length === 1 ? found : []
+}
+
+/** What one refuses since it does not know it, another may. What could not be asked is not passed over. */
+const PASSED: ReadonlySet<string> = new Set(['external_token_invalid', 'unauthenticated', 'principal_unbound'])
+
+async function firstOf<T>(
+  issuers: readonly T[],
+  prove: (issuer: T) => Promise<PrincipalCaller>,
+): Promise<PrincipalCaller> {
+  let refusal = new LanyardError('unauthenticated', 'no issuer that is configured here vouches for this credential')
+  for (const issuer of issuers) {
+    try {
+      return await prove(issuer)
+    } catch (error) {
+      if (!(error instanceof LanyardError) || !PASSED.has(error.code)) throw error
+      // Who was proved and has no role learns that, whatever the others say.
+      if (refusal.code !== 'principal_unbound') refusal = error
+    }
+  }
+  throw refusal
 }

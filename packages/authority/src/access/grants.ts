@@ -1,0 +1,64 @@
+import { LanyardError, type Permission } from '@lanyard/api'
+import type { AccessGrant, CertificateCaller } from '../caller.ts'
+import type { BindeeState, BindingState, Rows, Step } from '../ports.ts'
+import { permissionsOfRole } from './roles.ts'
+
+/** Whoever proved to be somebody: under which id, and by what bindings can know them. */
+export interface Identified {
+  readonly id: string
+  readonly bindees: readonly BindeeState[]
+  /** The tenant of the issuer that vouches: nothing beyond it is given by its word. Null: it vouches for all. */
+  readonly within: string | null
+}
+
+/**
+ * What somebody is given, as it is now. Throws `principal_barred`, and `principal_unbound` for whoever has nothing.
+ */
+export function* grantsOf(rows: Rows, { id, bindees, within }: Identified, at: number): Step<readonly AccessGrant[]> {
+  const barred = yield* rows.barredPrincipals.scopesOf(id)
+  if (barred.includes(null)) throw shutOut(id)
+  const grants: AccessGrant[] = []
+  for (const binding of yield* rows.bindings.of(bindees)) {
+    if (!counts(binding, within, at)) continue
+    const { id: name, role, tenant, agents } = binding
+    const permissions = yield* permissionsOfRole(rows, role, tenant)
+    if (permissions.size > 0) grants.push({ binding: name, role, permissions, tenant, agents })
+  }
+  const left = grants.filter(({ tenant }) => tenant === null || !barred.includes(tenant))
+  if (left.length > 0) return left
+  throw grants.length > 0 ? shutOut(id) : new LanyardError('principal_unbound', `principal ${id} has no role here`)
+}
+
+const counts = ({ tenant, expiresAt }: BindingState, within: string | null, at: number) =>
+  (expiresAt === null || at < expiresAt) && (within === null || tenant === within)
+
+const shutOut = (id: string) => new LanyardError('principal_barred', `principal ${id} was shut out by a kill`)
+
+/** All permissions that any of these holds, anywhere. */
+export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permission> =>
+  new Set(grants.flatMap(({ permissions }) => [...permissions]))
+
+/**
+ * What an agent is given by its SVID. Beyond its own tenant only where an admin of all tenants stands behind the SVID: the
+ * identity provider of a tenant, and the machines of a tenant, say what that tenant's admin lets them say.
+ */
+export function* grantsOfAgent(
+  rows: Rows,
+  agent: CertificateCaller,
+  id: string,
+  at: number,
+): Step<readonly AccessGrant[]> {
+  const bindee = { kind: 'spiffe-id', issuer: null, value: agent.spiffeId } as const
+  const within = (yield* isOfTenantAlone(rows, agent)) ? agent.tenant : null
+  return yield* grantsOf(rows, { id, bindees: [bindee], within }, at)
+}
+
+function* isOfTenantAlone(rows: Rows, { lineage: id }: CertificateCaller): Step<boolean> {
+  const subject = yield* rows.lineages.subject(id)
+  if (subject === undefined || subject.agent.provenance !== 'internal') return true
+  const { mintedBy } = subject.lineage
+  if (mintedBy.startsWith('idp:')) return true
+  if (!mintedBy.startsWith('node:')) return false
+  const node = yield* rows.nodes.find(mintedBy.slice('node:'.length))
+  return node === undefined || node.tenant !== null
+}
