@@ -23,6 +23,10 @@ test('nothing secret is left, by its form', () => {
     `before ${PEM('PRIVATE KEY')} between ${PEM('EC PRIVATE KEY')} after`,
     `lanyard_0123456789ab_${SECRET.repeat(2)}`,
     `key=lanyard_0123456789ab_${SECRET.repeat(2)}`,
+    `lanyard-secret_0123456789ab_${SECRET.repeat(2)}_01234567`,
+    `seen in xlanyard-secret_0123456789ab_${SECRET}`,
+    `Authorization: Lanyard-Secret ${SECRET}`,
+    `agent-secret:${SECRET}`,
     `ghp_${SECRET}`,
     `sk-${SECRET}`,
     `password=${SECRET} user=x`,
@@ -89,6 +93,7 @@ test('what helps to investigate stays', () => {
     message: 'agent called https://example.org/a?b=c 300 times',
     counts: 'token_count=17 status: 200, key_thumbprint=abc; rule: egress, author: bob, at 12:30:07',
     certificate: PEM('CERTIFICATE').replaceAll(SECRET, 'MIIB'),
+    minted: 'by agent-secret:0123456789ab, it says',
     list: [1, 'two', { three: 3.5 }],
   }
   const { has_token, ...rest } = redact(evidence) as typeof evidence

@@ -1,3 +1,5 @@
+import { AGENT_SECRET_PREFIX } from '../secrets/secret.ts'
+
 /** Levels of nesting that evidence is kept to. */
 const DEPTH_MAX = 16
 /** Characters of one text. */
@@ -88,7 +90,7 @@ function isSecretName(name: string): boolean {
   return SECRET_WORDS.has(words.at(-1) ?? '') || SECRET_PAIRS.has(words.slice(-2).join(' '))
 }
 
-const SCHEME = /\b(bearer|basic|digest|negotiate|dpop)[ \t]{1,8}[A-Za-z0-9._~+/=-]{6,}/gi
+const SCHEME = /\b(bearer|basic|digest|negotiate|dpop|lanyard-secret)[ \t]{1,8}[A-Za-z0-9._~+/=-]{6,}/gi
 // A name and a sign: `DB_PASS=`, `"client_secret": "`, also escaped, also with the value on the next line.
 const NAMED = /(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64})\\{0,3}["']?\s{0,8}[=:]\s{0,8}/g
 // Up to its closing quotation mark, or one word.
@@ -117,12 +119,15 @@ function withoutAssigned(text: string): string {
     VALUE.lastIndex = from
     const value = VALUE.exec(text)?.[0] ?? ''
     // What was taken away before is no value.
-    if (value === '' || value.startsWith('[redacted')) continue
+    if (value === '' || value.startsWith('[redacted') || isPublicId(name, value)) continue
     kept += text.slice(at, from) + gone('assigned to a secret name')
     at = from + value.length
   }
   return kept + text.slice(at)
 }
+
+/** `agent-secret:<id>` is what sessions are minted by: without it nobody could say which secret was stolen. */
+const isPublicId = (name: string, value: string) => name === 'agent-secret' && /^[0-9a-f]{12}$/.test(value)
 
 /** Each from its first line to its last, or to the end of a text that was cut off. */
 function withoutPrivateKeys(text: string): string {
@@ -144,6 +149,7 @@ const API_KEY_MARKS = ['lanyard_', 'ghp_', 'gho_', 'ghs_', 'github_pat_', 'glpat
 function judgeRun(run: string): string {
   const jwt = run.indexOf('eyJ')
   if (jwt >= 0 && run.indexOf('.', jwt) >= 0) return gone('token')
+  if (run.includes(AGENT_SECRET_PREFIX)) return gone('secret of an agent')
   if (API_KEY_MARKS.some(mark => run.startsWith(mark))) return gone('API key')
   if (run.includes('lanyard_') || run.startsWith('AKIA')) return gone('API key')
   return run
