@@ -85,10 +85,9 @@ export async function startServer(config: ServerConfig, io: ServerIo): Promise<R
   undo.defer(() => incidents.stop())
   presence.onEvicted(() => void incidents.stop())
   const http = createHttp({
-    ...httpParts(setup, data, authorities, parts),
+    ...httpParts(setup, data, authorities, policies, parts),
     feed,
     nodeNews,
-    policies,
     incidents,
     meters,
     evicted: () => presence.evicted,

@@ -15,6 +15,7 @@ import { type Clock, type Dice, type Rows, type Step, type Store, type Subject, 
 import type { SpiffeIdOf } from '../registry/agents.ts'
 import { buildLeaf, signLeaf } from './build.ts'
 import { type Clearance, check, type Grant, redeem } from './check.ts'
+import type { IssueAsked, IssueGate } from './gate.ts'
 import { inspect } from './inspect.ts'
 import type { X509Issuer } from './issuer.ts'
 import { recordIssue, type Signed } from './record.ts'
@@ -36,10 +37,12 @@ export interface IssuingPorts {
   readonly dnsSuffixes?: readonly string[]
   /** Host names of the authority itself, which no workload has. */
   readonly ownHosts?: readonly string[]
+  /** Asked of everything that is issued; where it is absent, nobody is. */
+  readonly gate?: IssueGate
 }
 
 /**
- * The one way to a certificate: check → build → sign → inspect → record → reply. Every door (the exchange of CSRs,
+ * The one way to a certificate: check → ask the policies → build → sign → inspect → record → reply. Every door (the exchange of CSRs,
  * that of nodes) ends here. A certificate whose record is refused never leaves.
  */
 export class Issuing {
@@ -69,10 +72,17 @@ export class Issuing {
     return this.#refusals.tell(error, request)
   }
 
+  /** Asks the policies about what a door makes without coming here. Throws `policy_denied`, `policy_failed`. */
+  async requireAllowed(asked: IssueAsked): Promise<void> {
+    const asking = this.#ports.gate?.(asked)
+    if (asking !== undefined) await asking
+  }
+
   async #issue(request: IssueRequest): Promise<Issued> {
-    const clearance = await this.#clear(request)
+    const grant = redeem(await this.#clear(request))
+    const door = request.caller.kind === 'workload' ? 'workload' : 'csr'
+    await this.requireAllowed({ ...request, ...grant, door })
     const issuer = this.#ports.issuer()
-    const grant = redeem(clearance)
     const serial = newSerial(this.#ports.dice)
     const unsigned = buildLeaf(grant, issuer, serial, this.#ports.crypto)
     const der = await signLeaf(unsigned, issuer)

@@ -1,5 +1,6 @@
 import { toHex } from '@lanyard/protocol'
 import { actorOf, type NodeCaller } from '../caller.ts'
+import type { IssueAsked } from '../issue/gate.ts'
 import type { Issuing } from '../issue/issuing.ts'
 import type { RefusedRequest } from '../issue/refusals.ts'
 import type { Issued } from '../issue/request.ts'
@@ -9,7 +10,7 @@ import { type Clock, type Dice, type Rows, type Store, shared } from '../ports.t
 import { type Followed, type Found, findWorkload } from './find.ts'
 import { recordToken, type SignedToken } from './record-token.ts'
 import { EntryRefusal } from './served.ts'
-import { type MadeToken, makeJwt, makeWit, type Ready, type TokenPorts } from './tokens.ts'
+import { type Allow, type MadeToken, makeJwt, makeWit, type Ready, type TokenPorts } from './tokens.ts'
 
 /** What the door of nodes works with. */
 export interface WorkloadPorts extends TokenPorts {
@@ -17,7 +18,7 @@ export interface WorkloadPorts extends TokenPorts {
   readonly rows: Rows
   readonly clock: Clock
   readonly dice: Dice
-  readonly issuing: Pick<Issuing, 'issue' | 'refused'>
+  readonly issuing: Pick<Issuing, 'issue' | 'refused' | 'requireAllowed'>
   readonly maxLineageSec: number
   /** The authorities of this moment. */
   readonly authorities: TokenPorts['authorities'] & { agentsIssuer(): { readonly keyId: string } }
@@ -67,20 +68,24 @@ export class WorkloadDoor {
 
   /** A JWT-SVID for these audiences. Throws the codes of the route `issueJwtSvid`. */
   jwt(request: NodeRequest, audience: readonly string[]): Promise<IssuedToken> {
-    return this.#token(request, found => makeJwt(this.#ports, found, audience))
+    return this.#token(request, 'jwt', (found, allow) => makeJwt(this.#ports, found, audience, allow))
   }
 
   /** A WIT-SVID, bound to the key of the CSR. Throws the codes of the route `issueWitSvid`. */
   wit(request: NodeRequest, csr: Uint8Array): Promise<IssuedToken> {
-    return this.#token(request, found => makeWit(this.#ports, found, csr))
+    return this.#token(request, 'wit', (found, allow) => makeWit(this.#ports, found, csr, allow))
   }
 
-  async #token(request: NodeRequest, make: (found: Ready) => Promise<MadeToken>): Promise<IssuedToken> {
+  async #token(
+    request: NodeRequest,
+    door: IssueAsked['door'],
+    make: (found: Ready, allow: Allow) => Promise<MadeToken>,
+  ): Promise<IssuedToken> {
     const found = await this.#find(request, null)
     const { caller } = found
     try {
       const ready = this.#ready(found)
-      const made = await make(ready)
+      const made = await make(ready, key => this.#requireAllowed(request, door, ready, key))
       await this.#record(made, ready, request)
       const { issuedAt, expiresAt } = ready
       return { token: made.token, spiffeId: caller.spiffeId, issuedAt, expiresAt }
@@ -99,6 +104,17 @@ export class WorkloadDoor {
     const wished = wishedUntil(end, jwtTtlSec ?? TOKEN_SEC, clock.now())
     const expiresAt = issuedAt + lifetimeWithin(tier, wished)
     return { ...found, jti: toHex(dice.bytes(16)), tier, issuedAt, expiresAt }
+  }
+
+  #requireAllowed(
+    { source, correlation }: NodeRequest,
+    door: IssueAsked['door'],
+    { caller, subject, tier, issuedAt, expiresAt }: Ready,
+    key: IssueAsked['key'],
+  ): Promise<void> {
+    const { issuing, clock } = this.#ports
+    const granted = { tier, ttlSec: expiresAt - issuedAt, key, at: clock.now() }
+    return issuing.requireAllowed({ caller, subject, door, ...granted, source, correlation })
   }
 
   async #record({ type, keyThumbprint, told }: MadeToken, ready: Ready, { source, correlation }: NodeRequest) {

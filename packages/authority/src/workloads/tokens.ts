@@ -46,10 +46,19 @@ export interface MadeToken extends Pick<SignedToken, 'type' | 'keyThumbprint'> {
   readonly told: Readonly<Record<string, unknown>>
 }
 
-/** A JWT-SVID. Throws `audience_invalid`. */
-export async function makeJwt({ authorities }: TokenPorts, ready: Ready, asked: readonly string[]): Promise<MadeToken> {
+/** Asks the policies about a token that is bound to this key, or to none, before it is signed. */
+export type Allow = (key: Pick<PublicKeyInfo, 'type' | 'bits'> | null) => Promise<void>
+
+/** A JWT-SVID. Throws `audience_invalid`, and what `allow` throws. */
+export async function makeJwt(
+  { authorities }: TokenPorts,
+  ready: Ready,
+  asked: readonly string[],
+  allow: Allow,
+): Promise<MadeToken> {
   const audience = [...new Set(asked)]
   requireAudience(audience)
+  await allow(null)
   const { kid, signer } = authorities.svidSigner()
   const token = await signJwtSvid({ ...inputOf(ready), kid, audience }, signer)
   if (token.length > MAX_TOKEN_BYTES)
@@ -57,12 +66,18 @@ export async function makeJwt({ authorities }: TokenPorts, ready: Ready, asked: 
   return { token, type: 'jwt.issued', keyThumbprint: null, told: { audience } }
 }
 
-/** A WIT-SVID for the key of a CSR. Throws `key_type_forbidden`, and what is wrong with the CSR. */
-export async function makeWit({ crypto, authorities }: TokenPorts, ready: Ready, csr: Uint8Array): Promise<MadeToken> {
+/** A WIT-SVID for the key of a CSR. Throws `key_type_forbidden`, what is wrong with the CSR, and what `allow` throws. */
+export async function makeWit(
+  { crypto, authorities }: TokenPorts,
+  ready: Ready,
+  csr: Uint8Array,
+  allow: Allow,
+): Promise<MadeToken> {
   const unverified = parseCsr(csr)
   requireKeyType(ready.subject.tenant.keyPolicy, unverified.publicKey)
   requireTokenKey(unverified.publicKey)
   const { der: spki } = verifyCsr(unverified, crypto)
+  await allow(unverified.publicKey)
   const keyThumbprint = jwkThumbprint(jwkFromSpki(spki), crypto)
   const { kid, signer } = authorities.witSigner()
   const token = await signWitSvid({ ...inputOf(ready), kid, spki }, signer)

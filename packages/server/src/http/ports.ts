@@ -19,9 +19,9 @@ import type { Bundle, Certificate, Crypto, Deaths, Signer, Subject, VerifyKey } 
 import type { ServerConfig } from '../config.ts'
 import type { Issuers } from '../issuers/ports.ts'
 import type { ServerMeters } from '../observe/server-meters.ts'
-import type { ProxyTrust } from '../proxies/trust.ts'
 import type { HeldSet, PolicyTexts } from '../policy/held.ts'
 import type { ShadowReport } from '../policy/shadow.ts'
+import type { ProxyTrust } from '../proxies/trust.ts'
 
 /** The ceilings on what strangers can cost, as they stand in the configuration. */
 export type HttpLimits = ServerConfig['limits']
@@ -157,7 +157,7 @@ export interface HandlerPorts {
   readonly store: Store
   readonly rows: Rows
   readonly authorities: HttpAuthorities
-  readonly issuing: Pick<Issuing, 'issue' | 'refused'>
+  readonly issuing: Pick<Issuing, 'issue' | 'refused' | 'requireAllowed'>
   readonly spiffeIdOf: SpiffeIdOf
   readonly tenantDefaults: TenantDefaults
   readonly maxLineageSec: number

@@ -1,7 +1,8 @@
 import { type AgentKey, type Clock, type Dice, Issuing } from '@lanyard/authority'
 import { nodeCrypto } from '@lanyard/protocol/node'
-import type { HttpParts, Log } from '../http/ports.ts'
+import type { HttpParts, Log, PolicyDesk } from '../http/ports.ts'
 import { openIssuers } from '../issuers/index.ts'
+import { createIssueGate } from '../policy/issuing.ts'
 import type { Authorities } from './authorities.ts'
 import type { Data } from './open-data.ts'
 import type { Setup } from './setup.ts'
@@ -11,12 +12,14 @@ export function httpParts(
   { config, nodes, dnsSuffixes, serverNames, agentMtlsCa, operatorCa, idpCa, proxies }: Setup,
   data: Data,
   authorities: Authorities,
+  policies: PolicyDesk,
   { clock, dice, log }: { readonly clock: Clock; readonly dice: Dice; readonly log: Log },
-): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents' | 'policies'> {
+): Omit<HttpParts, 'feed' | 'nodeNews' | 'incidents'> {
   const { store, rows, domain, idTemplate } = data
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${idTemplate.render(domain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
   const hosts = { dnsSuffixes, ownHosts: serverNames.dns }
+  const gate = createIssueGate({ store, rows, clock, policies, authorities })
   return {
     clock,
     dice,
@@ -25,7 +28,8 @@ export function httpParts(
     store,
     rows,
     authorities,
-    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, ...hosts }),
+    policies,
+    issuing: new Issuing({ store, rows, crypto: nodeCrypto, clock, dice, spiffeIdOf, issuer, gate, ...hosts }),
     spiffeIdOf,
     tenantDefaults: { keyPolicy: config.key_policy, renewalGraceSec: config.renewal_grace_sec },
     maxLineageSec: config.max_lineage_sec,

@@ -22,6 +22,7 @@ import { openIncidents } from '../instance/open-incidents.ts'
 import { openIssuers } from '../issuers/index.ts'
 import { RunningNodeNews } from '../node-news/news.ts'
 import { RunningPolicies } from '../policy/desk.ts'
+import { createIssueGate } from '../policy/issuing.ts'
 import { readProxyTrust } from '../proxies/trust.ts'
 import { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
 import { openPipeline, type Pipeline } from './pipeline.ts'
@@ -56,6 +57,7 @@ export interface HttpHarness {
   readonly feed: RunningFeed
   readonly nodeNews: RunningNodeNews
   readonly incidents: IncidentRunner
+  readonly policies: RunningPolicies
   readonly clock: HandClock
   readonly rootPem: string
   /** Messages of the log, those of refusals left out. */
@@ -92,6 +94,7 @@ export async function openHttp(
     ...{ bus: inProcessBus(), epoch: () => 0, pollMs: 200, timeoutMs: 1000 },
     log: { debug() {}, info() {}, warn() {}, error() {} },
   })
+  pipeline.askFirst(createIssueGate({ ...pipeline, policies }))
   const parts = { ...partsOf(pipeline, settings.limits ?? {}, logged), feed, nodeNews, incidents, policies }
   const http = createHttp(settings.parts?.(parts) ?? parts, (id, route, outcome) => {
     const misfit = misfitOf(id, route, outcome)
@@ -106,6 +109,7 @@ export async function openHttp(
     feed,
     nodeNews,
     incidents,
+    policies,
     clock,
     rootPem,
     logged,

@@ -10,6 +10,7 @@ import {
   createTenant,
   exclusive,
   freshLineage,
+  type IssueGate,
   Issuing,
   openLineage,
   type SpiffeIdOf,
@@ -45,6 +46,8 @@ export interface Pipeline {
   bootstrap(key: AgentKey, jkt?: string): Promise<TokenCaller>
   /** The agent as a certificate that was issued to it would prove it. */
   holder(serial: string): Promise<CertificateCaller>
+  /** From now on everything that is issued is asked about here first. */
+  askFirst(gate: IssueGate): void
   close(): Promise<void>
 }
 
@@ -73,6 +76,7 @@ export async function pipelineOn(
   const template = IdTemplate.parse('/tenant/{tenant}/agent/{agent}')
   const spiffeIdOf = ({ tenant, agent }: AgentKey) => `${template.render(trustDomain, tenant, agent)}`
   const issuer = () => authorities.agentsIssuer()
+  let gate: IssueGate | undefined
   const issuing = new Issuing({
     store,
     rows,
@@ -83,6 +87,7 @@ export async function pipelineOn(
     issuer,
     dnsSuffixes,
     ownHosts,
+    gate: asked => gate?.(asked),
   })
   const act = () => ({ caller: ADMIN, at: clock.now(), source: null, correlation: null })
   return {
@@ -97,6 +102,9 @@ export async function pipelineOn(
     ownHosts,
     act,
     close,
+    askFirst(asked) {
+      gate = asked
+    },
     async tenant(name, settings = {}) {
       const defaults = { keyPolicy: 'modern', renewalGraceSec: 3600 } as const
       await store.write(() => createTenant(rows, { tenant: name, ...settings }, defaults, act()), exclusive(name))
