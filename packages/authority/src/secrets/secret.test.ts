@@ -2,11 +2,18 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { nodeCrypto } from '@lanyard/protocol/node'
-import { newAgentSecret, parseAgentSecret } from './secret.ts'
+import { agentSecretsIn, newAgentSecret, parseAgentSecret } from './secret.ts'
 
 const dice = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
 const parse = (text: string) => parseAgentSecret(text, nodeCrypto)
 const sum = (front: string) => createHash('sha256').update(front).digest('hex').slice(0, 8)
+
+test('whole secrets are found in a text, and what only looks like one is not', () => {
+  const [one, other] = [newAgentSecret(dice, nodeCrypto), newAgentSecret(dice, nodeCrypto)]
+  const broken = other.secret.replace(/.$/, last => (last === '0' ? '1' : '0'))
+  const text = `SECRET=${one.secret}\n# ${broken}\n{"secret":"${other.secret}","of":"lanyard-secret_x"}`
+  assert.deepEqual(agentSecretsIn(text, nodeCrypto), [one.id, other.id])
+})
 
 describe('secrets of agents', () => {
   test('are read as they were made, and each is another', () => {

@@ -30,6 +30,12 @@ export function parseAgentSecret(text: string, crypto: Crypto): Pick<FreshSecret
   return { id, hash: hashOf(bits, crypto) }
 }
 
+/** Every whole secret that stands in a text, by its public id: for whoever looks for those that lie about. */
+export function agentSecretsIn(text: string, crypto: Crypto): readonly string[] {
+  const found = text.match(/lanyard-secret_[0-9a-f]{12}_[0-9a-f]{64}_[0-9a-f]{8}/g) ?? []
+  return found.flatMap(secret => parseAgentSecret(secret, crypto)?.id ?? [])
+}
+
 // It proves nothing, and tells a secret from what only looks like one.
 const checksum = (front: string, crypto: Crypto) => toHex(crypto.sha256(encodeUtf8(front)).subarray(0, 4))
 

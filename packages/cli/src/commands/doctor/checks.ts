@@ -29,6 +29,11 @@ export const CHECKS = {
     asks: 'Can only its owner read the profile that commands use?',
     remedy: 'chmod 600 the file; if it held an API key that others could read, delete that key.',
   },
+  agent_secrets_private: {
+    asks: 'Do secrets of agents lie only in files that their owner alone can read?',
+    remedy:
+      'chmod 600 the file, or name one by LANYARD_AGENT_SECRET_FILE instead of a variable; make a secret anew that others could read: lanyard agent secret create.',
+  },
   server_reachable: {
     asks: 'Does the authority answer, and is it the one that is trusted?',
     remedy: 'Check that `lanyard up` runs, its URL and the fingerprint of its root.',

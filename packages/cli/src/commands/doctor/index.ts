@@ -5,6 +5,7 @@ import { command, type Outcome, text } from '../../command.ts'
 import type { Io } from '../../io.ts'
 import { visible } from '../../layout.ts'
 import { type Problem, problemOf } from '../../problem.ts'
+import { checkAgentSecrets } from './agent-secrets.ts'
 import { CHECKS, type CheckCode, type Finding, finding, type Status } from './checks.ts'
 import { checkData, checkPassphraseFile } from './local.ts'
 import { checkServer } from './server.ts'
@@ -29,6 +30,7 @@ export const doctor = command({
     const findings = [
       ...settings.findings,
       ...checkPassphraseFile(io),
+      ...(await checkAgentSecrets(io, settings.data)),
       ...(settings.data === null ? [] : checkData(settings.data)),
       ...(await checkPlace(connection, settings, io)),
     ]
