@@ -34,32 +34,30 @@ const once = async () => {
 /** A server that is held up after a token was verified, before a certificate is issued, and while a token is signed. */
 function interrupted(parts: HttpParts): HttpParts {
   const { issuers, issuing, authorities } = parts
+  const svidSigner = () => {
+    const { kid, signer } = authorities.svidSigner()
+    const { algorithm, spki } = signer
+    const sign: typeof signer.sign = (...asked) => once().then(() => signer.sign(...asked))
+    return { kid, signer: { algorithm, spki, sign } }
+  }
+  const issue: typeof issuing.issue = request => once().then(() => issuing.issue(request))
+  const verify: typeof issuers.verify = (...asked) => issuers.verify(...asked).finally(once)
   return {
     ...parts,
-    issuers: { ...issuers, verify: async (...asked) => issuers.verify(...asked).finally(once) },
-    issuing: Object.create(issuing, {
-      issue: {
-        value: async (request: Parameters<typeof issuing.issue>[0]) => once().then(() => issuing.issue(request)),
-      },
-      refused: { value: (...told: Parameters<typeof issuing.refused>) => issuing.refused(...told) },
-    }),
-    authorities: new Proxy(authorities, {
-      get(target, name) {
-        const value = target[name as keyof typeof target] as unknown
-        if (typeof value !== 'function') return value
-        if (name !== 'svidSigner') return value.bind(target)
-        return () => {
-          const { kid, signer } = target.svidSigner()
-          const { algorithm, publicKey, spki } = signer
-          return {
-            kid,
-            signer: { algorithm, publicKey, spki, sign: (bytes: Uint8Array) => once().then(() => signer.sign(bytes)) },
-          }
-        }
-      },
-    }),
+    issuers: { ...issuers, verify },
+    issuing: replaced(issuing, { issue }),
+    authorities: replaced(authorities, { svidSigner }),
   }
 }
+
+/** The same object but for some methods. */
+const replaced = <T extends object>(target: T, methods: Partial<T>): T =>
+  new Proxy(target, {
+    get(_, name) {
+      const value = methods[name as keyof T] ?? target[name as keyof T]
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 
 let made = 0
 interface Place {

@@ -110,6 +110,8 @@ export interface Pruned {
   readonly entryMarks: number
   /** Of agents, that ended. */
   readonly secrets: number
+  /** Of what external tokens were spent. */
+  readonly federatedTokens: number
   /** Roles that were given until a time that has passed. */
   readonly bindings: number
 }

@@ -2,10 +2,18 @@ import type { Step } from '@lanyard/authority'
 import { BATCH } from './prune-kills.ts'
 import type { RowContext } from './rows/context.ts'
 
+/**
+ * Milliseconds that it is remembered of a token that it was spent, after it ended by the settings of then: no settings let
+ * one count for more than a day, and it shall not count a second time by others.
+ */
+export const SPENT_TOKEN_MS = 2 * 86_400_000
+
 type Removal = (a: { readonly before: number }) => Step<number>
 
 /** What removes what nobody can ask with any more. Each gives how many rows left, none at the end. */
-export function accessRemovals({ statements }: RowContext): Record<'secrets' | 'bindings', Removal> {
+export function accessRemovals({
+  statements,
+}: RowContext): Record<'secrets' | 'federatedTokens' | 'bindings', Removal> {
   const db = statements.kysely
   return {
     // As long as its events are kept, an old secret is told why it does not count.
@@ -19,6 +27,13 @@ export function accessRemovals({ statements }: RowContext): Record<'secrets' | '
             .where('ended_at', 'is not', null)
             .where('ended_at', '<', a.before)
             .limit(BATCH),
+        ),
+    ),
+    federatedTokens: statements.prepareChange((a: { before: number }) =>
+      db
+        .deleteFrom('federated_tokens')
+        .where('hash', 'in', eb =>
+          eb.selectFrom('federated_tokens').select('hash').where('expires_at', '<', a.before).limit(BATCH),
         ),
     ),
     // It counts no more, and its events tell of it.

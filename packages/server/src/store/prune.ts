@@ -2,7 +2,7 @@ import { type Step, type Store, shared } from '@lanyard/authority'
 import { CHAIN_NUMBER } from './chains.ts'
 import { seqOf, spanOf } from './place.ts'
 import type { ChainName, OpenStore } from './ports.ts'
-import { accessRemovals } from './prune-access.ts'
+import { accessRemovals, SPENT_TOKEN_MS } from './prune-access.ts'
 import { BATCH, killRemovals } from './prune-kills.ts'
 import { ENTRY_MARK_MS, workloadRemovals } from './prune-workloads.ts'
 import type { RowContext } from './rows/context.ts'
@@ -40,6 +40,7 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
     joinTokens: await drained(store, () => workloads.joinTokens({ before: now })),
     entryMarks: await drained(store, () => workloads.entryMarks({ before: now - ENTRY_MARK_MS })),
     bindings: await drained(store, () => access.bindings({ before: now - eventsMs })),
+    federatedTokens: await drained(store, () => access.federatedTokens({ before: now - SPENT_TOKEN_MS })),
     secrets: await drained(store, () => access.secrets({ before: now - eventsMs })),
   })
 }

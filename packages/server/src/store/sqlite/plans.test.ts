@@ -110,6 +110,19 @@ for (const filter of [{ tenant: 't' }, { tenant: 't', tier: 'gold' }] as const) 
   })
 }
 
+for (const tenant of [undefined, 't']) {
+  test(`agents by who vouches, of ${tenant ?? 'every'} tenant, are found by that`, () => {
+    const provenance = 'federated:https://idp.test'
+    const filter = tenant === undefined ? { provenance } : { provenance, tenant }
+    for (const after of [null, 't/a']) {
+      for (const plan of plansOf(rows.agents.list(filter, { ...page, after }))) {
+        assert.match(plan, /SEARCH a USING INDEX agents_of_providers \(provenance=\? AND tenant_id=\?/)
+        assert.doesNotMatch(plan, /TEMP B-TREE FOR ORDER BY/)
+      }
+    }
+  })
+}
+
 test('a certificate is found by its serial', () => {
   const [plan] = plansOf(rows.certificates.list({ now, serial: 'ab'.repeat(16) }, page))
   assert.match(plan!, /certificates_by_serial/)

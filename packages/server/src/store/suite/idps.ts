@@ -131,6 +131,22 @@ export function idpsSuite(place: () => Place): void {
     })
   })
 
+  describe('spent tokens', () => {
+    test('are remembered for as long as any settings could let them count', async t => {
+      const open = await opened(t, place)
+      const { store, rows } = open
+      await populate(open)
+      await store.write(() => rows.federatedTokens.claim(spent(1)), shared('acme'))
+      await store.write(() => rows.federatedTokens.claim(spent(2, { expiresAt: NOW + 60_001 })), shared('acme'))
+      const retention = { certificatesMs: 0, eventsMs: 0, nodesMs: 0 }
+      const twoDays = 2 * 86_400_000
+      assert.equal((await open.prune(NOW + 60_000 + twoDays, retention)).federatedTokens, 0)
+      assert.equal((await open.prune(NOW + 60_001 + twoDays, retention)).federatedTokens, 1)
+      assert.equal(await store.read(() => rows.federatedTokens.find(spent(1).hash)), undefined)
+      assert.deepEqual((await store.read(() => rows.federatedTokens.find(spent(2).hash)))?.lineage, idOf(2))
+    })
+  })
+
   describe('admissions', () => {
     test('are as by default until they are set, and replaced', async t => {
       const open = await opened(t, place)

@@ -18,6 +18,7 @@ const NONE = {
   joinTokens: 0,
   entryMarks: 0,
   secrets: 0,
+  federatedTokens: 0,
   bindings: 0,
 }
 const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY, nodesMs: 7 * DAY }
