@@ -15,6 +15,7 @@ import {
   updateAgent,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
+import { seenBy } from '../policy/look-up.ts'
 import { act, urgentAct } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
@@ -29,13 +30,14 @@ export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       )
     },
 
-    async listAgents({ query, caller }) {
+    async listAgents({ query, caller, source }) {
       const { limit, cursor, ...asked } = query
       if (asked.tenant !== undefined) requireName('tenant', asked.tenant)
       const filter = { ...asked, tenant: tenantScope(caller, asked.tenant) }
       const list = { route: 'listAgents', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
-      return cursors.reply(list, await store.read(() => rows.agents.list(filter, page)), showAgent)
+      const found = await store.read(() => rows.agents.list(filter, page))
+      return cursors.reply(list, await seenBy(ports, { action: 'listAgents', caller, source }, found), showAgent)
     },
 
     async getAgent({ params, caller }) {

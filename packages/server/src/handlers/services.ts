@@ -11,6 +11,7 @@ import {
   withdrawService,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
+import { seenBy } from '../policy/look-up.ts'
 import { act, byCertificate } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
@@ -33,14 +34,14 @@ export function serviceHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Han
       return undefined
     },
 
-    async listServices({ query, caller }) {
+    async listServices({ query, caller, source }) {
       const { limit, cursor, spiffe_id: spiffeId, tenant } = query
       if (tenant !== undefined) requireName('tenant', tenant)
       const filter = { spiffeId, tenant: tenantScope(caller, tenant) }
       const list = { route: 'listServices', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       const found = await store.read(() => rows.services.list({ ...filter, now: clock.now() }, page))
-      return cursors.reply(list, found, showService)
+      return cursors.reply(list, await seenBy(ports, { action: 'listServices', caller, source }, found), showService)
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Permission, RouteId } from '@lanyard/api'
+import type { Permission, Route, RouteId } from '@lanyard/api'
 import { actorOf, type Caller, type PolicyQuestion } from '@lanyard/authority'
 import type { JudgedCall } from '../http/mount.ts'
 import type { HandlerPorts } from '../http/ports.ts'
@@ -42,11 +42,20 @@ export async function questionsOf(ports: JudgePorts, call: JudgedCall): Promise<
       const { self } = resource
       const both = { principal: principal.self, resource: self, entities: together(principal, resource) }
       const question = { ...both, action: id, tenant: heardFor(call, tenant), about: tenant, context }
+      const also = alsoAsked(call).map(action => ({ ...question, action, tenant: heardFor(call, tenant, action) }))
       const door = DOORS[id]
-      if (door === undefined || self.type !== 'Agent') return [question]
-      return [question, { ...question, action: 'issue', tenant, context: { ...context, door } }]
+      if (door === undefined || self.type !== 'Agent') return [question, ...also]
+      return [question, ...also, { ...question, action: 'issue', tenant, context: { ...context, door } }]
     })
   })
+}
+
+/** What else a call does, by what it says: an agent is killed by a change of its lifecycle as well. */
+function alsoAsked({ id, parts }: Pick<JudgedCall, 'id' | 'parts'>): readonly Permission[] {
+  if (id !== 'updateAgent') return []
+  const { lifecycle } = parts.body as { lifecycle?: string }
+  if (lifecycle === 'quarantined') return ['agent.kill']
+  return lifecycle === 'retired' ? ['agent.remove'] : []
 }
 
 /** Calls that open lineages: what an agent gets by them is issued to it, and policies about issuing speak of it. */
@@ -63,10 +72,15 @@ const ABOVE: ReadonlySet<Permission> = new Set(['policy.read', 'policy.manage', 
  * Whose policies are asked beside those of the trust domain. Whoever manages all tenants can end the agents of each and roll
  * its policies back, whatever those say: or an admin of one tenant could take it from everybody, its operator included.
  */
-function heardFor({ caller, route }: Pick<JudgedCall, 'caller' | 'route'>, tenant: string | null): string | null {
-  const permission = route.auth.kind === 'identity' ? (route.auth.permission as Permission | null) : null
+function heardFor(
+  { caller, route }: Pick<JudgedCall, 'caller' | 'route'>,
+  tenant: string | null,
+  permission = permissionOf(route),
+): string | null {
   return permission !== null && ABOVE.has(permission) && holdsEverywhere(caller, permission) ? null : tenant
 }
+
+const permissionOf = ({ auth }: Route) => (auth.kind === 'identity' ? (auth.permission as Permission | null) : null)
 
 function holdsEverywhere(caller: Caller, permission: Permission): boolean {
   if (caller.kind === 'api-key') return caller.tenant === null
