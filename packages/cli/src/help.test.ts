@@ -27,6 +27,7 @@ Commands
   bundle      Set, list and remove the bundles of other trust domains.
   apikey      Create, list and delete API keys.
   access      Say which issuers vouch for people and programs, define roles and give them; explain who may do what.
+  policy      Check, test, save and activate policies; explain what they decide, and compare them.
   kill        Take an identity away everywhere, and see who has confirmed it.
   reinstate   Let a killed agent, or the agents of a killed tenant, bootstrap again. Nothing old revives.
   incident    List and show incidents: steps, acknowledgements, forensic snapshots.

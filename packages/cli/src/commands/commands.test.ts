@@ -74,6 +74,7 @@ test('each group tells what belongs to it', async () => {
     'access',
     'access role',
     'access issuer',
+    'policy',
   ]) {
     const { exit, out } = await lanyard(group.split(' '))
     assert.equal(exit, 0)

@@ -114,6 +114,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./access/index.ts')).accessCommands,
   },
   {
+    name: 'policy',
+    summary: 'Check, test, save and activate policies; explain what they decide, and compare them.',
+    load: async () => (await import('./policy/index.ts')).policyCommands,
+  },
+  {
     name: 'kill',
     summary: 'Take an identity away everywhere, and see who has confirmed it.',
     load: async () => [(await import('./kill/index.ts')).kill],

@@ -1,0 +1,102 @@
+import { entityText, parseEntity } from '@lanyard/policy'
+import type { ApiClient, CallReply } from '../../client/client.ts'
+import { CONNECTION, connect } from '../../client/connection.ts'
+import { command, list, number, type Outcome } from '../../command.ts'
+import { defined } from '../../defined.ts'
+import { visible } from '../../layout.ts'
+import type { Paint } from '../../paint.ts'
+import { Misuse } from '../../problem.ts'
+import { parseAgent } from '../subject.ts'
+import { SCOPE } from './versions.ts'
+
+const WHO =
+  'TENANT/AGENT, tenant:NAME, api-key:ID, user:ID, node:ID, or an entity as Cedar writes it: Lanyard::Agent::"…"'
+
+export const explain = command({
+  name: 'policy explain',
+  summary: 'Ask what the policies decide, and which of them.',
+  about: 'Roles are another matter: `lanyard access explain`. Ends with 1 where it is denied.',
+  operands: [
+    { name: 'PRINCIPAL', about: WHO },
+    { name: 'ACTION', about: 'A call such as killAgent, or issue, or call' },
+    { name: 'RESOURCE', about: 'The same as PRINCIPAL' },
+  ],
+  options: {
+    ...SCOPE,
+    version: number('N', 'Ask this version of the scope instead of the active ones'),
+    context: list('NAME=TEXT', 'Of the call, such as door=csr; NAME:=JSON where it is no text, such as hour:=3'),
+    ...CONNECTION,
+  },
+  examples: [
+    {
+      line: 'lanyard policy explain api-key:0a1b2c3d4e5f killAgent acme/invoice --tenant acme --context hour:=3',
+      does: 'Whether this key may kill it at three in the morning, and which policies say so.',
+    },
+  ],
+  wraps: 'POST /v1/policies/explain',
+  run: async ({ operands: [who = '', action = '', what = ''], options, io }) => {
+    const { tenant, version, context, ...connection } = options
+    const values = context && contextOf(context)
+    const api = await connect(connection, io)
+    const [principal, resource] = [await entityOf(api, who), await entityOf(api, what)]
+    const body = { principal, action, resource, ...defined({ tenant, version, context: values }) }
+    return shown(await api.call('POST /v1/policies/explain', { body }))
+  },
+})
+
+const SHORT: Readonly<Record<string, string>> = { tenant: 'Tenant', 'api-key': 'ApiKey', user: 'User', node: 'Node' }
+
+/** An entity as Cedar writes it; the SPIFFE ID of an agent is asked for. Throws {@link Misuse}. */
+async function entityOf(api: ApiClient, written: string): Promise<string> {
+  const entity = parseEntity(written)
+  if (entity) return entityText(entity)
+  const [, kind = '', id = ''] = /^([a-z-]+):([^:"]+)$/.exec(written) ?? []
+  const type = Object.hasOwn(SHORT, kind) ? SHORT[kind] : undefined
+  if (type !== undefined) return entityText({ type, id })
+  if (/["\\:]/.test(written)) throw new Misuse(`expected ${WHO}, got ${JSON.stringify(written)}`)
+  const params = parseAgent(written)
+  const { spiffe_id } = await api.call('GET /v1/agents/{tenant}/{agent}', { params })
+  return entityText({ type: 'Agent', id: spiffe_id })
+}
+
+function contextOf(written: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    written.map(one => {
+      const [, name, typed, value = ''] = /^([A-Za-z_]\w*)(:?)=(.*)$/s.exec(one) ?? []
+      if (name === undefined)
+        throw new Misuse(`--context: expected NAME=TEXT or NAME:=JSON, got ${JSON.stringify(one)}`)
+      return [name, typed === '' ? value : jsonOf(one, value)]
+    }),
+  )
+}
+
+function jsonOf(written: string, value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    throw new Misuse(`--context: expected JSON after :=, got ${JSON.stringify(written)}`)
+  }
+}
+
+type Explained = CallReply<'POST /v1/policies/explain'>
+type Decided = Pick<Explained, 'decision' | 'policies' | 'errors'>
+
+const shown = (found: Explained): Outcome => ({
+  json: found,
+  text: paint =>
+    [
+      ...found.sets.map(
+        set => `${set.tenant === null ? 'trust domain' : visible(set.tenant)}@${set.version}  ${said(set, paint)}`,
+      ),
+      ...(found.sets.length === 0 ? ['no version decides here: roles alone count'] : []),
+      found.decision === 'allow' ? paint.good('allowed') : paint.bad('denied'),
+    ].join('\n'),
+  exit: found.decision === 'allow' ? 'ok' : 'refused',
+})
+
+/** What was decided and why, on a line. */
+export function said({ decision, policies, errors }: Decided, paint: Paint): string {
+  if (errors.length > 0) return `${paint.bad('deny')}, since it cannot be evaluated: ${errors.map(visible).join('; ')}`
+  const by = policies.length > 0 ? `by ${policies.map(visible).join(', ')}` : 'since no policy permits it'
+  return `${decision === 'allow' ? paint.good('allow') : paint.bad('deny')} ${by}`
+}
