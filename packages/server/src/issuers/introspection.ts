@@ -11,7 +11,7 @@ const BELIEVED_MS = 30_000
 const LEEWAY_MS = 10_000
 /** Answers of each kind that are remembered. Made-up tokens must not push out those that count. */
 const MAX_ANSWERS = 5000
-/** Questions under way at once: whoever sends made-up tokens must not send us at the authorization server. */
+/** Questions under way at once to one server: whoever sends made-up tokens must not send us at it. */
 const MAX_UNDER_WAY = 64
 
 export interface IntrospectionParts {
@@ -31,7 +31,8 @@ export class Introspections {
   readonly #parts: IntrospectionParts
   readonly #active = new Map<string, Answer>()
   readonly #inactive = new Map<string, Answer>()
-  readonly #underWay = new Map<string, Promise<Answer>>()
+  /** By server and client, then by token: one that is slow holds up nobody else's. */
+  readonly #underWay = new Map<string, Map<string, Promise<Answer>>>()
 
   constructor(parts: IntrospectionParts) {
     this.#parts = parts
@@ -48,15 +49,26 @@ export class Introspections {
 
   async #answer(token: string, introspector: Introspector): Promise<Answer> {
     const hash = this.#hash(token)
-    const id = JSON.stringify([introspector.url, introspector.clientId, hash])
+    // With the secret: what one client was told is not for whoever only knows its name.
+    const { url, clientId, clientSecret } = introspector
+    const server = this.#hash(JSON.stringify([url, clientId, clientSecret]))
+    const id = `${server} ${hash}`
     const known = this.#active.get(id) ?? this.#inactive.get(id)
     if (known && this.#isBelieved(known)) return known
-    const underWay = this.#underWay.get(id)
+    return await this.#once(server, hash, async () => this.#remember(id, await this.#askNow(token, hash, introspector)))
+  }
+
+  async #once(server: string, hash: string, ask: () => Promise<Answer>): Promise<Answer> {
+    const questions = this.#underWay.get(server) ?? new Map<string, Promise<Answer>>()
+    const underWay = questions.get(hash)
     if (underWay) return await underWay
-    if (this.#underWay.size >= MAX_UNDER_WAY) throw failed('expected fewer questions at once')
-    const asking = this.#askNow(token, hash, introspector).finally(() => this.#underWay.delete(id))
-    this.#underWay.set(id, asking)
-    return this.#remember(id, await asking)
+    if (questions.size >= MAX_UNDER_WAY) throw failed('expected fewer questions at once')
+    const asking = ask().finally(() => {
+      questions.delete(hash)
+      if (questions.size === 0) this.#underWay.delete(server)
+    })
+    this.#underWay.set(server, questions.set(hash, asking))
+    return await asking
   }
 
   #hash(token: string): string {
