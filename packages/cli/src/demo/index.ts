@@ -1,6 +1,7 @@
 import type { Invocation, Outcome } from '../command.ts'
 import type { Io } from '../io.ts'
 import { type Paint, paintFor } from '../paint.ts'
+import { Misuse } from '../problem.ts'
 import { inAnotherTerminal, programName, quoted } from '../program-name.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { Scene } from './scene.ts'
@@ -15,8 +16,9 @@ export async function runDemo({ options, io, json, emit, note }: Invocation): Pr
   const start = performance.now()
   let scene: Scene
   try {
-    scene = await tellStory(teller)
-  } catch {
+    scene = options.federated === true ? await tellFederated(teller) : await tellStory(teller)
+  } catch (error) {
+    if (error instanceof Misuse) throw error
     return { json: report(teller, start), text: paint => paint.bad('A promise did not hold.'), exit: 'refused' }
   }
   // Whatever happens from here on, nothing of the scene outlives the demo.
@@ -26,6 +28,10 @@ export async function runDemo({ options, io, json, emit, note }: Invocation): Pr
     await scene.close()
   }
 }
+
+/** Loaded where it is told alone: it needs a provider that is not part of the program. */
+const tellFederated = async (teller: Teller): Promise<Scene> =>
+  (await import('./federated/index.ts')).tellFederatedStory(teller)
 
 interface Ending extends Pick<Invocation, 'io' | 'emit' | 'note'> {
   readonly keep: boolean

@@ -27,8 +27,7 @@ export async function dropStream(
   const body = { reason: 'the demo is over' }
   const { incident } = await scene.admin.call('POST /v1/agents/{tenant}/{agent}/kill', { params, body })
   const durable = performance.now() - sent
-  const dropped = await Promise.race([cut, sleep(DEADLINE_MS, null, { ref: false })])
-  holds(dropped !== null, `expected the stream to drop, it was open after ${DEADLINE_MS} ms`)
+  const dropped = await dropOf(cut)
   const reply = await callAsCopy(service.url, copyOf(planner.svid))
   holds(reply.refused, `expected the copied certificate to be refused, got ${reply.saw}`)
   const token = await refusal(() => scene.token('acme', 'planner'))
@@ -37,19 +36,27 @@ export async function dropStream(
   return [`${shown}\nits certificate at invoice → ${reply.saw}; a new token → ${token}`, incident]
 }
 
-const ms = (span: number): string => `${span.toFixed(1)} ms`
+/** The moment when a stream dropped; it must. */
+export async function dropOf(cut: Promise<number>): Promise<number> {
+  const dropped = await Promise.race([cut, sleep(DEADLINE_MS, null, { ref: false })])
+  holds(dropped !== null, `expected the stream to drop, it was open after ${DEADLINE_MS} ms`)
+  return dropped
+}
 
-async function openStream(planner: Identity, invoice: Identity, service: Service): Promise<void> {
-  const stream = await planner.fetch(`${service.url}/stream`, { peer: agentId(invoice.id) })
+export const ms = (span: number): string => `${span.toFixed(1)} ms`
+
+/** Opens a stream of a service, which stays open until somebody ends it. */
+export async function openStream(client: Identity, server: Identity, service: Service): Promise<void> {
+  const stream = await client.fetch(`${service.url}/stream`, { peer: agentId(server.id) })
   const lines = stream.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
   service.sendLine('open')
   holds((await lines.next()).value === 'open\n', 'expected the stream to begin')
-  // It stays open, and is read on, until somebody ends it.
+  // It is read on, until somebody ends it.
   lines.next().catch(() => undefined)
 }
 
-/** Until the authority counts `invoice` among its enforcement points, so that the receipt names it. */
-async function untilEnrolled({ admin }: Scene, { id }: Identity): Promise<void> {
+/** Until the authority counts an agent among its enforcement points, so that the receipt names it. */
+export async function untilEnrolled({ admin }: Scene, { id }: Identity): Promise<void> {
   const end = performance.now() + DEADLINE_MS
   while (performance.now() < end) {
     const { items } = await admin.call('GET /v1/feed/points', {})
@@ -78,7 +85,8 @@ export async function verifyTheReceipt(scene: Scene, incident: string): Promise<
 const latest = ({ points, commit }: Receipt): number =>
   Math.max(0, ...points.map(({ appliedAt }) => (appliedAt ?? 0) - commit.acknowledged))
 
-async function receiptOf({ admin }: Scene, incident: string): Promise<string> {
+/** The receipt of an incident, once it is signed. */
+export async function receiptOf({ admin }: Scene, incident: string): Promise<string> {
   const end = performance.now() + 2 * DEADLINE_MS
   while (performance.now() < end) {
     const { receipt } = await admin.call('GET /v1/incidents/{incident}', { params: { incident } })

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Identity } from '@lanyard/sdk'
-import { type RunningServer, serverConfig, startServer } from '@lanyard/server'
+import { Identity, type TokenOptions } from '@lanyard/sdk'
+import { type RunningServer, type ServerConfig, serverConfig, startServer } from '@lanyard/server'
 import { ApiClient } from '../client/client.ts'
 
 /** A real authority on a temporary folder, and all that the demo opens on it. */
@@ -20,11 +20,11 @@ export class Scene {
     this.rootPem = rootPem
   }
 
-  /** Starts an authority as `lanyard up` does, on any free port. */
-  static async open(): Promise<Scene> {
+  /** Starts an authority as `lanyard up` does, on any free port, with settings beside its usual ones. */
+  static async open(more: { readonly idp?: Partial<ServerConfig['idp']> } = {}): Promise<Scene> {
     const folder = await mkdtemp(join(tmpdir(), 'lanyard-demo-'))
     const settings = { data: join(folder, 'data'), listen: '127.0.0.1:0', trust_domain: 'demo.internal' }
-    const server = await startServer(serverConfig({ ...settings, log: { level: 'silent' } }), { env: {} })
+    const server = await startServer(serverConfig({ ...settings, ...more, log: { level: 'silent' } }), { env: {} })
     const rootPem = await readFile(server.rootFile, 'utf8')
     const bearer = (await readFile(server.adminKeyFile!, 'utf8')).trim()
     const admin = new ApiClient({ url: new URL(server.url), trust: { ca: rootPem }, bearer })
@@ -39,7 +39,12 @@ export class Scene {
   /** An agent with its identity, by the SDK. */
   async agent(tenant: string, agent: string, keyType: 'RSA-2048' | 'P-256' = 'RSA-2048'): Promise<Identity> {
     const { url, rootSha256 } = this.server
-    const identity = await Identity.fromToken({ url, rootSha256, token: await this.token(tenant, agent), keyType })
+    return this.identity({ url, rootSha256, token: await this.token(tenant, agent), keyType })
+  }
+
+  /** An identity, from whatever token, that is closed with the scene. */
+  async identity(options: TokenOptions): Promise<Identity> {
+    const identity = await Identity.fromToken(options)
     this.onClose(() => identity.close())
     return identity
   }

@@ -3,7 +3,7 @@ import { agentId, caller, type Identity, tenant } from '@lanyard/sdk'
 import type { Scene } from './scene.ts'
 import { holds } from './teller.ts'
 
-/** A service of `invoice` for all of acme. `/stream` sends a line whenever it is told to. */
+/** A service for all of a tenant. `/stream` sends a line whenever it is told to. */
 export interface Service {
   readonly url: string
   sendLine(line: string): void
@@ -18,22 +18,26 @@ interface Meeting {
 
 /** Both serve, and each calls the other; the service of `invoice` stays. */
 export async function meet(scene: Scene, { planner, invoice }: Meeting): Promise<readonly [string, Service]> {
-  const stream = new Stream()
-  const serving = await invoice.serve({ allow: tenant('acme') }, (request, response) =>
-    request.url === '/stream' ? stream.open(response) : response.end(`hello ${caller(request).id.path}`),
-  )
+  const service = await serveStream(scene, invoice, 'acme')
   const back = await planner.serve({ allow: agentId(invoice.id) }, (request, response) =>
     response.end(`hello ${caller(request).id.path}`),
   )
-  scene.onClose(async () => {
-    await Promise.all([serving.close(), back.close()])
-  })
-  const there = await (await planner.fetch(serving.url, { peer: agentId(invoice.id) })).text()
+  scene.onClose(() => back.close())
+  const there = await (await planner.fetch(service.url, { peer: agentId(invoice.id) })).text()
   const andBack = await (await invoice.fetch(back.url, { peer: agentId(planner.id) })).text()
   holds(there === 'hello /tenant/acme/agent/planner', `expected a greeting of planner, got ${there}`)
   holds(andBack === 'hello /tenant/acme/agent/invoice', `expected a greeting of invoice, got ${andBack}`)
-  const service = { url: serving.url, sendLine: stream.sendLine, streamEnd: stream.end }
   return [`planner → invoice: ${there}\ninvoice → planner: ${andBack}`, service]
+}
+
+/** Lets an agent serve all agents of a tenant, as long as the scene lasts. */
+export async function serveStream(scene: Scene, identity: Identity, whom: string): Promise<Service> {
+  const stream = new Stream()
+  const serving = await identity.serve({ allow: tenant(whom) }, (request, response) =>
+    request.url === '/stream' ? stream.open(response) : response.end(`hello ${caller(request).id.path}`),
+  )
+  scene.onClose(() => serving.close())
+  return { url: serving.url, sendLine: stream.sendLine, streamEnd: stream.end }
 }
 
 /** The newest stream that somebody has opened. */

@@ -1,0 +1,23 @@
+import { Misuse } from '../../problem.ts'
+import type { OpenidProvider } from '../../testing/openid-provider.ts'
+
+/** For whom its tokens are. */
+export const AUDIENCE = 'https://lanyard.demo.internal'
+/** The public client of `lanyard login`. */
+export const LOGIN_CLIENT = 'lanyard-cli'
+
+/** A real OpenID provider that knows the agents of acme, and Ada. Throws {@link Misuse} where none is installed. */
+export async function openProvider(): Promise<OpenidProvider> {
+  const { OpenidProvider } = await import('../../testing/openid-provider.ts')
+  try {
+    return await OpenidProvider.start({
+      audience: AUDIENCE,
+      programs: ['planner', 'invoice', 'trader', 'legacy'],
+      login: LOGIN_CLIENT,
+      people: { ada: { name: 'Ada', groups: ['sre'] } },
+    })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new Misuse('--federated runs a real OpenID provider, which comes with a checkout of the project: npm ci')
+  }
+}
