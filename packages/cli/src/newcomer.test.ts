@@ -58,7 +58,7 @@ async function ended({ child }: Pick<Up, 'child'>): Promise<number | null> {
 /** One command line as the newcomer types it, words split at blanks; gives the JSON, and fails with what was said. */
 async function type(line: string, expected = 0, world: World = {}) {
   const words = line.split(' ')
-  used.add(words.slice(0, 2).join(' ')).add(words[0]!)
+  for (const count of [1, 2, 3]) used.add(words.slice(0, count).join(' '))
   const ran = await lanyard([...words, '--json'], { home: folder, cwd: folder, ...world })
   assert.equal(ran.exit, expected, `lanyard ${line}: ${ran.err}${ran.out}`)
   return ran.out === '' ? undefined : JSON.parse(ran.out)
@@ -332,6 +332,31 @@ test('API keys within their scope', async () => {
   assert.deepEqual(await type(`apikey delete ${made.id}`), {})
   assert.equal((await type(`whoami ${key}`, 1)).code, 'unauthenticated')
   assert.match((await type('apikey create audit --role auditor')).key, /^lanyard_/)
+})
+
+test('an agent with a secret, and with a second factor', async () => {
+  await type('agent create globex teller')
+  const made = await type('agent secret create globex teller --out teller.secret')
+  assert.equal(made.secret, undefined)
+  assert.equal(statSync(made.secret_file).mode & 0o777, 0o600)
+  assert.equal((await type('agent secret show globex teller')).id, made.id)
+  const secret = `--secret-file ${made.secret_file}`
+  assert.match((await type(`agent session globex teller ${secret}`)).token, /^eyJ/)
+  await type(`cert request --tenant globex --agent teller --out teller --key-type P-256 ${secret}`)
+
+  assert.equal((await type('tenant admission set globex --mtls required')).agent_mtls_required, true)
+  assert.equal((await type('tenant admission show globex')).agent_mtls_required, true)
+  assert.equal((await type(`agent session globex teller ${secret}`, 1)).code, 'factor_missing')
+  const [svid, key] = ['svid.pem', 'svid_key.pem'].map(name => join(folder, 'teller', name))
+  const both = `${secret} --client-cert ${svid} --client-key ${key}`
+  await type(`agent secret rotate globex teller ${both} --out next.secret`)
+  assert.equal((await type(`agent session globex teller ${both}`, 1)).code, 'secret_superseded')
+  await type(`agent session globex teller ${both.replace('teller.secret', 'next.secret')}`)
+
+  const gone = await type('agent secret revoke globex teller --reason stolen')
+  assert.deepEqual([gone.secrets, gone.revoked.length], [1, 1])
+  assert.equal((await type('whoami --svid teller', 1)).code, 'certificate_revoked')
+  assert.equal((await type('agent secret show globex teller', 1)).code, 'not_found')
 })
 
 test('the doctor finds nothing wrong, and points out what nobody sealed', async () => {

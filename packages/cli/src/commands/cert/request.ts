@@ -1,5 +1,6 @@
 import { buildCsr, encodePem, type KeyType } from '@lanyard/protocol'
 import { generateKey, nodeSigner } from '@lanyard/protocol/node'
+import { connectBySecret, FACTORS, findSecret } from '../../client/agent-secret.ts'
 import { CONNECTION, clientFor, findPlace, type Place } from '../../client/connection.ts'
 import { choice, command, flag, number, type Outcome, required, text } from '../../command.ts'
 import { defined } from '../../defined.ts'
@@ -16,7 +17,7 @@ export const request = command({
   name: 'cert request',
   summary: 'Make a key, get a certificate for it, write both; with --renew keep them fresh.',
   about:
-    'Writes svid.pem (certificate and chain), svid_key.pem (0600) and bundle.pem (the roots), each whole or not at all.\nThe key never leaves this machine. An API key mints the token that is needed; or set LANYARD_TOKEN.\nThe reload command finds the paths in LANYARD_SVID, LANYARD_SVID_KEY and LANYARD_BUNDLE.',
+    'Writes svid.pem (certificate and chain), svid_key.pem (0600) and bundle.pem (the roots), each whole or not at all.\nThe key never leaves this machine. The secret of the agent or an API key mints the token that is needed; or set LANYARD_TOKEN.\nThe reload command finds the paths in LANYARD_SVID, LANYARD_SVID_KEY and LANYARD_BUNDLE.',
   operands: [],
   options: {
     tenant: text('TENANT', 'Tenant of the agent'),
@@ -26,6 +27,7 @@ export const request = command({
     ttl: number('SEC', 'A shorter life than the tier gives; at least 60'),
     renew: flag('Go on until stopped: renew in time, with a new key each time'),
     reload: text('CMD', 'Shell command to run after the files were written'),
+    ...FACTORS,
     ...CONNECTION,
   },
   examples: [
@@ -43,7 +45,9 @@ export const request = command({
     // From here on a signal means: stop in good order.
     const stopped = renew ? io.stopped() : null
     const place = await findPlace(connection, io)
-    const wanted: Wanted = { place, tokens: tokenMaker(place, { tenant, agent }), keyType, ttl }
+    const secret = findSecret(connection, io)
+    const bySecret = secret === null ? null : () => connectBySecret(connection, connection, io)
+    const wanted: Wanted = { place, tokens: tokenMaker(place, { tenant, agent, bySecret }), keyType, ttl }
     const written = async (parts: Parameters<typeof writeSvid>[2]) => {
       const files = writeSvid(io.cwd, out, parts)
       if (command !== undefined) await reload(command, files, io)
