@@ -105,7 +105,7 @@ const revoke = command({
       json: reply,
       text: paint => {
         const what = secrets === 0 ? 'no secret counted' : `${paint.good('revoked')} the secret`
-        return `${what} of ${tenant}/${agent}; ${lineages} sessions ended, ${revoked.length} certificates revoked`
+        return `${what} of ${tenant}/${agent}; sessions ended: ${lineages}, certificates revoked: ${revoked.length}`
       },
     }
   },
