@@ -65,7 +65,7 @@ export class PresentedCertificates {
    * anybody could have a certificate for the proxy's name issued.
    */
   #withoutHeader(connection: Connection): Presented {
-    const isProxy = connection.byProxySocket || this.#claimsProxy(connection)
+    const isProxy = connection.byProxySocket || this.#claimsProxy(connection.peer)
     return isProxy ? { peer: null, carrier: 'proxy' } : { peer: connection.peer, carrier: null }
   }
 
@@ -74,12 +74,12 @@ export class PresentedCertificates {
     const { trustsAddress } = this.#ports.proxies
     if (headers === null) throw untrusted('no proxy is trusted here')
     requireFormat(found, headers)
-    if (connection.byProxySocket || this.#claimsProxy(connection) || trustsAddress(connection.source)) return
+    if (connection.byProxySocket || this.#claimsProxy(connection.peer) || trustsAddress(connection.source)) return
     throw untrusted(`${connection.source} is no proxy that is trusted here`)
   }
 
   async #carrier(connection: Connection): Promise<CertificateCaller | 'proxy'> {
-    if (connection.byProxySocket || !this.#claimsProxy(connection)) return 'proxy'
+    if (connection.byProxySocket || !this.#claimsProxy(connection.peer)) return 'proxy'
     const { spiffeIds } = this.#ports.proxies
     try {
       const caller = await this.#agents.caller(connection.peer!, false)
@@ -92,8 +92,8 @@ export class PresentedCertificates {
     throw untrusted('the certificate of the connection is of no proxy that is trusted here')
   }
 
-  /** Whether the connection's certificate says that it is a proxy's. Nothing of it is proved. */
-  #claimsProxy({ peer }: Connection): boolean {
+  /** Whether a certificate says that it is a proxy's. Nothing of it is proved. */
+  #claimsProxy(peer: PeerChain | null): boolean {
     const { spiffeIds } = this.#ports.proxies
     if (peer === null || spiffeIds.size === 0 || peer.certificates instanceof ProtocolError) return false
     return peer.certificates[0].subjectAltName?.uri.some(uri => spiffeIds.has(uri)) ?? false
@@ -104,6 +104,8 @@ export class PresentedCertificates {
     const kept = this.#kept.get(name)
     const peer = kept ?? (await this.#read(readForwarded(found, this.#ports.proxies.format!, this.#headers!)))
     if (peer.hostile) throw new LanyardError('certificate_untrusted', 'expected fewer certificates, with usual keys')
+    if (this.#claimsProxy(peer))
+      throw new LanyardError('proxy_header_invalid', 'expected the certificate of a client, got that of a proxy')
     // A leaf alone may find its issuer later.
     if (peer.certificates instanceof ProtocolError || peer.certificates.length < 2) return peer
     this.#kept.delete(name)

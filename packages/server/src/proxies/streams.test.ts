@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { after, before, describe, test } from 'node:test'
+import { serverConfig } from '../config.ts'
+import { FORWARDED } from '../testing/forwarding.ts'
+import { type Held, type HttpHarness, openHttp } from '../testing/http.ts'
+import { readProxyTrust } from './trust.ts'
+
+describe('streams on the connection of a proxy', () => {
+  let server: HttpHarness
+  let admin: string
+  before(async () => {
+    const settings = { format: 'rfc9440', spiffe_ids: ['spiffe://example.test/tenant/ops/agent/proxy'] } as const
+    const proxies = readProxyTrust(serverConfig({ proxy: settings }).proxy)
+    server = await openHttp({ parts: parts => ({ ...parts, proxies }) })
+    admin = await server.apiKey('admin')
+  })
+  after(() => server.close())
+
+  const held = async (tenant: string, agent: string): Promise<Held> => {
+    await server.agent({ tenant, agent })
+    return await server.certificate({ tenant, agent })
+  }
+  const connectAs = ({ key, cert }: Held): ClientHttp2Session => {
+    const session = connect(`https://127.0.0.1:${server.port}`, {
+      servername: 'localhost',
+      ca: server.rootPem,
+      key,
+      cert,
+    })
+    return session.on('error', () => {})
+  }
+  const ask = async (session: ClientHttp2Session, path: string, of: Held) => {
+    const stream = session.request({ ':path': path, ...FORWARDED.rfc9440(of.cert) })
+    stream.on('error', () => {})
+    const [head] = await once(stream, 'response')
+    return { stream, status: head[':status'] as number }
+  }
+  const over = (stream: ClientHttp2Stream) => {
+    stream.resume()
+    return once(stream, 'close')
+  }
+  const kill = async (tenant: string, agent: string) => {
+    const body = { reason: 'x', scope: 'agent' }
+    assert.equal((await server.call(`POST /v1/agents/${tenant}/${agent}/kill`, { token: admin, body })).status, 202)
+    await server.feed.turn()
+  }
+
+  test('end when their agent dies, and the connection goes on for the others', async () => {
+    const session = connectAs(await held('ops', 'proxy'))
+    const [alice, bob] = [await held('acme', 'alice'), await held('acme', 'bob')]
+    const ofAlice = await ask(session, '/v1/feed', alice)
+    const ofBob = await ask(session, '/v1/feed', bob)
+    assert.deepEqual([ofAlice.status, ofBob.status], [200, 200])
+    const ended = over(ofAlice.stream)
+    await kill('acme', 'alice')
+    await ended
+    assert.equal((await ask(session, '/v1/whoami', alice)).status, 403)
+    assert.equal((await ask(session, '/v1/whoami', bob)).status, 200)
+    assert.deepEqual([ofBob.stream.closed, session.closed], [false, false])
+    const gone = over(ofBob.stream)
+    const closed = once(session, 'close')
+    await kill('ops', 'proxy')
+    await Promise.all([gone, closed])
+  })
+})
