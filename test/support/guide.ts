@@ -53,10 +53,11 @@ export class Desk {
     symlinkSync(authority.data, join(this.folder, 'lanyard-data'))
   }
 
-  /** One line, by a shell. */
-  async type(line: string): Promise<Ran> {
+  /** One line, by a shell. `heard` gets what it tells a person meanwhile. */
+  async type(line: string, heard: (text: string) => void = () => undefined): Promise<Ran> {
     const child = spawn('sh', ['-c', line], { cwd: this.folder, env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] })
     this.#running.push(child)
+    child.stderr.on('data', chunk => heard(String(chunk)))
     const [out, err, [exit]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
     return { exit: exit as number, out, err }
   }

@@ -24,6 +24,7 @@ const COMMAND_REMEDIES: Readonly<Record<string, string>> = {
   agent_quarantined: 'Investigate, then: lanyard reinstate TENANT/AGENT --reason TEXT',
   tenant_killed: 'Investigate, then: lanyard reinstate --tenant TENANT --reason TEXT',
   body_invalid: 'Correct what is named above; the help of the command says what it takes.',
+  tenant_ambiguous: 'Give --tenant where the command has it, or: lanyard login --tenant TENANT',
   key_type_forbidden: 'Use --key-type RSA-2048, or: lanyard tenant set TENANT --key-policy modern',
 }
 
