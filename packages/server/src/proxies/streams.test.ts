@@ -11,7 +11,7 @@ describe('streams on the connection of a proxy', () => {
   let server: HttpHarness
   let admin: string
   before(async () => {
-    const settings = { format: 'rfc9440', spiffe_ids: ['spiffe://example.test/tenant/ops/agent/proxy'] } as const
+    const settings = { format: 'rfc9440' as const, spiffe_ids: ['spiffe://example.test/tenant/ops/agent/proxy'] }
     const proxies = readProxyTrust(serverConfig({ proxy: settings }).proxy)
     server = await openHttp({ parts: parts => ({ ...parts, proxies }) })
     admin = await server.apiKey('admin')
