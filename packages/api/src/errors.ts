@@ -143,8 +143,8 @@ const OWN = {
   ),
   role_too_wide: row(
     403,
-    'A new key may hold no more than its creator',
-    'Ask for a role, tenant and pattern within those of your own key.',
+    'Nobody gives more than they hold',
+    'Give a role, a tenant and a pattern of agents within your own, or ask somebody who holds more.',
   ),
   agent_unknown: row(404, 'There is no such agent', 'Register it first: POST /v1/agents.'),
   tenant_unknown: row(404, 'There is no such tenant', 'Create it first: POST /v1/tenants.'),
@@ -235,9 +235,9 @@ const OWN = {
   secret_superseded: row(
     401,
     'This secret was exchanged for a newer one',
-    'Use the newest; if its reply was lost, an operator makes another: lanyard secret create.',
+    'Use the newest; if its reply was lost, an operator makes another: lanyard agent secret create.',
   ),
-  secret_revoked: row(401, 'This secret was revoked', 'An operator makes another: lanyard secret create.'),
+  secret_revoked: row(401, 'This secret was revoked', 'An operator makes another: lanyard agent secret create.'),
   factor_missing: row(
     401,
     'A second factor is required',

@@ -91,3 +91,14 @@ test('choices that commands offer are those of the API', () => {
   assert.deepEqual(choices.EXTERNAL_ALGORITHMS, api.EXTERNAL_ALGORITHMS)
   assert.deepEqual(choices.BINDEE_KINDS, api.BINDEE_KINDS)
 })
+
+test('every command that the catalogue of errors names is there', async () => {
+  const commands = (await Promise.all(COMMANDS.map(entry => entry.load()))).flat().map(({ name }) => `lanyard ${name} `)
+  for (const [code, { remedy }] of Object.entries(api.ERRORS)) {
+    for (const [named] of remedy.matchAll(/lanyard (?!(?:help|nor)\b)[a-z][a-z -]*/g))
+      assert.ok(
+        commands.some(command => `${named} `.startsWith(command)),
+        `${code} names \`${named}\``,
+      )
+  }
+})
