@@ -1,4 +1,5 @@
 export { type Answer, type CallOptions, type ClientTls, send } from './client.ts'
+export { ClientAuthority } from './client-authority.ts'
 export { FeedReader } from './feed-reader.ts'
 export { csrOf, HandClock, type Held, type HttpHarness, openHttp, pemOf } from './http.ts'
 export { NodeStream } from './node-stream.ts'
