@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { toHex } from '@lanyard/protocol'
+import { requireMayBecome } from './access/becoming.ts'
 import {
   type Act,
   actorOf,
@@ -37,7 +38,7 @@ export const freshLineage = (dice: Dice): Fresh => ({ lineage: toHex(dice.bytes(
 
 /**
  * Opens a lineage for an agent, which a token then names. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_not_covered`, `federation_required` where only a provider's token opens one, and by the liveness
+ * `agent_unknown`, `agent_not_covered`, `role_too_wide`, `federation_required` where only a provider's token opens one, and by the liveness
  * gate `tenant_killed`, `agent_quarantined`, `agent_retired`.
  */
 export function* openLineage(
@@ -52,6 +53,7 @@ export function* openLineage(
   requireOpener(act.caller, opening)
   if (act.caller.kind !== 'external-token') yield* requireMintable(rows, opening.tenant)
   const agent = yield* requireAgent(rows, opening, act)
+  yield* requireMayBecome(rows, agent, act)
   servedTier({ tenant, agent })
   const lineage: LineageState = {
     id: fresh.lineage,

@@ -30,6 +30,7 @@ export const bootstrapAgent = route({
     'agent_unknown',
     'tenant_unknown',
     'agent_not_covered',
+    'role_too_wide',
     'federation_required',
     'tenant_killed',
     'agent_quarantined',

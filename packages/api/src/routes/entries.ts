@@ -72,6 +72,7 @@ const REFUSALS = [
   'selector_invalid',
   'agent_unknown',
   'agent_not_covered',
+  'role_too_wide',
   'tenant_unknown',
   'agent_retired',
   'ttl_out_of_range',

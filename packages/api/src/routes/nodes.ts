@@ -59,7 +59,7 @@ export const createJoinToken = route({
   }),
   status: 201,
   reply: z.strictObject({ token: z.string(), name: z.string(), tenant: z.string().nullable(), expires_at: Time }),
-  errors: ['name_invalid', 'tenant_unknown', 'tenant_mismatch', 'agent_not_covered', 'node_exists'],
+  errors: ['name_invalid', 'tenant_unknown', 'tenant_mismatch', 'agent_not_covered', 'role_too_wide', 'node_exists'],
 })
 
 export const challengeNode = route({
@@ -159,7 +159,7 @@ export const updateNode = route({
   body: z.strictObject({ groups: Groups }),
   status: 200,
   reply: Node,
-  errors: ['not_found', 'name_invalid'],
+  errors: ['not_found', 'name_invalid', 'role_too_wide'],
 })
 
 export const banNode = route({

@@ -29,6 +29,7 @@ export const createSecret = route({
   errors: [
     ...ERRORS,
     'agent_not_covered',
+    'role_too_wide',
     'agent_retired',
     'agent_quarantined',
     'tenant_killed',

@@ -67,7 +67,7 @@ export function* updateIssuer(
   act: OwnAct,
 ): Step<IssuerState> {
   const before = yield* requireIssuer(rows, id, act)
-  const after: IssuerState = { ...before, ...change, updatedAt: act.at }
+  const after: IssuerState = { ...before, ...secretFor(before, change), ...change, updatedAt: act.at }
   if (!isOnlyDisabling(change)) yield* requireAllBound(rows, before, act)
   yield* requireSoleIntrospection(rows, after)
   if (before.enabled && !after.enabled) yield* requireAdminLeft(rows, { issuer: id }, { at: act.at, crypto })
@@ -79,6 +79,12 @@ export function* updateIssuer(
 
 const isOnlyDisabling = (change: Partial<IssuerSettings>) =>
   change.enabled === false && Object.keys(change).length === 1
+
+// A client's secret is told to whom it was given for: who could send it elsewhere could read it.
+function secretFor({ introspection: old }: IssuerState, { introspection: now }: Partial<IssuerSettings>) {
+  if (now === undefined || (now?.url === old?.url && now?.clientId === old?.clientId)) return {}
+  return { introspectionSecret: null }
+}
 
 function* requireAllBound(rows: Rows, issuer: IssuerState, act: OwnAct): Step<void> {
   for (const { role, tenant, agents, expiresAt } of yield* rows.bindings.ofIssuer(issuer.id)) {

@@ -1,4 +1,5 @@
 import { LanyardError } from '@lanyard/api'
+import { requireMayServe } from '../access/becoming.ts'
 import { type Act, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { takeTold } from '../kill/take.ts'
@@ -14,10 +15,11 @@ export function* requireNode(rows: Rows, id: string, { caller }: Pick<Act, 'call
   return node
 }
 
-/** Puts a node in other groups: it serves the entries of these from now on. Throws `not_found`, `name_invalid`. */
+/** Puts a node in other groups: it serves the entries of these from now on. Throws `not_found`, `name_invalid`, `role_too_wide`. */
 export function* regroupNode(rows: Rows, id: string, groups: readonly string[], act: Act): Step<NodeState> {
   const before = yield* requireNode(rows, id, act)
   for (const group of groups) requireName('group', group)
+  yield* requireMayServe(rows, before.tenant, act)
   const after: NodeState = { ...before, groups: [...new Set(groups)].sort() }
   // Whoever tells nodes looks where the counter of entries has moved.
   yield* rows.entries.bump()

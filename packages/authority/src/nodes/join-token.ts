@@ -1,5 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { type Crypto, encodeUtf8, toHex } from '@lanyard/protocol'
+import { requireMayServe } from '../access/becoming.ts'
 import { type Act, actorOf, requireTenant } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { requireName } from '../names.ts'
@@ -35,7 +36,7 @@ export interface JoinTokenInput extends NodeScope {
 
 /**
  * Makes a token with which one machine becomes this node. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `node_exists`, `agent_not_covered`.
+ * `node_exists`, `agent_not_covered`, `role_too_wide`.
  */
 export function* createJoinToken(
   rows: Rows,
@@ -49,6 +50,7 @@ export function* createJoinToken(
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
   else requireEveryTenant(act)
   requireEveryAgent(act)
+  yield* requireMayServe(rows, tenant, act)
   const node = yield* rows.nodes.findByName(tenant, name)
   if (node !== undefined && (node.bannedAt !== null || act.at < endOfGrace(node, settings)))
     throw new LanyardError('node_exists', `node ${name} exists`)

@@ -57,6 +57,8 @@ export interface BindingRows {
   remove(id: string): Step<void>
   /** Of any of these, in one statement: at each call of a principal. */
   of(bindees: readonly BindeeState[]): Step<readonly BindingState[]>
+  /** Of an agent by its SVID: the same as {@link of}, at each bootstrap. */
+  ofAgent(spiffeId: string): Step<readonly BindingState[]>
   /** All of the users and groups of an issuer, in no order. */
   ofIssuer(issuer: string): Step<readonly BindingState[]>
   removeOfIssuer(issuer: string): Step<readonly BindingState[]>

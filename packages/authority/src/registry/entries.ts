@@ -1,4 +1,5 @@
 import { LanyardError } from '@lanyard/api'
+import { requireMayBecome } from '../access/becoming.ts'
 import { type Act, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { isId } from '../names.ts'
@@ -19,7 +20,7 @@ export interface EntryInput extends AgentKey {
 
 /**
  * Registers entries: all of them, or throws and none. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_not_covered`, `agent_retired`, `selector_invalid`, `ttl_out_of_range`, `dns_name_forbidden`, `entry_exists`,
+ * `agent_unknown`, `agent_not_covered`, `role_too_wide`, `agent_retired`, `selector_invalid`, `ttl_out_of_range`, `dns_name_forbidden`, `entry_exists`,
  * `too_many_entries`.
  */
 export function* createEntries(
@@ -44,15 +45,18 @@ export function* createEntries(
 
 function* draft(rows: Rows, { id, settings, ...key }: EntryInput, rules: EntryRules, act: Act): Step<EntryState> {
   const agent = yield* requireAgent(rows, key, act)
-  requireGiven(act, agent)
+  yield* requireGiven(rows, agent, act)
   const entry: EntryState = { ...newEntry(id, agent, act.at), ...settled(settings, requireUsable(agent), rules) }
   yield* requireNew(rows, entry)
   return entry
 }
 
 // An entry makes processes the agent, as a token does.
-function requireGiven({ caller }: Act, { agent }: AgentKey): void {
-  if (caller !== 'server' && (caller.kind === 'api-key' || caller.kind === 'principal')) requireCovered(caller, agent)
+function* requireGiven(rows: Rows, agent: AgentState, act: Act): Step<void> {
+  const { caller } = act
+  if (caller !== 'server' && (caller.kind === 'api-key' || caller.kind === 'principal'))
+    requireCovered(caller, agent.agent)
+  yield* requireMayBecome(rows, agent, act)
 }
 
 function requireUsable(agent: AgentState): AgentState {
@@ -124,7 +128,7 @@ export function* updateEntry(
   if (change.revision !== undefined && change.revision !== before.revision)
     throw new LanyardError('revision_conflict', `expected revision ${before.revision}, got ${change.revision}`)
   const agent = requireUsable(yield* requireAgent(rows, before, act))
-  requireGiven(act, agent)
+  yield* requireGiven(rows, agent, act)
   const after: EntryState = { ...before, ...settled(change, agent, rules), updatedAt: act.at }
   yield* requireNew(rows, after)
   const written = { ...after, revision: yield* rows.entries.bump() }

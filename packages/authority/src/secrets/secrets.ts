@@ -1,4 +1,5 @@
 import { LanyardError } from '@lanyard/api'
+import { requireMayBecome } from '../access/becoming.ts'
 import { type Act, actorOf, type ManagerCaller, type SecretCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { requireMintable } from '../federation/gate.ts'
@@ -17,7 +18,7 @@ type Fresh = Pick<FreshSecret, 'id' | 'hash'>
 /**
  * Makes the secret of an agent. The one before is superseded: so an operator helps whoever lost a secret, or the reply that
  * held it. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `agent_unknown`, `agent_not_covered`,
- * `federation_required`, `tenant_killed`, `agent_quarantined`, `agent_retired`. Under the tenant's exclusive lock.
+ * `role_too_wide`, `federation_required`, `tenant_killed`, `agent_quarantined`, `agent_retired`. Under the tenant's exclusive lock.
  */
 export function* createSecret(
   rows: Rows,
@@ -30,6 +31,7 @@ export function* createSecret(
   yield* requireMintable(rows, tenant.tenant)
   const agent = yield* requireAgent(rows, key, act)
   requireCovered(act.caller, agent.agent)
+  yield* requireMayBecome(rows, agent, act)
   servedTier({ tenant, agent })
   const before = yield* rows.secrets.current(agent)
   return yield* replace(rows, { agent, before, fresh, event: 'secret.created' }, act)

@@ -88,7 +88,10 @@ function requireOwnLocks(caller: Caller, { tenants }: Locks): void {
 }
 
 /** Locks for what may concern every tenant that the caller sees. */
-export const exclusiveWithin = ({ tenant }: Caller): Locks => (tenant === null ? exclusiveAll : exclusive(tenant))
+export const exclusiveWithin = ({ tenant }: Caller): Locks => exclusiveOf(tenant)
+
+/** Locks for what is of one tenant, or of all (null). */
+export const exclusiveOf = (tenant: string | null): Locks => (tenant === null ? exclusiveAll : exclusive(tenant))
 
 /** The same call by whoever manages. The route accepts nothing else; here the compiler learns it. */
 export function byManager<T extends AnyCall>(call: T): T & { readonly caller: ManagerCaller } {

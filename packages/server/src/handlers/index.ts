@@ -1,6 +1,10 @@
 import type { Handlers, Routes } from '@lanyard/api'
 import type { Caller } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
+import { accessBindingHandlers } from './access-bindings.ts'
+import { accessIssuerHandlers } from './access-issuers.ts'
+import { accessPrincipalHandlers } from './access-principals.ts'
+import { accessRoleHandlers } from './access-roles.ts'
 import { admissionHandlers } from './admission.ts'
 import { agentHandlers } from './agent.ts'
 import { agentsHandlers } from './agents.ts'
@@ -20,7 +24,6 @@ import { metricsHandlers } from './metrics.ts'
 import { nodeChangeHandlers } from './node-changes.ts'
 import { nodeSvidHandlers } from './node-svids.ts'
 import { nodeHandlers } from './nodes.ts'
-import { pendingHandlers } from './pending.ts'
 import { pointHandlers } from './points.ts'
 import { policyHandlers } from './policies.ts'
 import { policyQuestionHandlers } from './policy-questions.ts'
@@ -45,6 +48,10 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...idpHandlers(ports, cursors),
     ...admissionHandlers(ports),
     ...apiKeyHandlers(ports, cursors),
+    ...accessRoleHandlers(ports, cursors),
+    ...accessBindingHandlers(ports, cursors),
+    ...accessIssuerHandlers(ports, cursors),
+    ...accessPrincipalHandlers(ports),
     ...recordHandlers(ports, cursors),
     ...killHandlers(ports),
     ...incidentHandlers(ports, cursors),
@@ -63,7 +70,6 @@ export function createHandlers(ports: HandlerPorts, ready: () => boolean): Handl
     ...policyQuestionHandlers(ports),
     ...authzenHandlers(ports),
     ...metricsHandlers(ports),
-    ...pendingHandlers(),
     ...publicHandlers(ports, ready),
   }
 }

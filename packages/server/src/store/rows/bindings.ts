@@ -24,6 +24,9 @@ export function bindingRows({ statements }: RowContext): BindingRows {
     db.selectFrom('bindings').selectAll().where('id', '=', a.id),
   )
   const remove = statements.prepareChange((a: { id: Uint8Array }) => db.deleteFrom('bindings').where('id', '=', a.id))
+  const ofAgent = statements.prepareRows((a: { spiffeId: string }) =>
+    db.selectFrom('bindings').selectAll().where('value', '=', a.spiffeId).where('kind', '=', 'spiffe-id'),
+  )
   const removeOfIssuer = statements.prepareChangedRows((a: { issuer: Uint8Array }) =>
     db.deleteFrom('bindings').where('issuer', '=', a.issuer).returningAll(),
   )
@@ -69,6 +72,9 @@ export function bindingRows({ statements }: RowContext): BindingRows {
     },
     *removeOfIssuer(issuer) {
       return (yield* removeOfIssuer({ issuer: bytesOfHex(issuer) })).map(bindingOf)
+    },
+    *ofAgent(spiffeId) {
+      return (yield* ofAgent({ spiffeId })).map(bindingOf)
     },
     *madeBy(maker) {
       const rows = yield* statements.query(

@@ -1,0 +1,165 @@
+import { LanyardError, type Permission } from '@lanyard/api'
+import type { Crypto } from '@lanyard/protocol'
+import { type Act, type ManagerCaller, maySee, type PrincipalCaller } from '../caller.ts'
+import { matchesPattern } from '../pattern.ts'
+import type { BindeeKind, BindeeState, BindingState, IssuerState, Rows, Step } from '../ports.ts'
+import { findApiKey } from '../registry/api-keys.ts'
+import { permissionsIn } from './grants.ts'
+import { type CallTarget, narrow } from './narrow.ts'
+import { principalIdOf } from './principal-id.ts'
+import { permissionsOfRole } from './roles.ts'
+
+/** Whether somebody may do something. */
+export interface AccessQuestion {
+  readonly who: { readonly kind: BindeeKind | 'api-key'; readonly issuer?: string | undefined; readonly value: string }
+  /** That the issuer would say of a user. */
+  readonly groups: readonly string[]
+  readonly permission: Permission
+  readonly tenant: string | null
+  readonly agent: string | undefined
+}
+
+export interface ExplainedStep {
+  readonly step: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+export interface Explained {
+  readonly steps: readonly ExplainedStep[]
+  /** As the policies would be asked about them; null: the roles do not allow it. */
+  readonly caller: ManagerCaller | null
+}
+
+/**
+ * Explains by which binding and role somebody may do something, or why not, as far as the one who asks may see. Changes
+ * nothing. Throws `not_found` for an API key or an issuer that is not there.
+ */
+export function* explainAccess(
+  rows: Rows,
+  question: AccessQuestion,
+  crypto: Crypto,
+  act: Pick<Act, 'caller' | 'at'>,
+): Step<Explained> {
+  if (question.who.kind === 'api-key') return yield* explainKey(rows, question, act)
+  const { kind, value } = question.who
+  const issuer = yield* issuerOf(rows, question, act)
+  const steps: ExplainedStep[] = []
+  if (issuer)
+    steps.push(step('issuer', issuer.enabled, `${issuer.issuer} ${issuer.enabled ? 'vouches' : 'is disabled'}`))
+  const id = principalIdOf(partsOf(kind as BindeeKind, issuer, value), crypto)
+  const barred = kind === 'group' ? [] : yield* rows.barredPrincipals.scopesOf(id)
+  const isBarred = barred.includes(null) || (question.tenant !== null && barred.includes(question.tenant))
+  steps.push(step('principal', !isBarred, `principal ${id} ${isBarred ? 'was shut out by a kill' : 'is not shut out'}`))
+  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, value))
+  const bindings = (yield* rows.bindings.of(bindeesOf(question, issuer))).filter(
+    ({ tenant }) => tenant === null || maySee(act.caller, tenant),
+  )
+  const grants = []
+  for (const binding of bindings) {
+    const permissions = yield* permissionsOfRole(rows, binding.role, binding.tenant)
+    const why = refusalOf(binding, permissions, question, issuer, act.at)
+    steps.push(step('binding', why === null, `${nameOf(binding)}: ${why ?? `holds ${question.permission} here`}`))
+    const { id: name, role, tenant, agents } = binding
+    if (why === null) grants.push({ binding: name, role, permissions, tenant, agents })
+  }
+  if (bindings.length === 0) steps.push(step('binding', false, 'nothing is bound to them'))
+  const gates = steps.filter(({ step: name }) => name !== 'binding')
+  if (grants.length === 0 || gates.some(({ ok }) => !ok)) return { steps, caller: null }
+  const caller = holderOf({ id, value, issuer, groups: question.groups, grants, kind: kind as BindeeKind })
+  return { steps, caller: narrow(caller, targetOf(question)) as PrincipalCaller }
+}
+
+const step = (name: string, ok: boolean, detail: string): ExplainedStep => ({ step: name, ok, detail })
+
+const targetOf = ({ permission, tenant, agent }: AccessQuestion): CallTarget => ({
+  permission,
+  tenant: tenant ?? undefined,
+  agent,
+  chosen: undefined,
+})
+
+function* explainKey(rows: Rows, question: AccessQuestion, act: Pick<Act, 'caller' | 'at'>): Step<Explained> {
+  const found = yield* findApiKey(rows, question.who.value)
+  if (found === undefined || !maySee(act.caller, found.state.tenant))
+    throw new LanyardError('not_found', 'there is no such API key')
+  const { state, permissions } = found
+  const { id, name, role, tenant, agents, rateLimit, expiresAt } = state
+  const counts = state.revokedAt === null && act.at < expiresAt
+  const reaches = tenant === null || tenant === question.tenant
+  const steps = [
+    step('api-key', counts, `API key ${id} ${counts ? 'counts' : 'was deleted or has ended'}`),
+    step('role', permissions.has(question.permission), `role ${role} ${holds(permissions, question.permission)}`),
+    step('tenant', reaches, `the key is of ${tenant === null ? 'all tenants' : `tenant ${tenant}`}`),
+  ]
+  if (agents !== null && GIVES_IDENTITY.has(question.permission)) {
+    const covered = question.agent !== undefined && matchesPattern(agents, question.agent)
+    steps.push(step('agents', covered, `the key may mint for agents that match ${agents}`))
+  }
+  const caller: ManagerCaller = { kind: 'api-key', id, name, role, permissions, tenant, agents, rateLimit, expiresAt }
+  return { steps, caller: steps.every(({ ok }) => ok) ? caller : null }
+}
+
+/** What the pattern of an API key is about. */
+const GIVES_IDENTITY: ReadonlySet<Permission> = new Set(['agent.bootstrap', 'secret.manage', 'entry.manage'])
+
+const holds = (permissions: ReadonlySet<Permission>, permission: Permission) =>
+  `${permissions.has(permission) ? 'holds' : 'does not hold'} ${permission}`
+
+function* issuerOf(rows: Rows, { who }: AccessQuestion, { caller }: Pick<Act, 'caller'>): Step<IssuerState | null> {
+  if (who.kind !== 'user' && who.kind !== 'group') return null
+  const issuer = who.issuer === undefined ? undefined : yield* rows.issuers.find(who.issuer)
+  if (issuer !== undefined && (issuer.tenant === null || maySee(caller, issuer.tenant))) return issuer
+  throw new LanyardError('not_found', `expected the issuer of a ${who.kind}`)
+}
+
+function* agentStep(rows: Rows, spiffeId: string): Step<ExplainedStep> {
+  const agent = yield* rows.agents.findById(spiffeId)
+  if (agent === undefined) return step('agent', false, 'there is no agent of this SPIFFE ID')
+  const lives = agent.lifecycle !== 'quarantined' && agent.lifecycle !== 'retired'
+  return step('agent', lives, `the agent is ${agent.lifecycle}`)
+}
+
+function partsOf(kind: BindeeKind, issuer: IssuerState | null, value: string) {
+  if (kind === 'spiffe-id' || kind === 'certificate') return [kind, value] as const
+  return ['user', issuer?.id ?? '', value] as const
+}
+
+function bindeesOf({ who, groups }: AccessQuestion, issuer: IssuerState | null): readonly BindeeState[] {
+  const own: BindeeState = { kind: who.kind as BindeeKind, issuer: issuer?.id ?? null, value: who.value }
+  if (who.kind !== 'user' || issuer === null) return [own]
+  return [own, ...groups.map(value => ({ kind: 'group', issuer: issuer.id, value }) as const)]
+}
+
+const nameOf = ({ id, role, tenant, agents }: BindingState) =>
+  `role ${role} ${tenant === null ? 'in all tenants' : `in tenant ${tenant} (binding ${id})`}${agents === null ? '' : ` for agents ${agents}`}`
+
+/** Why a binding does not allow it; null: it does. */
+function refusalOf(
+  { tenant, agents, expiresAt }: BindingState,
+  permissions: ReadonlySet<Permission>,
+  question: AccessQuestion,
+  issuer: IssuerState | null,
+  at: number,
+): string | null {
+  if (expiresAt !== null && at >= expiresAt) return 'has ended'
+  if (issuer !== null && issuer.tenant !== null && issuer.tenant !== tenant) return 'is beyond the tenant of the issuer'
+  if (tenant !== null && tenant !== question.tenant) return 'counts in that tenant alone'
+  if (!permissions.has(question.permission)) return holds(permissions, question.permission)
+  if (agents === null || (question.agent !== undefined && matchesPattern(agents, question.agent))) return null
+  return question.agent === undefined ? 'counts for calls that name an agent' : 'does not cover this agent'
+}
+
+interface Holder extends Pick<PrincipalCaller, 'id' | 'groups' | 'grants'> {
+  readonly value: string
+  readonly issuer: IssuerState | null
+  readonly kind: BindeeKind
+}
+
+const METHODS = { user: 'jwt', group: 'jwt', certificate: 'certificate', 'spiffe-id': 'svid' } as const
+
+const holderOf = ({ id, value, issuer, groups, grants, kind }: Holder): PrincipalCaller => ({
+  ...{ kind: 'principal', method: METHODS[kind], id, name: value, issuer: issuer?.issuer ?? null },
+  ...{ subject: value, groups: kind === 'group' ? [value] : groups, grants, permissions: permissionsIn(grants) },
+  ...{ tenant: null, agents: null, rateLimit: null, expiresAt: Number.MAX_SAFE_INTEGER, svid: null },
+})

@@ -1,0 +1,124 @@
+import {
+  type Body,
+  type Handlers,
+  LanyardError,
+  nearest,
+  PERMISSIONS,
+  type Permission,
+  type RouteId,
+  type Routes,
+  routes,
+} from '@lanyard/api'
+import {
+  type Caller,
+  type ExplainedStep,
+  explainAccess,
+  type IssuerState,
+  type ManagerCaller,
+  reinstatePrincipal,
+  requireName,
+  requireTenant,
+} from '@lanyard/authority'
+import type { HandlerPorts } from '../http/ports.ts'
+import { questionsOf } from '../policy/judge.ts'
+import { bindeeValue } from './access-bindings.ts'
+import { act, exclusiveWithin } from './call.ts'
+
+type Mine = 'reinstatePrincipal' | 'explainAccess' | 'getLogin'
+
+/** Issuers at which people log in, of a tenant or of all, that one answer tells. */
+const LOGINS_MAX = 200
+
+/** Who may come, what they may do, and where they log in. */
+export function accessPrincipalHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
+  const { store, rows, crypto, clock, authorities } = ports
+  return {
+    async reinstatePrincipal(call) {
+      const step = (told: Parameters<typeof reinstatePrincipal>[2]) =>
+        reinstatePrincipal(rows, call.params.principal, told)
+      await act(ports, call, exclusiveWithin(call.caller), step)
+      return undefined
+    },
+
+    async explainAccess({ body, caller, source, requestId }) {
+      const { who, groups = [], agent } = body
+      for (const [what, name] of [
+        ['tenant', body.tenant],
+        ['agent', agent],
+      ] as const)
+        if (name !== undefined) requireName(what, name)
+      if (body.tenant !== undefined) requireTenant(caller, body.tenant)
+      const { id, permission } = actionOf(body.action)
+      const tenant = body.tenant ?? caller.tenant
+      const { kind } = who
+      const value = kind === 'api-key' ? who.value : bindeeValue({ kind, value: who.value }, authorities.trustDomain)
+      const question = { who: { ...who, value }, groups, permission, tenant, agent }
+      const explained = await store.read(() => explainAccess(rows, question, crypto, { caller, at: clock.now() }))
+      if (explained.caller === null) return { allowed: false, steps: [...explained.steps] }
+      const asked = { id, action: body.action, tenant, agent, caller: explained.caller, source, requestId }
+      const policies = await policySteps(ports, asked)
+      return { allowed: policies.every(({ ok }) => ok), steps: [...explained.steps, ...policies] }
+    },
+
+    async getLogin({ query }) {
+      // The empty name is no tenant's: then those of all tenants are left.
+      const filter = { tenant: query.tenant ?? '' }
+      const page = { limit: LOGINS_MAX, after: null }
+      const { items } = await store.read(() => rows.issuers.list(filter, page))
+      return { issuers: items.flatMap(showLogin) }
+    },
+  }
+}
+
+const showLogin = ({ id, issuer, enabled, login, audiences: [audience = ''] }: IssuerState) =>
+  enabled && login !== null ? [{ id, issuer, client_id: login.clientId, scopes: [...login.scopes], audience }] : []
+
+/** The permission that an action needs, and the call by which policies are asked about it. Throws `query_invalid`. */
+function actionOf(action: string): { readonly id: RouteId; readonly permission: Permission } {
+  const calls = Object.entries(routes).flatMap(([id, { auth }]) =>
+    auth.kind === 'identity' && auth.permission !== null
+      ? [{ id: id as RouteId, permission: auth.permission as Permission }]
+      : [],
+  )
+  const found = calls.find(({ id, permission }) => id === action || permission === action)
+  if (found !== undefined) return found
+  if (Object.hasOwn(PERMISSIONS, action)) return { id: 'evaluate', permission: action as Permission }
+  const names = [...Object.keys(PERMISSIONS), ...calls.map(({ id }) => id)]
+  const meant = nearest(action, names)
+  const message = `expected a permission or a call${meant ? `, such as ${meant}` : ''}`
+  throw new LanyardError('query_invalid', `action: ${message}`, { errors: [{ path: 'action', message }] })
+}
+
+interface PolicyAsked {
+  readonly id: RouteId
+  readonly action: string
+  readonly tenant: string | null
+  readonly agent: string | undefined
+  readonly caller: ManagerCaller
+  readonly source: string
+  readonly requestId: string
+}
+
+/** What the policies in force would say, as far as the question tells what it is about. */
+async function policySteps(
+  ports: HandlerPorts,
+  { id, action, tenant, agent, caller, source, requestId }: PolicyAsked,
+): Promise<readonly ExplainedStep[]> {
+  const { policies } = ports
+  const named: Partial<Body<Routes['explainAccess']>> = { ...(tenant === null ? {} : { tenant }), agent }
+  const parts = { params: {}, query: undefined, body: named }
+  const call = { id, route: routes[id], caller, tenant: named.tenant, agent, parts, source, requestId }
+  const questions = policies.isIdle ? [] : await questionsOf(ports, call)
+  const asked = questions.filter(question => policies.asks(question.tenant))
+  if (asked.length === 0) return [{ step: 'policy', ok: true, detail: 'no policies are in force here' }]
+  return asked.map(question => {
+    const decision = policies.decide(action === id ? question : { ...question, action })
+    const by = decision.policies.length > 0 ? decision.policies.join(', ') : 'no policy'
+    const failed = decision.errors.length > 0 ? '; some could not be asked' : ''
+    return {
+      step: 'policy',
+      ok: decision.allowed,
+      detail: `${question.action}: ${decision.allowed ? 'permitted' : 'denied'} by ${by}${failed}`,
+    }
+  })
+}
