@@ -1,5 +1,15 @@
 export * from './errors.ts'
 export * from './events.ts'
+export {
+  fillPreset,
+  IDP_PRESET_NAMES,
+  IDP_PRESETS,
+  type IdpPreset,
+  type IdpPresetName,
+  type PresetParameter,
+  type PresetProblem,
+  type PresetSettings,
+} from './idp-presets.ts'
 export * from './metrics/index.ts'
 export * from './nearest.ts'
 export * from './openapi.ts'
