@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { FakeTrustDomain } from '@lanyard/daemon/testing'
 import { COMMANDS } from './commands/index.ts'
 import { lanyard, type World } from './testing/fake-io.ts'
+import { OpenidProvider } from './testing/openid-provider.ts'
 import { TestCa } from './testing/test-ca.ts'
 
 // What a newcomer does with a real authority, in order: one process for the authority, commands in this one.
@@ -64,13 +65,22 @@ async function type(line: string, expected = 0, world: World = {}) {
   return ran.out === '' ? undefined : JSON.parse(ran.out)
 }
 
+let provider: OpenidProvider
 let up: Up
 before(async () => {
+  const people = { ada: { name: 'Ada', groups: ['sre'] } }
+  provider = await OpenidProvider.start({
+    audience: 'https://lanyard.test',
+    programs: ['build-7'],
+    login: 'cli',
+    people,
+  })
   // As `mkdir` makes it; nothing lies in it, so that closing it comes in time.
   mkdirSync(data, { mode: 0o755 })
-  up = await startUp()
+  up = await startUp({ LANYARD_IDP_CA_FILE: provider.caFile, LANYARD_IDP_ALLOW_ADDRESSES: '127.0.0.0/8,::1/128' })
 })
 after(async () => {
+  await provider.close()
   if (up.child.exitCode === null) await stop(up)
   rmSync(folder, { recursive: true })
 })
@@ -357,6 +367,73 @@ test('an agent with a secret, and with a second factor', async () => {
   assert.deepEqual([gone.secrets, gone.revoked.length], [1, 1])
   assert.equal((await type('whoami --svid teller', 1)).code, 'certificate_revoked')
   assert.equal((await type('agent secret show globex teller', 1)).code, 'not_found')
+})
+
+test('a provider vouches for the agents of a tenant, and nobody else does', async () => {
+  await type('tenant create initech')
+  const { issuer } = provider
+  const idp = await type(
+    `idp add initech --issuer ${issuer} --audience https://lanyard.test --require client_id=build-7`,
+  )
+  assert.deepEqual((await type('idp list initech')).items, [idp])
+  assert.deepEqual(await type(`idp show initech ${issuer}`), idp)
+  const jwt = join(folder, 'build-7.jwt')
+  writeFileSync(jwt, await provider.programToken('build-7'))
+  assert.equal((await type(`idp test initech ${idp.id} --token-file ${jwt}`, 1)).agent, 'build-7')
+  assert.equal((await type(`idp update initech ${issuer} --allow-agent-federation yes`)).allow_agent_federation, true)
+  assert.equal((await type('tenant admission show initech')).federation_required, true)
+
+  await type('agent create initech planner')
+  assert.equal((await type('agent token initech planner', 1)).code, 'federation_required')
+  const { token_file } = await type(`idp exchange initech --token-file ${jwt} --out build-7.token`)
+  const env = { LANYARD_TOKEN_FILE: token_file }
+  await type('cert request --out build-7', 0, { env })
+  assert.equal((await type('whoami --svid build-7')).agent, 'build-7')
+  assert.equal((await type('agent show initech build-7')).identity_provenance, `federated:${issuer}`)
+  assert.deepEqual(await type(`idp remove initech ${issuer}`), {})
+  assert.match((await type('agent token initech planner')).token, /^eyJ/)
+})
+
+/** Types what waits for a person, who opens the page and agrees; gives the last line. */
+async function logIn(line: string, person: string) {
+  used.add('login')
+  const onOut = (said: string) => {
+    const { event, user_code } = JSON.parse(said)
+    if (event === 'confirm') void provider.confirm(user_code, person)
+  }
+  const ran = await lanyard([...line.split(' '), '--json'], { home: folder, cwd: folder, onOut })
+  assert.equal(ran.exit, 0, ran.err)
+  return JSON.parse(ran.out.trim().split('\n').at(-1)!)
+}
+
+test('people log in, and may what roles give them', async () => {
+  const { issuer } = provider
+  const added = await type(`access issuer add ${issuer} --audience https://lanyard.test --login-client cli`)
+  assert.deepEqual((await type('access issuer list')).items, [added])
+  const role = await type('access role create on-call --permission agent.read --permission agent.kill')
+  assert.equal((await type('access role update on-call --description nights')).description, 'nights')
+  assert.ok((await type('access role list')).items.some((one: { id: string }) => one.id === role.id))
+  const binding = await type('access bind group:sre --role on-call --tenant acme')
+  assert.deepEqual((await type('access bindings --tenant acme')).items, [binding])
+  const kill = 'access explain user:ada agent.kill acme/planner'
+  assert.equal((await type(kill, 1)).allowed, false)
+  assert.equal((await type(`${kill} --group sre`)).allowed, true)
+
+  const { whoami } = await logIn(`login --ca-file ${provider.caFile} --tenant acme`, 'ada')
+  assert.deepEqual([whoami.kind, whoami.method, whoami.name], ['principal', 'jwt', 'Ada'])
+  assert.equal((await type('whoami')).id, whoami.id, 'the session goes before the key of the profile')
+  assert.ok((await type('agent list')).items.every((one: { tenant: string }) => one.tenant === 'acme'))
+  assert.equal((await type('agent create acme another', 1)).permission, 'agent.create')
+  assert.deepEqual(await type('logout'), { logged_out: true, revoked: true })
+  assert.equal((await type('whoami')).kind, 'api-key')
+
+  await type(`kill --minted-by principal:${whoami.id} --reason stolen`)
+  assert.deepEqual(await type(`access reinstate principal:${whoami.id}`), {})
+  assert.equal((await type('access role delete on-call', 1)).code, 'role_in_use')
+  assert.deepEqual(await type(`access unbind ${binding.id}`), {})
+  assert.deepEqual(await type('access role delete on-call'), {})
+  assert.equal((await type(`access issuer update ${issuer} --enabled no`)).enabled, false)
+  assert.deepEqual(await type(`access issuer remove ${issuer}`), {})
 })
 
 test('the doctor finds nothing wrong, and points out what nobody sealed', async () => {

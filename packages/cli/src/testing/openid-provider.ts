@@ -83,6 +83,7 @@ export class OpenidProvider {
       body: 'grant_type=client_credentials',
     })
     agent.destroy()
+    if (reply.status !== 200) throw new Error(`the provider refuses ${program}: ${reply.body}`)
     return (JSON.parse(reply.body) as { access_token: string }).access_token
   }
 

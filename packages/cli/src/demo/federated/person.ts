@@ -14,7 +14,7 @@ export async function logAdaIn(stage: Stage): Promise<readonly [string, undefine
   const { items } = await ada.call('GET /v1/agents', { query: { tenant: 'acme' } })
   holds(items.length > 0, 'expected the agents of acme')
   const elsewhere = await refusal(() => ada.call('GET /v1/agents', { query: { tenant: 'globex' } }))
-  holds(elsewhere === 'tenant_mismatch', `expected tenant_mismatch, got ${elsewhere}`)
+  holds(elsewhere === 'permission_missing', `expected permission_missing, got ${elsewhere}`)
   const wider = await refusal(() => ada.call('POST /v1/tenants', { body: { tenant: 'initech' } }))
   const grant = who.grants.map(({ role, tenant }) => `${role} of ${tenant}`).join(', ')
   return [
