@@ -19,6 +19,8 @@ export function impliedErrors(route: Route): ErrorCode[] {
     'not_ready',
     'instance_evicted',
     'proxy_header_invalid',
+    'policy_denied',
+    'policy_failed',
   )
   if (route.limit.per === 'identity') codes.push('rate_limited')
   if (route.auth.permission !== null) codes.push('permission_missing')

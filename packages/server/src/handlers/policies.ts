@@ -14,7 +14,7 @@ import {
   savePolicies,
   shadowPolicies,
 } from '@lanyard/authority'
-import { compile, PolicyProblems, placeOf } from '@lanyard/policy'
+import { compile, PolicyProblems, type Problem, placeOf } from '@lanyard/policy'
 import type { HandlerPorts } from '../http/ports.ts'
 import type { HeldSet, PolicyTexts } from '../policy/held.ts'
 import { requireWayBack } from '../policy/lock-out.ts'
@@ -25,6 +25,8 @@ type Mine = 'savePolicies' | 'listPolicies' | 'activatePolicies' | 'rollBackPoli
 
 /** Bytes of policies, schema and entities together: with them grows what a decision takes. */
 const MAX_BYTES = 49_152
+/** Problems that one answer tells. */
+const MOST_TOLD = 50
 
 /** Versions of policies, and which of them decides. */
 export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
@@ -116,11 +118,18 @@ function requireUsable(texts: PolicyTexts): void {
   if (bytes > MAX_BYTES) throw invalid(`expected at most ${MAX_BYTES} bytes, got ${bytes}`)
   const compiled = compile(texts)
   if (!(compiled instanceof PolicyProblems)) return
-  const errors = compiled.problems.slice(0, 100).map(problem => ({
-    path: placeOf(problem),
-    message: (problem.policy === null ? '' : `${problem.policy}: `) + problem.message.slice(0, 1000),
-  }))
-  throw invalid(`expected policies that fit the schema, got ${compiled.problems.length} problems`, errors)
+  throw invalid('expected policies that fit the schema', toldOf(compiled.problems))
+}
+
+/** One of each place: what fits no action fails for each of them alike. */
+function toldOf(problems: readonly Problem[]): { path: string; message: string }[] {
+  const told = new Map<string, { path: string; message: string }>()
+  for (const problem of problems) {
+    const path = placeOf(problem)
+    const message = (problem.policy === null ? '' : `${problem.policy}: `) + problem.message.slice(0, 1000)
+    if (!told.has(path)) told.set(path, { path, message })
+  }
+  return [...told.values()].slice(0, MOST_TOLD)
 }
 
 /** A stored version as it would decide: another release may no longer take what one before did. */

@@ -1,5 +1,5 @@
 import type { PolicyDecision, PolicyQuestion, PolicyVersionState } from '@lanyard/authority'
-import { CompiledSet, compile } from '@lanyard/policy'
+import { CompiledSet, restore } from '@lanyard/policy'
 
 /** What is evaluated together, as it is stored. */
 export type PolicyTexts = Pick<PolicyVersionState, 'tenant' | 'version' | 'policies' | 'schema' | 'entities'>
@@ -30,7 +30,7 @@ export class HeldSet {
    * denies everything: what cannot be asked must not count as silent.
    */
   static of(texts: PolicyTexts, patience: Patience): HeldSet {
-    const compiled = compile(texts)
+    const compiled = restore(texts)
     if (compiled instanceof CompiledSet) return new HeldSet(texts, compiled, '', patience)
     return new HeldSet(texts, null, `version ${nameOf(texts)} cannot be used: ${compiled.message}`, patience)
   }
