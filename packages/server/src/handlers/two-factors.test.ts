@@ -255,6 +255,15 @@ describe('a session where a tenant says what is required', () => {
     server.clock.advance(-2 * 86_400 - 301)
   })
 
+  test('our own intermediate among its authorities changes nothing either', async () => {
+    const made = await scene()
+    const [leaf, intermediate] = made.held.cert.split(/(?<=-----END CERTIFICATE-----\n)/) as [string, string]
+    const alone = { ...made.held, cert: leaf }
+    await revoke(made.held.serial)
+    assert.deepEqual(await settle([null, intermediate], made, alone), refusedWith('factor_untrusted'))
+    assert.deepEqual(await settle([null, intermediate], made, made.held), refusedWith('factor_untrusted'))
+  })
+
   test('a certificate whose key was killed is none', async () => {
     const made = await scene()
     const key = generateKeyNow('P-256')
