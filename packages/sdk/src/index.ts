@@ -8,11 +8,11 @@ export {
   dangerouslyAny,
   memberOf,
   oneOf,
+  type Route,
   type TenantOptions,
   tenant,
 } from './guard/authorizer.ts'
 export { type Caller, caller } from './guard/caller.ts'
-export type { Route } from './guard/door.ts'
 export type { GuardReport, GuardStanding } from './guard/guard.ts'
 export type { Handler, ServerChoice, Serving } from './guard/serve.ts'
 export type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './identity/choices.ts'

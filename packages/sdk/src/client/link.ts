@@ -6,6 +6,7 @@ import type { TimeSource } from '../time.ts'
 import { connectAuthority, prefixOf } from './connect.ts'
 import { Lines } from './lines.ts'
 import { problemOf } from './reply.ts'
+import type { Patience } from './services.ts'
 
 const ANSWER_TIMEOUT_MS = 10_000
 const MAX_REPLY_BYTES = 256 * 1024
@@ -83,11 +84,16 @@ export class Link<C extends LinkCredential = Svid> {
    *
    * @throws IdentityError `authority_unreachable`, `reply_invalid`, and the codes of the authority
    */
-  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, { hold = false } = {}): Promise<unknown> {
+  call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: object,
+    { hold = false, timeoutMs = ANSWER_TIMEOUT_MS }: Patience = {},
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const json = body === undefined ? null : Buffer.from(JSON.stringify(body))
       const stream = this.#request(method, path, json)
-      const cancel = this.#time.after(ANSWER_TIMEOUT_MS, () => fail(this.#unreachable('no answer in time')), { hold })
+      const cancel = this.#time.after(timeoutMs, () => fail(this.#unreachable('no answer in time')), { hold })
       const fail = (error: IdentityError) => {
         cancel()
         stream.destroy()

@@ -1,8 +1,19 @@
 import { asIdentityError, type IdentityError } from '../errors.ts'
 import { pause, type TimeSource } from '../time.ts'
 
-/** Asks the authority, with the own certificate. Throws IdentityError. */
-export type Ask = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<unknown>
+/** How long an answer may take, in milliseconds; only with `hold` the process is kept alive for it. */
+export interface Patience {
+  readonly hold?: boolean
+  readonly timeoutMs?: number
+}
+
+/** Asks the authority, with the own certificate; the process is kept alive for it where nothing else is said. Throws IdentityError. */
+export type Ask = (
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: object,
+  patience?: Patience,
+) => Promise<unknown>
 
 export interface AnnouncementPorts {
   readonly url: string

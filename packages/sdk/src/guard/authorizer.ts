@@ -11,11 +11,19 @@ import {
 } from '@lanyard/protocol'
 import { codeOf, IdentityError } from '../errors.ts'
 
+/** What is asked for, as far as a decision can depend on it. */
+export interface Route {
+  readonly method: string
+  /** Path and query. */
+  readonly url: string
+}
+
 /**
  * Decides about the proved ID of a peer: gives it back, or throws. Never a boolean, which could be ignored: any other
- * result (a promise and `true` too) is a refusal. `own` is the ID of the identity that asks.
+ * result (a promise and `true` too) is a refusal. `own` is the ID of the identity that asks; `route` is what a caller asks
+ * for, at the door of a server that speaks HTTP and nowhere else.
  */
-export type Authorizer = (peer: SpiffeId, own: SpiffeId) => SpiffeId
+export type Authorizer = (peer: SpiffeId, own: SpiffeId, route?: Route) => SpiffeId
 
 /**
  * Accepts these agents and no other, each by its whole SPIFFE ID.
@@ -67,8 +75,8 @@ export function memberOf(trustDomain: string | TrustDomain): Authorizer {
 /** Accepts what one of these accepts. */
 export function oneOf(first: Authorizer, ...more: readonly Authorizer[]): Authorizer {
   const authorizers = [first, ...more].map(each => requireAuthorizer(each, 'oneOf'))
-  return (peer, own) => {
-    if (authorizers.some(each => accepts(each, peer, own))) return peer
+  return (peer, own, route) => {
+    if (authorizers.some(each => accepts(each, peer, own, route))) return peer
     throw new ProtocolError(
       'spiffe_id_mismatch',
       `expected an ID that one of ${authorizers.length} accepts, got ${peer}`,
@@ -84,9 +92,9 @@ export function dangerouslyAny(): Authorizer {
   return peer => peer
 }
 
-function accepts(authorizer: Authorizer, peer: SpiffeId, own: SpiffeId): boolean {
+function accepts(authorizer: Authorizer, peer: SpiffeId, own: SpiffeId, route: Route | undefined): boolean {
   try {
-    return authorizer(peer, own) === peer
+    return authorizer(peer, own, route) === peer
   } catch {
     return false
   }
@@ -102,10 +110,10 @@ export function requireAuthorizer(value: unknown, name: string): Authorizer {
 }
 
 /** @throws IdentityError `peer_not_allowed`, whatever the authorizer throws or returns instead of `peer` */
-export function authorize(authorizer: Authorizer, peer: SpiffeId, own: SpiffeId): SpiffeId {
+export function authorize(authorizer: Authorizer, peer: SpiffeId, own: SpiffeId, route?: Route): SpiffeId {
   let answer: unknown
   try {
-    answer = authorizer(peer, own)
+    answer = authorizer(peer, own, route)
   } catch (cause) {
     const why = cause instanceof ProtocolError ? cause.message : `the authorizer threw ${codeOf(cause)}`
     throw new IdentityError('peer_not_allowed', `${peer} is not allowed: ${why}`, { cause })

@@ -9,7 +9,7 @@ import { TestCa } from '../testing/ca.ts'
 import { identityWith } from '../testing/files.ts'
 import { ALICE, answerOn, BOB, bobServes, ca, EVE, rawClient, whoCalls } from '../testing/pair.ts'
 import { TestTime } from '../testing/test-time.ts'
-import { agentId, dangerouslyAny, tenant } from './authorizer.ts'
+import { agentId, dangerouslyAny, oneOf, tenant } from './authorizer.ts'
 import { caller } from './caller.ts'
 
 const GET = 'GET / HTTP/1.1\r\nhost: bob\r\n\r\n'
@@ -387,4 +387,23 @@ test('whom to allow must be said', async t => {
   assert.throws(() => identity.createServer({}, whoCalls), { name: 'TypeError' })
   // @ts-expect-error: a boolean is no authorizer
   assert.throws(() => identity.protect(createServer(), { allow: true }), { name: 'TypeError' })
+})
+
+test('an authorizer is told what is asked for, at each request of a connection', async t => {
+  const asked: unknown[] = []
+  const allow = oneOf((peer, _own, route) => {
+    asked.push(route)
+    if (route?.url === '/secret') throw new Error('not for you')
+    return peer
+  })
+  const { port } = await bobServes(t, { allow })
+  const socket = rawClient(port, ca.svid(ALICE))
+  socket.write(`GET /a?b HTTP/1.1\r\nhost: bob\r\n\r\n`)
+  await once(socket, 'data')
+  socket.write(`POST /secret HTTP/1.1\r\nhost: bob\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+  assert.match(await answerOn(socket), /^HTTP\/1\.1 403[\s\S]*peer_not_allowed/)
+  assert.deepEqual(asked, [
+    { method: 'GET', url: '/a?b' },
+    { method: 'POST', url: '/secret' },
+  ])
 })

@@ -8,7 +8,7 @@ import { hasJustEnded } from '../mtls/handshake.ts'
 import type { Local } from '../mtls/local.ts'
 import { provePeer } from '../mtls/peer.ts'
 import { bindWard, hasEnded, type Session, sessionOf, type Ward } from '../mtls/session.ts'
-import { type Authorizer, authorize } from './authorizer.ts'
+import { type Authorizer, authorize, type Route } from './authorizer.ts'
 import { type Call, RequestCall, StreamCall, UpgradeCall } from './call.ts'
 import { PassedOn, Proxies } from './passed-on.ts'
 import type { Refusal } from './refusal.ts'
@@ -16,13 +16,6 @@ import type { Refusal } from './refusal.ts'
 const guarded = new WeakSet<TlsServer>()
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
-
-/** What is asked for, as far as a route is chosen by it. */
-export interface Route {
-  readonly method: string
-  /** Path and query. */
-  readonly url: string
-}
 
 /** Whom a door lets in. */
 export interface DoorOptions {
@@ -210,7 +203,8 @@ export class Door {
     try {
       ward = this.#proxies === null ? session : this.#speaker(this.#proxies, session, call)
       if (hasEnded(ward.peer, now)) return ended(ward, now)
-      authorize(this.#options.allow, ward.peer.id, this.#local.id)
+      const { method, url } = call
+      authorize(this.#options.allow, ward.peer.id, this.#local.id, { method, url })
     } catch (error) {
       this.#local.refused(error as IdentityError, session.socket)
       if (codeOf(error) !== 'peer_not_allowed') return { code: 'caller_untrusted', detail: (error as Error).message }

@@ -20,14 +20,14 @@ export function guardFor(authority: URL | null, { liveness }: CommonOptions, por
 
 /** Asks the authority over the guard's connection, or over one of its own where there is none. */
 export function askWith(guard: Guard, authority: URL | null, { svid, time }: Pick<GuardPorts, 'svid' | 'time'>): Ask {
-  return async (method, path, body) => {
+  return async (method, path, body, patience = { hold: true }) => {
     if (authority === null)
       throw new IdentityError('authority_unknown', 'the identity was not told where its authority is')
     const shared = guard.link
-    if (shared !== null) return await shared.call(method, path, body, { hold: true })
+    if (shared !== null) return await shared.call(method, path, body, patience)
     const link = await Link.open({ url: authority, svid: svid(), time })
     try {
-      return await link.call(method, path, body, { hold: true })
+      return await link.call(method, path, body, patience)
     } finally {
       link.close()
     }

@@ -1,6 +1,5 @@
 import type { RequestInit } from 'undici'
-import type { Authorizer } from '../guard/authorizer.ts'
-import type { Route } from '../guard/door.ts'
+import type { Authorizer, Route } from '../guard/authorizer.ts'
 import type { ServerChoice } from '../guard/serve.ts'
 
 /** Whom to talk to. There is no default. */

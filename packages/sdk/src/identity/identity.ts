@@ -233,6 +233,18 @@ export class Identity extends EventEmitter<IdentityEvents> {
     return findServices(`${id}`, this.#parts.ask)
   }
 
+  /**
+   * The policies that concern this agent, as the authority has them in force; after the revision `after`, once there is
+   * another or 20 seconds have passed. What they decide says `@lanyard/policy/guard`, to which this belongs. Only with
+   * `hold` the process is kept alive for it.
+   *
+   * @throws IdentityError `authority_unknown`, `authority_unreachable`, and the codes of the authority
+   */
+  policies({ after, hold = false }: { readonly after?: number; readonly hold?: boolean } = {}): Promise<unknown> {
+    const query = after === undefined ? '' : `?after=${after}`
+    return this.#parts.ask('GET', `/v1/agent/policies${query}`, undefined, { hold, timeoutMs: 30_000 })
+  }
+
   /** The server of {@link serve}, not listening yet. */
   createServer(options: AllowChoice & ServerChoice & { readonly http2: true }, handler: Handler): Http2SecureServer
   createServer(options: AllowChoice & ServerChoice & { readonly http2?: false }, handler: Handler): Server
