@@ -50,6 +50,11 @@ export class CompiledSet {
     return this.#actions.has(keyOf(actionUid(action)))
   }
 
+  /** Whether any of its policies speaks of an attribute of this name, of whatever. */
+  names(attribute: string): boolean {
+    return this.#mentions.wholeContext || this.#mentions.attributes.has(attribute)
+  }
+
   /**
    * What the policies say: denied unless one permits and none forbids. What cannot be evaluated, in any policy, is a denial
    * with its reason in `errors`, where Cedar itself would leave that policy out. Never throws.

@@ -1,1 +1,2 @@
-export {}
+export type { PolicyOptions, PolicyReader } from './options.ts'
+export { type PolicyAuthorizer, policy } from './policy.ts'
