@@ -370,6 +370,7 @@ test('an agent with a secret, and with a second factor', async () => {
 })
 
 test('a provider vouches for the agents of a tenant, and nobody else does', async () => {
+  assert.equal((await type('idp presets')).length, 6)
   await type('tenant create initech')
   const { issuer } = provider
   const idp = await type(

@@ -24,5 +24,6 @@ export const EXTERNAL_ALGORITHMS = [
   'ES384',
   'EdDSA',
 ] as const
+export const IDP_PRESETS = ['okta', 'auth0', 'entra', 'keycloak', 'github-actions', 'kubernetes'] as const
 export const BINDEE_KINDS = ['user', 'group', 'spiffe-id', 'certificate'] as const
 export const YES_NO = ['yes', 'no'] as const

@@ -66,6 +66,25 @@ test('what is given is what is sent, and no more', async () => {
   })
 })
 
+test('a preset fills in what a product has, and what it requires stays required', async () => {
+  const line = 'idp add acme --preset github-actions --param owner_id=9919 --audience lanyard --max-age 60'
+  const { exit, err } = await type(`${line} --require environment=production`)
+  assert.equal(exit, 0, err)
+  assert.deepEqual(heard().body, {
+    issuer: 'https://token.actions.githubusercontent.com',
+    jwks_uri: null,
+    audiences: ['lanyard'],
+    algorithms: ['RS256'],
+    claim_mapping: { agentId: 'sub' },
+    required_claims: { repository_owner_id: '9919', environment: 'production' },
+    max_token_age_sec: 60,
+  })
+  assert.match(err, /at the provider: The job needs/)
+  const { out } = await type('idp presets')
+  for (const part of ['okta', 'kubernetes', '--param owner_id=65', 'requires repository_owner_id'])
+    assert.ok(out.includes(part), part)
+})
+
 test('a provider is shown with what it means for the authority', async () => {
   const { out } = await type('idp show acme https://login.example.com')
   assert.equal(heard().path, `/v1/tenants/acme/idps/${ID}`)
@@ -108,7 +127,15 @@ test('a token is tried from a file or from standard input, and its verdict is th
 
 const MISUSE: readonly (readonly [line: string, says: RegExp])[] = [
   ['idp add acme --issuer https://a.example', /--audience is missing/],
-  ['idp add acme --audience x', /--issuer is missing/],
+  ['idp add acme --audience x', /either --issuer or --preset/],
+  ['idp add acme --preset okta --issuer https://a.example --audience x', /either --issuer or --preset/],
+  ['idp add acme --issuer https://a.example --param domain=a --audience x', /--param goes with --preset/],
+  ['idp add acme --preset okta --param domain=a.okta.com --audience x', /--param server=…: expected The id of/],
+  ['idp add acme --preset okta --param domain=a/b --param server=x --audience x', /--param domain=…/],
+  ['idp add acme --preset github-actions --param owner=x --audience x', /--param owner=…: expected one of owner_id/],
+  ['idp add acme --preset github-actions --param owner_id=1 --param owner_id=2 --audience x', /is given twice/],
+  ['idp add acme --preset github-actions --param owner_id=1', /--audience is missing/],
+  ['idp add acme --preset gitlab --audience x', /--preset: expected okta/],
   ['idp add acme --issuer https://a.example --audience x --require owner', /--require: expected CLAIM=VALUE/],
   ['idp add acme --issuer https://a.example --audience x --require =x', /--require: expected CLAIM=VALUE/],
   ['idp add acme --issuer https://a.example --audience x --require a:=[1]', /--require: expected a number, true/],

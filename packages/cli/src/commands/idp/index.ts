@@ -1,11 +1,12 @@
 import { CONNECTION, connect } from '../../client/connection.ts'
-import { choice, command, required, text } from '../../command.ts'
+import { choice, command, text } from '../../command.ts'
 import { listing, NO_REPLY, PAGE } from '../../listing.ts'
 import { Misuse } from '../../problem.ts'
-import { YES_NO } from '../choices.ts'
+import { IDP_PRESETS, YES_NO } from '../choices.ts'
 import { DESCRIBED, describedBy, shown, truth, vouches } from './described.ts'
 import { exchangeToken } from './exchange-token.ts'
 import { IDP, idOf, TENANT } from './find.ts'
+import { PARAMETER, presetOf, presets, withGiven } from './preset.ts'
 import { testToken } from './test-token.ts'
 
 const add = command({
@@ -15,7 +16,9 @@ const add = command({
     'With --allow-agent-federation yes nobody else does any more: the authority refuses to mint tokens for this tenant. What\nbecomes of lineages that began internally says `lanyard tenant admission set`.',
   operands: [TENANT],
   options: {
-    issuer: required(text('URL', 'Compared letter by letter with `iss`')),
+    issuer: text('URL', 'Compared letter by letter with `iss`; needed where no preset says it'),
+    preset: choice(IDP_PRESETS, 'Issuer, claims and algorithms as this product has them; see `lanyard idp presets`'),
+    param: PARAMETER,
     ...DESCRIBED,
     ...CONNECTION,
   },
@@ -25,19 +28,24 @@ const add = command({
       does: 'Its keys are found by discovery; it vouches for no agent until that is allowed.',
     },
     {
-      line: 'lanyard idp add acme --issuer https://token.actions.githubusercontent.com --audience lanyard --require repository_owner=acme --allow-agent-federation yes',
-      does: 'Workflows of one owner are agents of acme, and acme has no others.',
+      line: 'lanyard idp add acme --preset github-actions --param owner_id=9919 --audience lanyard --require environment=production --allow-agent-federation yes',
+      does: 'Workflows of one owner, in one environment, are agents of acme, and acme has no others.',
     },
   ],
   wraps: 'POST /v1/tenants/{tenant}/idps',
-  run: async ({ operands: [tenant = ''], options: { issuer, ...options }, io }) => {
-    const settings = describedBy(options)
-    const { audiences } = settings
+  run: async ({ operands: [tenant = ''], options: { issuer, preset: name, param, ...options }, io, note }) => {
+    const given = describedBy(options)
+    if ((issuer === undefined) === (name === undefined)) throw new Misuse('expected either --issuer or --preset')
+    if (name === undefined && param !== undefined) throw new Misuse('--param goes with --preset')
+    const preset = name === undefined ? null : await presetOf(name, param ?? [])
+    const { audiences, ...settings } = preset === null ? given : withGiven(preset.settings, given)
     if (audiences === undefined)
       throw new Misuse('--audience is missing: tokens that the provider makes for others must not count here')
     const api = await connect(options, io)
-    const body = { issuer, ...settings, audiences }
-    return shown(await api.call('POST /v1/tenants/{tenant}/idps', { params: { tenant }, body }))
+    const body = { issuer: issuer ?? preset?.issuer ?? '', ...settings, audiences }
+    const made = await api.call('POST /v1/tenants/{tenant}/idps', { params: { tenant }, body })
+    for (const heed of preset?.notes ?? []) note(`at the provider: ${heed}`)
+    return shown(made)
   },
 })
 
@@ -117,4 +125,4 @@ const remove = command({
   },
 })
 
-export const idpCommands = [add, listAll, show, update, remove, testToken, exchangeToken]
+export const idpCommands = [add, listAll, show, update, remove, testToken, exchangeToken, presets]
