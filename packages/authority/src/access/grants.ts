@@ -11,10 +11,14 @@ export interface Identified {
   readonly within: string | null
 }
 
-/**
- * What somebody is given, as it is now. Throws `principal_barred`, and `principal_unbound` for whoever has nothing.
- */
-export function* grantsOf(rows: Rows, { id, bindees, within }: Identified, at: number): Step<readonly AccessGrant[]> {
+/** What somebody is given, as it is now. Throws `principal_barred`, and `principal_unbound` for whoever has nothing. */
+export function* grantsOf(rows: Rows, identified: Identified, at: number): Step<readonly AccessGrant[]> {
+  const grants = yield* grantsLeft(rows, identified, at)
+  if (grants.length > 0) return grants
+  throw new LanyardError('principal_unbound', `principal ${identified.id} has no role here`)
+}
+
+function* grantsLeft(rows: Rows, { id, bindees, within }: Identified, at: number): Step<readonly AccessGrant[]> {
   const barred = yield* rows.barredPrincipals.scopesOf(id)
   if (barred.includes(null)) throw shutOut(id)
   const grants: AccessGrant[] = []
@@ -25,8 +29,8 @@ export function* grantsOf(rows: Rows, { id, bindees, within }: Identified, at: n
     if (permissions.size > 0) grants.push({ binding: name, role, permissions, tenant, agents })
   }
   const left = grants.filter(({ tenant }) => tenant === null || !barred.includes(tenant))
-  if (left.length > 0) return left
-  throw grants.length > 0 ? shutOut(id) : new LanyardError('principal_unbound', `principal ${id} has no role here`)
+  if (left.length === 0 && grants.length > 0) throw shutOut(id)
+  return left
 }
 
 const counts = ({ tenant, expiresAt }: BindingState, within: string | null, at: number) =>
@@ -40,7 +44,8 @@ export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permi
 
 /**
  * What an agent is given by its SVID. Beyond its own tenant only where an admin of all tenants stands behind the SVID: the
- * identity provider of a tenant, and the machines of a tenant, say what that tenant's admin lets them say.
+ * identity provider of a tenant, and the machines of a tenant, say what that tenant's admin lets them say. Empty for one
+ * that is given nothing. Throws `principal_barred`.
  */
 export function* grantsOfAgent(
   rows: Rows,
@@ -50,7 +55,7 @@ export function* grantsOfAgent(
 ): Step<readonly AccessGrant[]> {
   const bindee = { kind: 'spiffe-id', issuer: null, value: agent.spiffeId } as const
   const within = (yield* isOfTenantAlone(rows, agent)) ? agent.tenant : null
-  return yield* grantsOf(rows, { id, bindees: [bindee], within }, at)
+  return yield* grantsLeft(rows, { id, bindees: [bindee], within }, at)
 }
 
 function* isOfTenantAlone(rows: Rows, { lineage: id }: CertificateCaller): Step<boolean> {

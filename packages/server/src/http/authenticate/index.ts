@@ -103,7 +103,7 @@ async function callerOfCertificate(
   if (principals.isOperator(peer)) return await principals.ofCertificate(peer)
   const agent = await agents.caller(peer, mayHaveEnded)
   const asPrincipal = !accepts(id, 'agent-certificate') && accepts(id, 'principal')
-  return asPrincipal ? await principals.ofSvid(agent) : agent
+  return asPrincipal ? ((await principals.ofSvid(agent)) ?? agent) : agent
 }
 
 async function callerOfBearer(text: string, tenant: string | undefined, judges: Judges): Promise<Caller> {

@@ -73,11 +73,12 @@ export class Principals {
     return { ...callerOf(proved, grants), keyThumbprint }
   }
 
-  /** An agent as what it is bound as. Throws `principal_unbound`, `principal_barred`. */
-  async ofSvid(agent: CertificateCaller): Promise<PrincipalCaller> {
+  /** An agent as what it is bound as; null for one that is bound to nothing, and is the agent alone. Throws `principal_barred`. */
+  async ofSvid(agent: CertificateCaller): Promise<PrincipalCaller | null> {
     const { store, rows, clock, crypto } = this.#ports
     const id = principalIdOf(['spiffe-id', agent.spiffeId], crypto)
     const grants = await store.read(() => grantsOfAgent(rows, agent, id, clock.now()))
+    if (grants.length === 0) return null
     const proved: Proved = { ...of('svid', id, agent.spiffeId), expiresAt: agent.expiresAt }
     return { ...callerOf(proved, grants), svid: agent }
   }
