@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test'
 import {
   type AgentKey,
   type CertificateCaller,
+  type ExternalTokenCaller,
   exclusive,
   exclusiveAll,
   freshLineage,
@@ -11,6 +12,7 @@ import {
   killAgent,
   killCredential,
   killTenant,
+  type LineageState,
   openLineage,
   reinstateAgent,
   shared,
@@ -25,6 +27,7 @@ import { postgresDialect } from '../dialect.ts'
 import type { StoreRows } from '../ports.ts'
 import { storeRows } from '../rows/index.ts'
 import { Statements } from '../statement.ts'
+import { federate, named, vouchedFor } from './federation-plays.ts'
 import { explore, Player } from './interleave.suite.ts'
 import { openPostgresStore } from './open.ts'
 import { Session } from './session.ts'
@@ -304,6 +307,51 @@ describe('a kill, on two connections that stop at every statement', () => {
       )
       assert.deepEqual(left, [], schedule)
     })
+    t.diagnostic(`${count} interleavings`)
+  })
+})
+
+describe('federation, on two connections that stop at every statement', () => {
+  const begin: Play = (player, world) => federate(player.storeOn(store), player.rows, pipeline, world)
+  const nothingInternal: Check = async (world, [began, other], schedule) => {
+    assert.equal(codeOf(began!), 'done', schedule)
+    const refusals = ['done', 'federation_required', 'lineage_ended', 'certificate_revoked']
+    assert.ok(refusals.includes(codeOf(other!)), `${schedule}: ${codeOf(other!)}`)
+    assert.deepEqual(await alive(world), [], `${schedule}: this outlived what began internally`)
+  }
+  for (const [name, play] of [
+    ['a bootstrap', bootstrap],
+    ['a first certificate', issue],
+    ['a renewal', renew],
+  ] as const)
+    test(`begins beside ${name}, and ends it`, async t => {
+      t.diagnostic(`${await tried([begin, play], nothingInternal)} interleavings`)
+    })
+
+  const providers = new WeakMap<World, Promise<ExternalTokenCaller>>()
+  const vouchedIn = async (world: World) => {
+    const idp = await federate(store, rows, pipeline, world)
+    await vouchedFor(store, rows, pipeline, named(idp, 'worker'), { isKnown: false })
+    return named(idp, 'worker')
+  }
+  /** The same token each time, of an agent that is known. */
+  const spend: Play = async (player, world) => {
+    if (!providers.has(world)) providers.set(world, vouchedIn(world))
+    const caller = (await providers.get(world))!
+    return await vouchedFor(player.storeOn(store), player.rows, pipeline, caller, { isKnown: true })
+  }
+  test('opens one lineage by one token, on whichever it came', async t => {
+    const count = await tried(
+      [spend, spend],
+      async (_, results, schedule) => {
+        assert.deepEqual(results.map(codeOf), ['done', 'done'], schedule)
+        const opened = results.map(
+          result => (result as PromiseFulfilledResult<{ lineage: LineageState }>).value.lineage.id,
+        )
+        assert.equal(new Set(opened).size, 1, schedule)
+      },
+      { interruptions: 1 },
+    )
     t.diagnostic(`${count} interleavings`)
   })
 })
