@@ -14,8 +14,8 @@ Commands
   bootstrap   Trust an authority from the fingerprint of its root alone.
   login       Log in at the issuer that the authority names, with any browser, also one on another machine.
   logout      End the session of \`lanyard login\`, here and at the issuer.
-  tenant      Create, list, show and change tenants.
-  agent       Create, list and change agents, mint their tokens; quarantine, reinstate and retire them.
+  tenant      Create, list, show and change tenants; say how their agents get identities.
+  agent       Create, list and change agents, mint their tokens and secrets; quarantine, reinstate and retire them.
   idp         Let identity providers vouch for the agents of a tenant; try a token on them.
   cert        Request a certificate and keep it fresh; list and revoke certificates.
   entry       Register which processes on which nodes are an agent; explain what a process would get.

@@ -23,7 +23,7 @@ const MISUSE: readonly (readonly [args: string, says: RegExp])[] = [
   ['tennant list', /did you mean tenant\?/],
   ['frobnicate', /no command "frobnicate"/],
   ['-x', /no command "-x"/],
-  ['tenant craete acme', /has create, list, show, set, but no "craete"; did you mean create\?/],
+  ['tenant craete acme', /has create, list, show, set, admission, but no "craete"; did you mean create\?/],
   ['tenant create', /TENANT is missing: lanyard tenant create TENANT \[options\]/],
   ['tenant create acme globex', /"globex" is one argument too many/],
   ['tenant create acme --key-polcy modern', /no option --key-polcy; did you mean --key-policy\?/],

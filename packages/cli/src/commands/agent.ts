@@ -51,6 +51,7 @@ const shown = (agent: Agent): Outcome => ({
         ['about', agent.description || null],
         ['labels', labels.join(' ') || null],
         ['from', `${agent.identity_provenance}, ${agent.created_at}`],
+        ...(agent.external_subject === null ? [] : [['there', agent.external_subject] as const]),
       ],
       paint,
     )
@@ -122,6 +123,10 @@ const listAll = command({
   examples: [
     { line: 'lanyard agent list --tenant acme', does: 'The agents of acme, by name.' },
     { line: 'lanyard agent list --lifecycle quarantined', does: 'Who has lost its identity.' },
+    {
+      line: 'lanyard agent list --provenance federated:https://login.example.com',
+      does: 'Whom this identity provider has brought.',
+    },
   ],
   wraps: 'GET /v1/agents',
   run: async ({ options: { tenant, lifecycle, tier, provenance, limit, cursor, ...options }, io }) => {

@@ -1,18 +1,17 @@
 import { resolve } from 'node:path'
 import { CONNECTION, connect } from '../client/connection.ts'
-import { choice, command, number, required, text } from '../command.ts'
+import { command, number, required, text } from '../command.ts'
 import { defined } from '../defined.ts'
 import { writeFiles } from '../files.ts'
 import { card } from '../layout.ts'
 import { listing, NO_REPLY, PAGE } from '../listing.ts'
-import { ROLES } from './choices.ts'
 
 const create = command({
   name: 'apikey create',
   summary: 'Make an API key within your own scope and permissions. It is shown this once.',
   operands: [{ name: 'NAME', about: 'What it is for' }],
   options: {
-    role: required(choice(ROLES, 'What it may do')),
+    role: required(text('ROLE', 'What it may do: admin, operator, auditor, issuer, or a role of `access role list`')),
     tenant: text('TENANT', 'Only within this tenant'),
     agents: text('PATTERN', 'Agents that it may bootstrap; * stands for any characters'),
     'expires-in': number('SEC', 'Seconds until it ends; 90 days where not given'),

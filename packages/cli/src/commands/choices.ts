@@ -1,4 +1,4 @@
-import type { KeyPolicy, KeyRole, KillScope, Lifecycle, Tier } from '@lanyard/api'
+import type { KeyPolicy, KillScope, Lifecycle, Tier } from '@lanyard/api'
 
 // The same lists as in the API, here as text so that a command starts without loading its schemas; a test compares.
 export const TIERS = ['platinum', 'gold', 'silver', 'bronze', 'restricted'] as const satisfies readonly Tier[]
@@ -11,7 +11,6 @@ export const LIFECYCLES = [
   'retired',
 ] as const satisfies readonly Lifecycle[]
 export const KEY_POLICIES = ['rsa-only', 'modern'] as const satisfies readonly KeyPolicy[]
-export const ROLES = ['admin', 'operator', 'auditor', 'issuer'] as const satisfies readonly KeyRole[]
 export const KILL_SCOPES = ['agent', 'lineage', 'token', 'api-key', 'source'] as const satisfies readonly KillScope[]
 export const EXTERNAL_ALGORITHMS = [
   'RS256',

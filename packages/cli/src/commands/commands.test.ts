@@ -87,7 +87,6 @@ test('choices that commands offer are those of the API', () => {
   assert.deepEqual(choices.LIFECYCLES, api.LIFECYCLES)
   assert.deepEqual(choices.KEY_POLICIES, api.KEY_POLICIES)
   assert.deepEqual(choices.KILL_SCOPES, api.KILL_SCOPES)
-  assert.deepEqual(choices.ROLES, api.KeyRole.options)
   assert.deepEqual(choices.EXTERNAL_ALGORITHMS, api.EXTERNAL_ALGORITHMS)
   assert.deepEqual(choices.IDP_PRESETS, api.IDP_PRESET_NAMES)
   assert.deepEqual(choices.BINDEE_KINDS, api.BINDEE_KINDS)

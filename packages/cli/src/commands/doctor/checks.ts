@@ -71,8 +71,9 @@ export const CHECKS = {
     remedy: 'Plan a new root before it ends: everything under it ends with it.',
   },
   api_key_narrow: {
-    asks: 'Is the API key in use no wider than daily work needs, and good for another week?',
-    remedy: 'Make one for the purpose: lanyard apikey create NAME --role operator --tenant TENANT.',
+    asks: 'Is the API key or session in use no wider than daily work needs, and a key good for another week?',
+    remedy:
+      'Make a key for the purpose: lanyard apikey create NAME --role operator --tenant TENANT; or log in with a role for it.',
   },
 } as const satisfies Record<string, { asks: string; remedy: string }>
 

@@ -4,6 +4,7 @@ import { clientFor, type Place } from '../../client/connection.ts'
 import { rootsIn } from '../../client/fingerprint.ts'
 import { acceptsGroup, acceptsTls12, resumes, shownChain } from '../../client/tls-probe.ts'
 import { duration, rfc3339 } from '../../layout.ts'
+import type { Identity } from '../identity-rows.ts'
 import { type CheckCode, type Finding, finding } from './checks.ts'
 
 const HYBRID = 'X25519MLKEM768'
@@ -88,12 +89,20 @@ function checkLeft(code: keyof typeof LEAST_LEFT & CheckCode, { notAfter }: Cert
 
 async function checkKey(api: ApiClient, now: number): Promise<Finding[]> {
   try {
-    const { role, tenant, expires_at } = await api.call('GET /v1/whoami', {})
-    const left = (Date.parse(expires_at) - now) / 1000
-    const wide = role === 'admin' && tenant === null
-    const told = `role ${role} of ${tenant === null ? 'every tenant' : `tenant ${tenant}`}, ${duration(left)} left`
-    return [finding('api_key_narrow', wide || left < 7 * DAY ? 'warning' : 'ok', told)]
+    return [judgeKey(await api.call('GET /v1/whoami', {}), now)]
   } catch (error) {
     return [finding('api_key_narrow', 'failed', (error as Error).message)]
   }
 }
+
+/** A session is refreshed as it is used: how long its token lasts says nothing. */
+function judgeKey({ kind, role, tenant, grants, expires_at }: Identity, now: number): Finding {
+  const roles = kind === 'principal' ? grants : [{ role, tenant }]
+  const wide = roles.some(grant => grant.role === 'admin' && grant.tenant === null)
+  const told = roles.map(grant => `role ${grant.role} of ${whereText(grant.tenant)}`).join(', ')
+  if (kind === 'principal') return finding('api_key_narrow', wide ? 'warning' : 'ok', `logged in, with ${told}`)
+  const left = (Date.parse(expires_at) - now) / 1000
+  return finding('api_key_narrow', wide || left < 7 * DAY ? 'warning' : 'ok', `${told}, ${duration(left)} left`)
+}
+
+const whereText = (tenant: string | null): string => (tenant === null ? 'every tenant' : `tenant ${tenant}`)
