@@ -74,8 +74,12 @@ export const ENTITIES: Readonly<Record<string, EntityType>> = {
     attributes: { subject: { type: 'String', always: true, says: 'its DN' } },
     says: 'a client certificate of an operator; its id is the one that `lanyard whoami` shows',
   },
-  Group: { in: [], attributes: {}, says: 'a group, as the token of a user names it' },
-  Role: { in: [], attributes: {}, says: 'a role, by its name' },
+  Group: {
+    in: [],
+    attributes: {},
+    says: 'a group of a user; its id is the issuer, `#`, and the name that the token says',
+  },
+  Role: { in: [], attributes: {}, says: 'a role; its id is its name, of a role that a tenant defined `TENANT/NAME`' },
 }
 
 /** What is known of a call, whatever it is. */
@@ -86,14 +90,14 @@ export const CONTEXT: Readonly<Record<string, Attribute>> = {
   credential: { type: 'String', says: 'kind of the credential: `api-key`, `principal`, `agent-token`, …' },
   tier: { type: 'String', says: 'issuing: the tier that counts, after quarantine and limits' },
   ttl_sec: { type: 'Long', says: 'issuing: the lifetime asked for, seconds' },
-  key_type: { type: 'String', says: 'issuing: `P-256`, `P-384`, `RSA`, …' },
+  key_type: { type: 'String', says: 'issuing: `RSA`, `P-256`, `P-384`, `P-521`, `Ed25519`' },
   key_bits: { type: 'Long', says: 'issuing: size of the key' },
   provenance: { type: 'String', says: 'issuing: as the agent’s' },
   lineage_age_sec: { type: 'Long', says: 'issuing: since the lineage began, seconds' },
   node: { type: 'Node', says: 'issuing: the node that vouches' },
   door: {
     type: 'String',
-    says: 'issuing: by which way: `csr`, `workload`, `jwt`, `bootstrap`, `federation`, `secret`, …',
+    says: 'issuing: by which way: `csr`, `workload`, `jwt`, `wit`, `bootstrap`, `federation`, `secret`',
   },
   operation: { type: 'String', says: '`call`: what is asked of the agent, as its guard names it' },
   method: { type: 'String', says: '`call`: method of the HTTP request' },
