@@ -12,7 +12,7 @@ let desk: Desk
 before(async () => {
   authority = await lanyardUp({ flags: ['--trust-domain', 'example.internal'] })
   desk = new Desk(authority)
-  const company = new ClientAuthority()
+  const company = ClientAuthority.root()
   const { key, cert } = company.client({ names: { dns: ['planner.acme.example.internal'] } })
   writeFileSync(join(desk.folder, 'acme-agents.pem'), company.pem)
   writeFileSync(join(desk.folder, 'planner-client.pem'), cert)

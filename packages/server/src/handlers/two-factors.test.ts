@@ -8,7 +8,7 @@ import { selfSigned } from '../testing/foreign-certificates.ts'
 import { type Held, type HttpHarness, openHttp } from '../testing/http.ts'
 import { SecretAgent } from '../testing/secrets.ts'
 
-const company = new ClientAuthority()
+const company = ClientAuthority.root()
 const NOW = Math.floor(Date.now() / 1000)
 let server: HttpHarness
 let admin: string
@@ -19,7 +19,7 @@ before(async () => {
     limits: { rate_per_minute: 0, handshakes_per_sec: 10_000 },
     parts: parts => ({
       ...parts,
-      admission: { agentMtlsRequired: true, agentMtlsCa: [company.root.certificate], dnsSuffix: 'agents.test' },
+      admission: { agentMtlsRequired: true, agentMtlsCa: [company.certificate], dnsSuffix: 'agents.test' },
     }),
   })
   admin = await server.apiKey('admin')
@@ -84,10 +84,7 @@ const TABLE: readonly Row[] = [
   ],
   [
     'one below an intermediate of the authority',
-    ({ own }) => {
-      const below = company.below()
-      return company.client({ names: { uri: [idOf(own.key)] } }, [below])
-    },
+    ({ own }) => company.below().client({ names: { uri: [idOf(own.key)] } }),
     null,
   ],
   ['none', () => undefined, 'factor_missing'],
@@ -129,12 +126,12 @@ const TABLE: readonly Row[] = [
   ],
   [
     'its SPIFFE ID by an authority of a stranger',
-    ({ own }) => new ClientAuthority('Strangers').client({ names: { uri: [idOf(own.key)] } }),
+    ({ own }) => ClientAuthority.root('Strangers').client({ names: { uri: [idOf(own.key)] } }),
     'factor_untrusted',
   ],
   [
     'by a stranger who calls itself as the authority does',
-    ({ own }) => new ClientAuthority().client({ names: { uri: [idOf(own.key)] } }),
+    ({ own }) => ClientAuthority.root().client({ names: { uri: [idOf(own.key)] } }),
     'factor_untrusted',
   ],
   ['its SPIFFE ID, signed by itself', ({ own }) => selfSigned(idOf(own.key)), 'factor_untrusted'],
@@ -153,13 +150,10 @@ const TABLE: readonly Row[] = [
   ],
   [
     'a certificate of an authority below',
-    ({ own }) => {
-      const ca = company.below({ names: { uri: [idOf(own.key)] } })
-      return { key: ca.keyPem, cert: ca.pem }
-    },
+    ({ own }) => company.below({ names: { uri: [idOf(own.key)] } }).tls,
     'factor_untrusted',
   ],
-  ['that of the authority itself', () => ({ key: company.root.keyPem, cert: company.pem }), 'factor_untrusted'],
+  ['that of the authority itself', () => company.tls, 'factor_untrusted'],
   [
     'its SVID, revoked',
     async ({ held }) => {
@@ -233,7 +227,7 @@ describe('a session where a tenant says what is required', () => {
 
   test('its authorities stand in the place of those of the server', async () => {
     const made = await scene()
-    const own = new ClientAuthority('Its own')
+    const own = ClientAuthority.root('Its own')
     const names = { uri: [idOf(made.own.key)] }
     assert.deepEqual(await settle([null, own.pem], made, own.client({ names })), DONE)
     assert.deepEqual(await settle([null, own.pem], made, company.client({ names })), refusedWith('factor_untrusted'))

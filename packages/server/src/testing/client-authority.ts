@@ -1,34 +1,126 @@
-import { type TestCertificate, TestIdentity } from '../../../protocol/src/node/test-ca.ts'
+import { type KeyObject, randomBytes } from 'node:crypto'
+import {
+  authorityKeyId,
+  basicConstraints,
+  Certificate,
+  encodeName,
+  encodePem,
+  extendedKeyUsage,
+  type GeneralNamesInput,
+  keyIdentifier,
+  keyUsage,
+  parsePublicKey,
+  signCertificate,
+  subjectAltName,
+  subjectKeyId,
+} from '@lanyard/protocol'
+import { generateKeyNow, nodeCrypto, nodeSigner, spkiOf } from '@lanyard/protocol/node'
 import type { ClientTls } from './client.ts'
+import { pemOf } from './http.ts'
 
 const HOUR = 3600
 
-/** Valid at this moment, for an hour. */
-const present = () => {
-  const now = Math.floor(Date.now() / 1000)
-  return { notBefore: now - HOUR, notAfter: now + HOUR }
+/** How a certificate differs from a usual one. */
+export interface ClientWish {
+  readonly names?: GeneralNamesInput
+  readonly key?: KeyObject
+  /** Unix seconds. */
+  readonly notBefore?: number
+  readonly notAfter?: number
+  /** Encoded extensions in the place of the usual ones; null: none. */
+  readonly extensions?: Readonly<Record<string, Uint8Array | null>>
 }
 
-/** An authority of a company for the client certificates of its agents. */
-export class ClientAuthority {
-  readonly root: TestIdentity
+interface Issued {
+  readonly certificate: Certificate
+  readonly key: KeyObject
+}
 
-  constructor(subject = 'Agents of Acme') {
-    this.root = TestIdentity.root({ subject, ...present() })
+/** An authority of a company for the client certificates of its agents, or one below it. */
+export class ClientAuthority {
+  readonly certificate: Certificate
+  readonly key: KeyObject
+  /** From its own certificate up, without the root: none for the root. */
+  readonly #chain: readonly Certificate[]
+
+  private constructor({ certificate, key }: Issued, chain: readonly Certificate[]) {
+    this.certificate = certificate
+    this.key = key
+    this.#chain = chain
+  }
+
+  /** A root. */
+  static root(name = 'Agents of Acme'): ClientAuthority {
+    const key = generateKeyNow('P-256')
+    return new ClientAuthority(issue({ key, name, issuer: null, wish: {}, extensions: OF_AUTHORITY }), [])
   }
 
   get pem(): string {
-    return this.root.pem
+    return pemOfAll([this.certificate])
   }
 
-  /** A client certificate, for an hour where the wish does not say otherwise, with its chain up to the root. */
-  client(wish: TestCertificate, under: readonly TestIdentity[] = []): ClientTls {
-    const leaf = (under[0] ?? this.root).leaf({ ...present(), ...wish })
-    return { key: leaf.keyPem, cert: [leaf, ...under].map(({ pem }) => pem).join('') }
+  /** What a client would present that had the key of the authority itself. */
+  get tls(): ClientTls {
+    return { key: pemOf(this.key), cert: pemOfAll(this.#chain.length === 0 ? [this.certificate] : this.#chain) }
+  }
+
+  /** A client certificate, valid for an hour around this moment, with its chain without the root. */
+  client(wish: ClientWish): ClientTls {
+    const made = this.#issue('client', wish, OF_CLIENT)
+    return { key: pemOf(made.key), cert: pemOfAll([made.certificate, ...this.#chain]) }
   }
 
   /** An authority below this one. */
-  below(wish: TestCertificate = {}): TestIdentity {
-    return this.root.ca({ subject: 'Team', ...present(), ...wish })
+  below(wish: ClientWish = {}): ClientAuthority {
+    const made = this.#issue('Team', wish, OF_AUTHORITY)
+    return new ClientAuthority(made, [made.certificate, ...this.#chain])
   }
+
+  #issue(name: string, wish: ClientWish, extensions: Extensions): Issued {
+    return issue({ key: wish.key ?? generateKeyNow('P-256'), name, issuer: this, wish, extensions })
+  }
+}
+
+type Extensions = Readonly<Record<string, Uint8Array>>
+
+const OF_AUTHORITY: Extensions = { basic: basicConstraints({ ca: true }), keyUsage: keyUsage(['keyCertSign']) }
+const OF_CLIENT: Extensions = {
+  basic: basicConstraints({ ca: false }),
+  keyUsage: keyUsage(['digitalSignature']),
+  extendedKeyUsage: extendedKeyUsage(['clientAuth']),
+}
+
+interface Order {
+  readonly key: KeyObject
+  readonly name: string
+  /** Null: it signs itself. */
+  readonly issuer: Issued | null
+  readonly wish: ClientWish
+  readonly extensions: Extensions
+}
+
+const pemOfAll = (certificates: readonly Certificate[]) =>
+  certificates.map(({ der }) => encodePem('CERTIFICATE', der)).join('')
+
+const keyIdOf = (key: KeyObject) => keyIdentifier(parsePublicKey(spkiOf(key)).keyBits, nodeCrypto)
+
+function issue({ key, name, issuer, wish, extensions }: Order): Issued {
+  const now = Math.floor(Date.now() / 1000)
+  const subject = encodeName([['CN', issuer === null ? name : `${name} ${randomBytes(4).toString('hex')}`]])
+  const all = {
+    ...extensions,
+    subjectKeyId: subjectKeyId(keyIdOf(key)),
+    ...(issuer && { authorityKeyId: authorityKeyId(keyIdOf(issuer.key)) }),
+    ...(wish.names && { subjectAltName: subjectAltName(wish.names, false) }),
+    ...wish.extensions,
+  }
+  const input = {
+    ...{ subject, issuer: issuer?.certificate.subject.der ?? subject, spki: spkiOf(key) },
+    ...{ notBefore: wish.notBefore ?? now - HOUR, notAfter: wish.notAfter ?? now + HOUR },
+    serial: randomBytes(16).fill(0x41, 0, 1),
+    extensions: Object.values(all).filter(extension => extension !== null),
+  }
+  // A key in memory signs at once.
+  const der = signCertificate(input, nodeSigner(issuer?.key ?? key)) as Uint8Array
+  return { certificate: Certificate.fromDer(der), key }
 }
