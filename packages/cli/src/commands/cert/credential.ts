@@ -9,16 +9,20 @@ export interface Whose {
   readonly agent: string | undefined
   /** A client by the secret of the agent, and its certificate as it is then; null where there is no secret. */
   readonly bySecret: (() => Promise<ApiClient>) | null
+  /** A token of the tenant's identity provider, as it is then; null where there is none. */
+  readonly byProvider: (() => string) | null
 }
 
-/** How agent tokens are had: by the agent's secret, an API key or a session each time, or one that was given. */
+/** How agent tokens are had: by the agent's secret, its provider, an API key or a session each time, or one that was given. */
 export type TokenMaker = (spki: Uint8Array | null) => Promise<string>
 
 /**
- * Gets agent tokens for this agent. With its secret, an API key or a session each call mints one, bound to the key whose
- * SubjectPublicKeyInfo is given; LANYARD_TOKEN is what it is, and says itself whose it is.
+ * Gets agent tokens for this agent. With its secret, its provider, an API key or a session each call mints one, bound to
+ * the key whose SubjectPublicKeyInfo is given; LANYARD_TOKEN is what it is, and says itself whose it is.
  */
-export function tokenMaker(place: Place, { tenant, agent, bySecret }: Whose): TokenMaker {
+export function tokenMaker(place: Place, whose: Whose): TokenMaker {
+  const { tenant, agent, bySecret, byProvider } = whose
+  if (byProvider !== null) return exchangeWith(place, byProvider, whose)
   if (tenant !== undefined && agent !== undefined) {
     // Whoever has the narrow credential of the agent itself shall use no wider one.
     if (bySecret !== null) return openWith(bySecret, tenant, agent)
@@ -41,6 +45,16 @@ function openWith(connect: () => Promise<ApiClient>, tenant: string, agent: stri
   return async spki => {
     const api = await connect()
     return (await api.call('POST /v1/agent/session', { body: { tenant, agent, ...boundTo(spki) } })).token
+  }
+}
+
+function exchangeWith(place: Place, token: () => string, { tenant, agent, bySecret }: Whose): TokenMaker {
+  if (bySecret !== null) throw new Misuse('expected the secret of the agent or a token of its provider, not both')
+  if (tenant === undefined || agent !== undefined)
+    throw new Misuse('--idp-token-file goes with --tenant, and without --agent: the provider says which agent it is')
+  return async spki => {
+    const api = clientFor(place, { bearer: token(), tenant })
+    return (await api.call('POST /v1/agent/federated-bootstrap', { body: { ...boundTo(spki) } })).token
   }
 }
 

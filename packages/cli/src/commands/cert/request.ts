@@ -4,6 +4,7 @@ import { connectBySecret, FACTORS, findSecret } from '../../client/agent-secret.
 import { CONNECTION, clientFor, findPlace, type Place } from '../../client/connection.ts'
 import { choice, command, flag, number, type Outcome, required, text } from '../../command.ts'
 import { defined } from '../../defined.ts'
+import { readSecret } from '../../files.ts'
 import { card, duration } from '../../layout.ts'
 import { Misuse } from '../../problem.ts'
 import { type TokenMaker, tokenMaker } from './credential.ts'
@@ -17,7 +18,7 @@ export const request = command({
   name: 'cert request',
   summary: 'Make a key, get a certificate for it, write both; with --renew keep them fresh.',
   about:
-    'Writes svid.pem (certificate and chain), svid_key.pem (0600) and bundle.pem (the roots), each whole or not at all.\nThe key never leaves this machine. The secret of the agent or an API key mints the token that is needed; or set LANYARD_TOKEN.\nThe reload command finds the paths in LANYARD_SVID, LANYARD_SVID_KEY and LANYARD_BUNDLE.',
+    'Writes svid.pem (certificate and chain), svid_key.pem (0600) and bundle.pem (the roots), each whole or not at all.\nThe key never leaves this machine. The secret of the agent, a token of its provider or an API key gets the token that is\nneeded; or set LANYARD_TOKEN.\nThe reload command finds the paths in LANYARD_SVID, LANYARD_SVID_KEY and LANYARD_BUNDLE.',
   operands: [],
   options: {
     tenant: text('TENANT', 'Tenant of the agent'),
@@ -27,6 +28,10 @@ export const request = command({
     ttl: number('SEC', 'A shorter life than the tier gives; at least 60'),
     renew: flag('Go on until stopped: renew in time, with a new key each time'),
     reload: text('CMD', 'Shell command to run after the files were written'),
+    'idp-token-file': text(
+      'FILE',
+      'A token of the identity provider of --tenant, which says which agent it is; read anew whenever one is needed',
+    ),
     ...FACTORS,
     ...CONNECTION,
   },
@@ -39,15 +44,22 @@ export const request = command({
       line: "lanyard cert request --tenant acme --agent proxy --out /run/proxy --renew --reload 'nginx -s reload'",
       does: 'Keeps the certificate of a program fresh that knows nothing of SPIFFE.',
     },
+    {
+      line: 'lanyard cert request --tenant acme --idp-token-file /var/run/secrets/tokens/lanyard --out /run/agent --renew',
+      does: 'A pod of Kubernetes, as the agent that its service account is.',
+    },
   ],
   run: async ({ options, io, emit, note }) => {
-    const { tenant, agent, out, ttl, renew, reload: command, 'key-type': keyType = 'RSA-2048', ...connection } = options
+    const { tenant, agent, out, ttl, renew, reload: command, 'key-type': keyType = 'RSA-2048', ...rest } = options
+    const { 'idp-token-file': tokenFile, ...connection } = rest
     // From here on a signal means: stop in good order.
     const stopped = renew ? io.stopped() : null
     const place = await findPlace(connection, io)
     const secret = findSecret(connection, io)
     const bySecret = secret === null ? null : () => connectBySecret(connection, connection, io)
-    const wanted: Wanted = { place, tokens: tokenMaker(place, { tenant, agent, bySecret }), keyType, ttl }
+    const byProvider = tokenFile === undefined ? null : () => readSecret(tokenFile, '--idp-token-file')
+    const tokens = tokenMaker(place, { tenant, agent, bySecret, byProvider })
+    const wanted: Wanted = { place, tokens, keyType, ttl }
     const written = async (parts: Parameters<typeof writeSvid>[2]) => {
       const files = writeSvid(io.cwd, out, parts)
       if (command !== undefined) await reload(command, files, io)

@@ -88,6 +88,7 @@ async function keep(session: Session, place: Place, { io, note }: Pick<Invocatio
     throw error
   }
   const file = writeSession(io, place.profile, session)
+  if (io.env.LANYARD_API_KEY) note('LANYARD_API_KEY is set, and goes before this session: unset it to act as yourself')
   const { issuer, tenant } = session
   return {
     json: {

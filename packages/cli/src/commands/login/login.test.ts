@@ -261,6 +261,7 @@ const FAILS: readonly (readonly [why: string, prepare: () => void, code: string]
   ['the issuer calls itself otherwise', metadata({ issuer: 'https://other.example' }), 'login_failed'],
   ['there is no device flow', metadata({ device_authorization_endpoint: undefined }), 'login_unavailable'],
   ['the token endpoint is not https', metadata({ token_endpoint: 'http://127.0.0.1:9/token' }), 'login_failed'],
+  ['its metadata name no issuer', metadata({ issuer: undefined }), 'login_failed'],
   ['the page is not https', device({ verification_uri: 'http://127.0.0.1/go' }), 'login_failed'],
   ['the page is a script', device({ verification_uri_complete: 'javascript:alert(1)' }), 'login_failed'],
   [
@@ -302,6 +303,19 @@ test('an issuer that does not prove itself gets nothing, and it is said how to t
   assert.equal(code, 'server_untrusted')
   assert.match(remedy, /--ca-file/)
   assert.deepEqual(issuer.heard, [])
+})
+
+test('an issuer that is not https is not asked', async () => {
+  for (const written of ['http://127.0.0.1:9', 'no issuer at all']) {
+    const client = { id: '1', issuer: written, client_id: 'cli', scopes: [], audience: 'a' }
+    authority.answers['GET /v1/login'] = { body: { issuers: [client] } }
+    assert.equal(last((await logIn()).out).code, 'login_failed')
+  }
+})
+
+test('a key in the environment goes before the session, and that is said', async () => {
+  const { err } = await logIn({ env: { LANYARD_API_KEY: 'key-of-env' } })
+  assert.match(err, /LANYARD_API_KEY is set, and goes before/)
 })
 
 test('whoever has no role yet is logged in all the same', async () => {
