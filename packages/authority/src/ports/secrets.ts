@@ -23,6 +23,8 @@ export interface SecretRows {
   current(agent: AgentKey): Step<SecretState | undefined>
   insert(secret: SecretState): Step<void>
   end(id: string, standing: 'superseded' | 'revoked', at: number): Step<void>
+  /** Removes those of the agent that ended, but for the newest so many. */
+  forget(agent: AgentKey, keep: number): Step<void>
   /** All of the agent, newest first: also those that ended, as long as they are remembered. */
   ofAgent(agent: AgentKey): Step<readonly SecretState[]>
 }

@@ -13,6 +13,12 @@ import { requireTenantState } from '../registry/tenants.ts'
 import type { FreshSecret } from './secret.ts'
 import { type TakenSecrets, takeSecrets } from './take.ts'
 
+/**
+ * Secrets of an agent that are remembered after their end. Whoever holds one can exchange it as often as it is let: a kill
+ * that follows where they went must not grow with that.
+ */
+const REMEMBERED = 100
+
 type Fresh = Pick<FreshSecret, 'id' | 'hash'>
 
 /**
@@ -99,6 +105,7 @@ function* replace(rows: Rows, { agent, before, fresh, event }: Exchange, act: Ac
   }
   if (before) yield* rows.secrets.end(before.id, 'superseded', act.at)
   yield* rows.secrets.insert(secret)
+  yield* rows.secrets.forget(agent, REMEMBERED)
   yield* rows.events.append(eventOf(act, event, agent, { id: secret.id, supersedes: before?.id ?? null }))
   return secret
 }

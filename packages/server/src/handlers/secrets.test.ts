@@ -75,6 +75,22 @@ describe('the secret of an agent', () => {
     assert.equal((await own.session(won[0]!.body.secret)).status, 200)
   })
 
+  // Whoever stole one could make so many of it that the kill which follows them would take long.
+  test('exchanged without end leaves a hundred behind, and all that they opened still ends together', async () => {
+    const { own, secret: first } = await holder()
+    const held = await own.held(first)
+    let secret = first
+    for (let i = 0; i < 105; i++) {
+      server.clock.advance(0.001)
+      secret = (await own.rotate(secret)).body.secret
+    }
+    const { store, rows } = server.pipeline
+    assert.equal((await store.read(() => rows.secrets.ofAgent(own.key))).length, 101)
+    assert.equal((await own.session(first)).body.code, 'unauthenticated')
+    assert.deepEqual((await own.revoke()).body, { secrets: 1, lineages: 1, revoked: [held.serial] })
+    assert.equal((await own.session(secret)).body.code, 'secret_revoked')
+  })
+
   test('lost with a reply is made again by an operator', async () => {
     const { own, secret } = await holder()
     await own.rotate(secret)

@@ -62,6 +62,21 @@ export function agentSecretRows({ statements }: RowContext): SecretRows {
       .where('id', '=', a.id)
       .where('standing', '=', sql.lit('current')),
   )
+  const forget = statements.prepareChange((a: AgentKey & { keep: number }) =>
+    db
+      .deleteFrom('agent_secrets')
+      .where('id', 'in', eb =>
+        eb
+          .selectFrom('agent_secrets as s')
+          .select('s.id')
+          .where('s.agent_id', '=', agentOfKey(a).select('w.id'))
+          .where('s.ended_at', 'is not', null)
+          .orderBy('s.created_at', 'desc')
+          .orderBy('s.id')
+          .limit(1000)
+          .offset(a.keep),
+      ),
+  )
   const first = (rows: readonly SecretRow[]) => rows[0] && secretOf(rows[0])
 
   return {
@@ -79,6 +94,9 @@ export function agentSecretRows({ statements }: RowContext): SecretRows {
     },
     *end(id, standing, at) {
       requireOne(yield* end({ id, standing, at }), 'current secret of an agent')
+    },
+    *forget({ tenant, agent }, keep) {
+      yield* forget({ tenant, agent, keep })
     },
     *ofAgent({ tenant, agent }) {
       return (yield* all({ tenant, agent })).map(secretOf)

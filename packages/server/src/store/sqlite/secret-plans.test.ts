@@ -30,6 +30,7 @@ for (const [name, step, index] of [
   ['a secret by its id', () => secrets.find('0'.repeat(12)), /SEARCH s USING (COVERING )?INDEX sqlite_autoindex/],
   ['the one that counts', () => secrets.current(key), /SEARCH s USING (COVERING )?INDEX agent_secrets_current/],
   ['all of an agent', () => secrets.ofAgent(key), /SEARCH s USING (COVERING )?INDEX agent_secrets_of_agent/],
+  ['those to forget', () => secrets.forget(key, 100), /SEARCH s USING (COVERING )?INDEX agent_secrets_of_agent/],
   [
     'those that leave',
     () => accessRemovals(context).secrets({ before: 1 }),

@@ -64,6 +64,17 @@ export function agentSecretsSuite(place: () => Place): void {
       assert.deepEqual(await store.read(() => rows.secrets.ofAgent({ tenant: 'acme', agent: 'other' })), [])
     })
 
+    test('that ended are forgotten, but for the newest, and the one that counts is not', async t => {
+      const ended = [1, 2, 3, 4].map(n => secret(n, { standing: 'superseded', endedAt: NOW + n }))
+      const other = secret(9, { tenant: 'globex', standing: 'revoked', endedAt: NOW })
+      const { store, rows } = await holding(t, place, [...ended, secret(5), other])
+      await store.write(() => rows.secrets.forget(secret(1), 2), shared('acme'))
+      assert.deepEqual(await store.read(() => rows.secrets.ofAgent(secret(1))), [secret(5), ended[3], ended[2]])
+      assert.deepEqual(await store.read(() => rows.secrets.find(other.id)), other)
+      await store.write(() => rows.secrets.forget(secret(1), 0), shared('acme'))
+      assert.deepEqual(await store.read(() => rows.secrets.ofAgent(secret(1))), [secret(5)])
+    })
+
     test('are exchanged once, by one of many at once', async t => {
       const open = await holding(t, place, [])
       await requireOneWinner([open], agent(), NOW)
