@@ -59,3 +59,22 @@ test('the guide: every line can be typed, and does what the page says', async ()
   }
   assert.deepEqual(expected, [])
 })
+
+test('the settings ask it of every tenant that says nothing itself', async t => {
+  const file = join(desk.folder, 'acme-agents.pem')
+  const env = { LANYARD_AGENT_MTLS_REQUIRED: 'true', LANYARD_AGENT_MTLS_CA_FILE: file }
+  const strict = await lanyardUp({ flags: ['--trust-domain', 'example.internal'], env })
+  t.after(() => strict.remove())
+  await strict.call('POST', '/v1/tenants', { tenant: 'acme' })
+  await strict.call('POST', '/v1/agents', { tenant: 'acme', agent: 'planner' })
+  const { secret } = await strict.call('POST', '/v1/agents/acme/planner/secret')
+  writeFileSync(join(desk.folder, 'strict.secret'), secret, { mode: 0o600 })
+
+  const { url, root_sha256 } = strict.ready
+  const session = `lanyard agent session acme planner --secret-file strict.secret --url ${url} --root-sha256 ${root_sha256}`
+  assert.match((await desk.type(session)).err, /error factor_missing/)
+  const both = await desk.type(`${session} --client-cert planner-client.pem --client-key planner-client.key`)
+  assert.equal(both.exit, 0, both.err)
+  await strict.call('PATCH', '/v1/tenants/acme/admission', { agent_mtls_required: false })
+  assert.equal((await desk.type(session)).exit, 0)
+})
