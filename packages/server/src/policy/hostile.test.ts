@@ -127,10 +127,11 @@ describe('policies that go wrong', () => {
     const chain = teams(number => number - 1)
     await refused('policy_invalid', 'POST /v1/policies', { policies: ALL, schema, entities: chain })
     const entities = teams(() => 0)
+    const twice = { ...entities[1], parents: [] }
     await refused('policy_invalid', 'POST /v1/policies', {
       policies: ALL,
       schema,
-      entities: [...entities, entities[0]],
+      entities: [...entities, twice],
     })
     const version = await save(ALL, { schema, entities })
     await ok(`POST /v1/policies/${version}/activate`, 200, {})
