@@ -22,6 +22,8 @@ const HOUR = 3600
 
 /** How a certificate differs from a usual one. */
 export interface ClientWish {
+  /** The common name; empty: no subject at all. Made up when absent. */
+  readonly subject?: string
   readonly names?: GeneralNamesInput
   readonly key?: KeyObject
   /** Unix seconds. */
@@ -104,14 +106,17 @@ const pemOfAll = (certificates: readonly Certificate[]) =>
 
 const keyIdOf = (key: KeyObject) => keyIdentifier(parsePublicKey(spkiOf(key)).keyBits, nodeCrypto)
 
+const commonName = (name: string, issuer: Issued | null) =>
+  issuer === null ? name : `${name} ${randomBytes(4).toString('hex')}`
+
 function issue({ key, name, issuer, wish, extensions }: Order): Issued {
   const now = Math.floor(Date.now() / 1000)
-  const subject = encodeName([['CN', issuer === null ? name : `${name} ${randomBytes(4).toString('hex')}`]])
+  const subject = encodeName(wish.subject === '' ? [] : [['CN', wish.subject ?? commonName(name, issuer)]])
   const all = {
     ...extensions,
     subjectKeyId: subjectKeyId(keyIdOf(key)),
     ...(issuer && { authorityKeyId: authorityKeyId(keyIdOf(issuer.key)) }),
-    ...(wish.names && { subjectAltName: subjectAltName(wish.names, false) }),
+    ...(wish.names && { subjectAltName: subjectAltName(wish.names, wish.subject === '') }),
     ...wish.extensions,
   }
   const input = {

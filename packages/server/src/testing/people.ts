@@ -58,7 +58,7 @@ export interface TestIssuer {
 /** People and programs, with every method that they can come by, on a server. */
 export class People {
   readonly providers = new Introspecting()
-  readonly operators = new ClientAuthority('Operators of Acme')
+  readonly operators = ClientAuthority.root('Operators of Acme')
   readonly #server: () => HttpHarness
   readonly #admin: () => string
 
@@ -69,7 +69,7 @@ export class People {
 
   readonly parts = (parts: HttpParts): HttpParts => ({
     ...this.providers.parts(parts),
-    operatorCa: [this.operators.root.certificate],
+    operatorCa: [this.operators.certificate],
   })
 
   /** Calls as an admin of all; must succeed. */

@@ -262,16 +262,16 @@ describe('the certificate of an operator', () => {
     await people.bind({ kind: 'certificate', value: 'dn:CN=zoe' }, 'auditor')
     const wish = { subject: 'zoe' }
     assert.equal(
-      codeOf(await list({ tls: new ClientAuthority('Operators of Acme').client(wish) })),
+      codeOf(await list({ tls: ClientAuthority.root('Operators of Acme').client(wish) })),
       'certificate_untrusted',
     )
     const past = { ...wish, notBefore: 1, notAfter: Math.floor(server.clock.now() / 1000) - 60 }
     assert.equal(codeOf(await list({ tls: operators().client(past) })), 'certificate_expired')
-    const ca = operators().below(wish)
-    assert.equal(codeOf(await list({ tls: { key: ca.keyPem, cert: ca.pem } })), 'certificate_untrusted')
+    const ca = operators().below(wish).tls
+    assert.equal(codeOf(await list({ tls: ca })), 'certificate_untrusted')
     const below = operators().below()
     const privateKey = generateKeyNow('P-256')
-    const tls = operators().client({ ...wish, key: privateKey }, [below])
+    const tls = below.client({ ...wish, key: privateKey })
     assert.equal(codeOf(await list({ tls })), 200)
     const key_thumbprint = jwkThumbprint(jwkFromSpki(spkiOf(privateKey)), nodeCrypto)
     await people.done('POST /v1/kill', { key_thumbprint, reason: 'stolen' })
@@ -302,7 +302,7 @@ describe('two credentials', () => {
       for (const [other, certificate] of Object.entries(certificates))
         assert.equal(codeOf(await list({ ...certificate, ...bearer })), 'credential_conflict', `${one} and ${other}`)
     // Nor does a bad one beside a good one go unseen.
-    const stranger = new ClientAuthority('Nobody').client({ subject: 'x' })
+    const stranger = ClientAuthority.root('Nobody').client({ subject: 'x' })
     assert.equal(codeOf(await list({ ...methods.jwt, tls: stranger })), 'certificate_untrusted')
     assert.equal(codeOf(await list({ ...methods.certificate, token: 'rubbish' })), 'unauthenticated')
   })
