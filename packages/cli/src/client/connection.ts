@@ -19,7 +19,11 @@ export const CONNECTION = {
   'api-key-file': connected(text('FILE', 'File with the API key; the variable LANYARD_API_KEY holds the key itself')),
 } as const satisfies Options
 
-export type ConnectionOptions = Values<typeof CONNECTION>
+const { 'api-key-file': _key, ...where } = CONNECTION
+/** The same for commands that are no use with a key. */
+export const WHERE = where
+
+export type ConnectionOptions = Values<typeof WHERE> & { readonly 'api-key-file'?: string | undefined }
 type World = Pick<Io, 'env' | 'home' | 'now'>
 
 /** The authority that options, environment and profile name, in this order. */

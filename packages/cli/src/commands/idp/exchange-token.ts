@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { CONNECTION, clientFor, findPlace } from '../../client/connection.ts'
+import { clientFor, findPlace, WHERE } from '../../client/connection.ts'
 import { command, text } from '../../command.ts'
 import { defined } from '../../defined.ts'
 import { writeFiles } from '../../files.ts'
@@ -17,7 +17,7 @@ export const exchangeToken = command({
     ...TOKEN_INPUT,
     jkt: text('THUMBPRINT', 'Bind it to this key at once: RFC 7638, SHA-256, base64url'),
     out: text('FILE', 'Write the agent token there (0600) and do not show it'),
-    ...CONNECTION,
+    ...WHERE,
   },
   examples: [
     {

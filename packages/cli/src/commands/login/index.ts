@@ -1,5 +1,5 @@
 import type { CallReply } from '../../client/client.ts'
-import { CONNECTION, clientFor, findPlace, type Place } from '../../client/connection.ts'
+import { clientFor, findPlace, type Place, WHERE } from '../../client/connection.ts'
 import type { Device } from '../../client/openid.ts'
 import { type Session, writeSession } from '../../client/session.ts'
 import { command, type Invocation, type Outcome, text } from '../../command.ts'
@@ -12,7 +12,7 @@ const OPTIONS = {
   tenant: text('TENANT', 'The tenant that is meant where a command names none'),
   issuer: text('URL', 'Log in there, where the authority names several issuers'),
   'ca-file': text('FILE', 'Further authorities for the TLS certificate of the issuer, in PEM'),
-  ...CONNECTION,
+  ...WHERE,
 } as const
 
 export const login = command({

@@ -1,4 +1,4 @@
-import { CONNECTION, findPlace } from '../../client/connection.ts'
+import { findPlace, WHERE } from '../../client/connection.ts'
 import { readSession, removeSession, type Session } from '../../client/session.ts'
 import { command, type Invocation } from '../../command.ts'
 import { visible } from '../../layout.ts'
@@ -9,7 +9,7 @@ export const logout = command({
   about:
     'The file is removed in any case. An issuer that can is asked to forget the session (RFC 7009); a token that somebody\nhas copied counts until it ends: a kill by `--minted-by principal:ID` ends what it opened, at once.',
   operands: [],
-  options: CONNECTION,
+  options: WHERE,
   examples: [{ line: 'lanyard logout', does: 'Later commands need a key, or another login.' }],
   run: async ({ options, io, note }) => {
     const place = await findPlace(options, io)
