@@ -177,3 +177,13 @@ test('whether an entry is there already is one look', () => {
   const [plan] = plansOf(rows.entries.same({ tenant: 't', agent: 'a', parent: null, selectors: ['s'] }) as Step<never>)
   assert.match(plan!, /SEARCH e USING INDEX sqlite_autoindex_entries_2 \(agent_id=\? AND shape=\?\)/)
 })
+
+// Read at each activation by every instance, past a hundred versions of every tenant with their texts.
+test('what policies are in force is read from the indexes of those alone', () => {
+  const plans = plansOf(rows.policies.inForce() as Step<never>)
+  assert.equal(plans.length, 2)
+  for (const [index, plan] of plans.entries()) {
+    assert.match(plan, new RegExp(`policy_versions_${index === 0 ? 'active' : 'shadow'}`))
+    assert.doesNotMatch(plan, /TEMP B-TREE/)
+  }
+})
