@@ -18,8 +18,8 @@ export interface BenchAuthority {
 const UNLIMITED = ['--limits-rate-per-minute', '0', '--limits-handshakes-per-sec', '1000000']
 
 /** Starts an authority on a temporary folder. */
-export async function startAuthority(): Promise<BenchAuthority> {
-  const up = await lanyardUp({ flags: UNLIMITED, prefix: canPin ? ['taskset', '-c', '0'] : [] })
+export async function startAuthority(flags: readonly string[] = []): Promise<BenchAuthority> {
+  const up = await lanyardUp({ flags: [...UNLIMITED, ...flags], prefix: canPin ? ['taskset', '-c', '0'] : [] })
   return {
     url: up.ready.url,
     rootPem: up.rootPem,

@@ -1,4 +1,4 @@
-// Benchmarks: `npm run bench -- issue | renewals | kill | workload-api [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and,
+// Benchmarks: `npm run bench -- issue | renewals | kill | workload-api | doors [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and,
 // with --json, writes them; --chart draws them. `kill` takes [--kills N] [--case a,b,…].
 import { parseArgs } from 'node:util'
 
@@ -13,6 +13,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   renewals: () => import('./renewals.ts'),
   kill: () => import('./kill.ts'),
   'workload-api': () => import('./workload-api.ts'),
+  doors: () => import('./doors.ts'),
 }
 
 export interface BenchOptions {

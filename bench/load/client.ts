@@ -2,6 +2,7 @@
 import process from 'node:process'
 import { Client } from 'undici'
 import { percentile } from '../report.ts'
+import { makeCalls } from './calls.ts'
 import type { Job, Outcome, Word } from './job.ts'
 import { renew, renewFleet } from './renew.ts'
 
@@ -110,6 +111,9 @@ process.once('message', async (job: Job) => {
       break
     case 'bare':
       await callBare(job, tally)
+      break
+    case 'calls':
+      await makeCalls(job, tally)
       break
   }
   tell({ word: 'done', outcome: tally.outcome() })

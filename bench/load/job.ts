@@ -2,6 +2,7 @@ import type { AgentKeyType } from '../../test/support/agent-key.ts'
 
 /** What a load process is told to do. */
 export type Job =
+  | CallsJob
   | FleetJob
   | {
       readonly kind: 'tokens'
@@ -31,6 +32,28 @@ export type Job =
       readonly body: string
       readonly seconds: number
     }
+
+/** One request, whatever it is. */
+export interface LoadCall {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** Calls over kept-alive connections, in turn: each once where they are spent by that, else again for so many seconds. */
+export interface CallsJob {
+  readonly kind: 'calls'
+  readonly url: string
+  readonly rootPem: string
+  readonly inFlight: number
+  readonly calls: readonly LoadCall[]
+  readonly seconds: number | 'each once'
+  /** A client certificate on every connection. PEM. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  /** A new connection for each call. */
+  readonly fresh?: boolean
+}
 
 /** Agents that renew once each, at their own moments whatever the server does: `ratePerSec` apart, or all at once. */
 export interface FleetJob {
