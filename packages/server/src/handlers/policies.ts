@@ -34,7 +34,8 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
   /** It counts here with the answer, and at all other instances within a moment. */
   const inForce = async <T>(done: T): Promise<T> => {
     policies.tell()
-    await policies.look()
+    // It is durable, whoever can look at it now.
+    await policies.look().catch(() => {})
     return done
   }
   return {
