@@ -11,6 +11,7 @@ import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
 let server: HttpHarness
 let admin: string
 const ACME = { tenant: 'acme', agent: 'a1' }
+const POLICIES = { policies: 'permit (principal, action, resource);' }
 const ENTRY = { ...ACME, selectors: ['unix:uid:1001'] }
 /** What is there to be changed, by how paths name it. */
 const ids: Record<string, string> = {}
@@ -22,8 +23,21 @@ before(async () => {
   const made = await server.call('POST /v1/entries', { token: admin, body: ENTRY })
   ids['{id}'] = made.body.id
   ids['{node}'] = (await joinNode(server, { name: 'n1' })).reply.node
+  ids['{idp}'] = await make('/v1/tenants/acme/idps', { issuer: 'https://1.1.1.1/idp', audiences: ['a'] })
+  ids['{issuer}'] = await make('/v1/access/issuers', { issuer: 'https://1.1.1.1/', audiences: ['a'] })
+  ids['{role}'] = await make('/v1/access/roles', { role: 'reader', permissions: ['agent.read'] })
+  for (const version of [1, 2]) {
+    await make('/v1/policies', POLICIES)
+    await make(`/v1/policies/${version}/activate`, {})
+  }
 })
 after(() => server.close())
+
+async function make(path: string, body: object): Promise<string> {
+  const { status, body: reply, text } = await server.call(`POST ${path}`, { token: admin, body })
+  assert.ok(status < 300, text)
+  return reply.id
+}
 
 /** Sends the head of a call, waits until it was taken in, lets `meanwhile` happen, then sends the body. */
 async function held(call: string, token: string, body: object, meanwhile: () => Promise<unknown>) {
@@ -68,14 +82,34 @@ const CALLS: readonly [call: string, body: object][] = [
   ['POST /v1/bundles', { trust_domain: 'late.test', bundle: '{"keys":[]}' }],
   ['POST /v1/agent/bootstrap', ACME],
   ['POST /v1/agent/auth/revoke', { ...ACME, reason: 'x' }],
+  ['POST /v1/agents/acme/a1/revoke-secret', { reason: 'x' }],
+  ['PATCH /v1/tenants/acme/admission', { agent_mtls_required: false }],
+  ['POST /v1/tenants/acme/idps', { issuer: 'https://late.test', audiences: ['a'] }],
+  ['PATCH /v1/tenants/acme/idps/{idp}', { enabled: false }],
+  ['POST /v1/access/roles', { role: 'late', permissions: ['agent.read'] }],
+  ['PATCH /v1/access/roles/{role}', { description: 'late' }],
+  ['POST /v1/access/bindings', { kind: 'certificate', value: 'dn:CN=late', role: 'admin' }],
+  ['POST /v1/access/issuers', { issuer: 'https://late.test', audiences: ['a'] }],
+  ['PATCH /v1/access/issuers/{issuer}', { enabled: false }],
+  ['POST /v1/policies', POLICIES],
+  ['POST /v1/policies/1/activate', {}],
+  ['POST /v1/policies/1/shadow', { on: true }],
+  ['POST /v1/policies/rollback', {}],
 ]
 
 test('no call with a body is missing here', () => {
   const ofKeys = Object.values<Route>(routes).filter(
-    ({ body, auth }) => body !== undefined && auth.kind === 'identity' && auth.accepts.includes('api-key'),
+    // What changes nothing tells what could be asked a moment before.
+    ({ body, auth, audit }) =>
+      body !== undefined && auth.kind === 'identity' && auth.accepts.includes('api-key') && Array.isArray(audit),
   )
   const tried = CALLS.map(([call]) =>
-    call.replace('acme/a1', '{tenant}/{agent}').replace('/acme', '/{tenant}').replace('/some', '/{instance}'),
+    call
+      .replace('acme/a1', '{tenant}/{agent}')
+      .replace('/acme', '/{tenant}')
+      .replace('/some', '/{instance}')
+      .replace('/1/', '/{version}/')
+      .replace(/\{(idp|role|issuer)\}/, '{id}'),
   )
   assert.deepEqual(tried.toSorted(), ofKeys.map(({ call }) => call).toSorted())
 })
