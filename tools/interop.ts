@@ -116,7 +116,7 @@ async function main(): Promise<void> {
 }
 
 function tryAll(): void {
-  const files = globSync('test/interop/workload-api/*.test.ts')
+  const files = [...globSync('test/interop/workload-api/*.test.ts'), 'test/interop/proxies/envoy.test.ts']
   const { status } = spawnSync(process.execPath, ['tools/node.mjs', 'tools/test.ts', ...files], { stdio: 'inherit' })
   process.exitCode = status ?? 1
 }

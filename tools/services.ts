@@ -18,6 +18,18 @@ const SERVICES = [
     starts: /\b(startRedis|twoInstances)\b/,
     packages: { debian: 'redis-server', fedora: 'redis', brew: 'redis' },
   },
+  {
+    program: 'nginx',
+    name: 'nginx',
+    starts: /\bstartNginx\b/,
+    packages: { debian: 'nginx', fedora: 'nginx', brew: 'nginx' },
+  },
+  {
+    program: 'haproxy',
+    name: 'HAProxy',
+    starts: /\bstartHaproxy\b/,
+    packages: { debian: 'haproxy', fedora: 'haproxy', brew: 'haproxy' },
+  },
 ] as const
 type Service = (typeof SERVICES)[number]
 

@@ -7,6 +7,8 @@ import { delimiter, join } from 'node:path'
 
 /** Where Debian and its kin keep programs that are in nobody's PATH. */
 const ASIDE = '/usr/lib/postgresql'
+/** Where they keep those that are in root's alone. */
+const SYSTEM = '/usr/sbin'
 
 /** The path of a server program; throws, saying how to get it. */
 export function programOf(name: string): string {
@@ -14,6 +16,7 @@ export function programOf(name: string): string {
   const folders = [
     ...versions.map(version => join(ASIDE, version, 'bin')),
     ...(process.env.PATH ?? '').split(delimiter),
+    SYSTEM,
   ]
   const found = folders.map(folder => join(folder, name)).find(isProgram)
   if (found) return found
