@@ -71,7 +71,8 @@ function* openedBefore(
   const { caller, at } = act
   const subject = yield* rows.lineages.subject(id)
   const isOwn = subject !== undefined && tenant === caller.tenant && agent === caller.agent
-  if (!isOwn || subject.lineage.jkt !== jkt) return yield* reused(rows, id, act)
+  // What another tenant has is none of this one's business, not even by its id.
+  if (!isOwn || subject.lineage.jkt !== jkt) return yield* reused(rows, isOwn ? id : null, act)
   servedTier(subject)
   requireOpenLineage(subject, at)
   requireAlive(subject, subject.lineage.incarnation)
@@ -79,7 +80,7 @@ function* openedBefore(
   throw new LanyardError('token_reused', 'this token opened its lineage before, and the agent token has ended')
 }
 
-function* reused(rows: Rows, lineage: string, act: OwnAct): Step<LanyardError> {
+function* reused(rows: Rows, lineage: string | null, act: OwnAct): Step<LanyardError> {
   const error = new LanyardError('token_reused', 'this token opened its lineage for another key')
   const detail = { code: error.code, lineage, idp: act.caller.idp }
   yield* rows.events.append(eventOf(act, 'token.reused', act.caller, detail, 'refused'))

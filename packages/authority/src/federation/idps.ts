@@ -1,4 +1,5 @@
 import { LanyardError, type Tier } from '@lanyard/api'
+import { requireMayVouch } from '../access/becoming.ts'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { IdpState, Rows, Step } from '../ports.ts'
@@ -23,7 +24,7 @@ export const IDPS_MAX = 50
 
 /**
  * Lets a provider vouch in a tenant. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `idp_exists`,
- * `too_many_entries`.
+ * `role_too_wide`, `too_many_entries`.
  */
 export function* createIdp(
   rows: Rows,
@@ -36,6 +37,7 @@ export function* createIdp(
     throw new LanyardError('idp_exists', `tenant ${tenant} has an identity provider with issuer ${issuer}`)
   if ((yield* rows.idps.count(tenant)) >= IDPS_MAX)
     throw new LanyardError('too_many_entries', `expected at most ${IDPS_MAX} identity providers in a tenant`)
+  yield* requireMayVouch(rows, tenant, act)
   const before = yield* rows.idps.federates(tenant)
   const idp = settled({ ...DEFAULTS, ...{ id: input.id, tenant, issuer, createdAt: act.at } }, input, act.at)
   yield* rows.idps.insert(idp)
@@ -44,7 +46,7 @@ export function* createIdp(
   return idp
 }
 
-/** Changes a provider. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `not_found`. */
+/** Changes a provider. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `not_found`, `role_too_wide`. */
 export function* updateIdp(
   rows: Rows,
   { tenant, id }: Pick<IdpState, 'tenant' | 'id'>,
@@ -52,8 +54,13 @@ export function* updateIdp(
   act: Act,
 ): Step<IdpState> {
   const before = yield* requireIdp(rows, { tenant, id }, act)
+  if (!isOnlyForbidding(change)) yield* requireMayVouch(rows, tenant, act)
   return yield* changeIdp(rows, before, change, act)
 }
+
+/** To take away is no gain. */
+const isOnlyForbidding = ({ enabled, allowAgentFederation, ...rest }: IdpSettings) =>
+  enabled !== true && allowAgentFederation !== true && Object.values(rest).every(value => value === undefined)
 
 /** The same for one that was found, as a part of another act. */
 export function* changeIdp(rows: Rows, before: IdpState, change: IdpSettings, act: Act): Step<IdpState> {

@@ -232,6 +232,7 @@ describe('a token is refused', () => {
     await ok(`POST /v1/tenants/${other.tenant}/idps`, 201, body)
     assert.equal(codeOf(await send(token, undefined, other.tenant)), 200)
     assert.equal(codeOf(await send(token, undefined, tenant)), 'token_reused')
+    assert.equal((await eventsOf(tenant, 'token.reused'))[0].detail.lineage, null)
   })
 
   test('when it is none of a provider', async () => {
