@@ -5,6 +5,7 @@ import {
   type PolicyDecision,
   type PolicyEntity,
   type PolicyQuestion,
+  type PolicyVersionState,
   policyScope,
   requireStanding,
   requireVersion,
@@ -26,6 +27,7 @@ const WAIT_MS = 20_000
 /** What the policies say, to those who want to know. */
 export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
   const { store, rows, policies, clock } = ports
+  const recent = new RecentSets(policies)
   return {
     async getShadow(call) {
       const tenant = policyScope(call, call.query.tenant)
@@ -44,7 +46,7 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
       const tenant = policyScope(call, call.body.tenant)
       requireSeen(call.caller, tenant)
       const question = await questionOf(ports, call.body, tenant)
-      const { decision, each } = askAll(await setsOf(ports, tenant, call.body.version), question)
+      const { decision, each } = askAll(await setsOf(ports, recent, tenant, call.body.version), question)
       return {
         ...showDecision(decision),
         sets: each.map(({ set: { texts }, said }) => ({
@@ -103,6 +105,7 @@ function entityOf(path: string, text: string): PolicyEntity {
 /** Those that decide; with a version, that one in place of the one of its scope. */
 async function setsOf(
   { store, rows, policies }: Pick<HandlerPorts, 'store' | 'rows' | 'policies'>,
+  recent: RecentSets,
   tenant: string | null,
   version: number | undefined,
 ): Promise<readonly HeldSet[]> {
@@ -110,8 +113,30 @@ async function setsOf(
   if (version === undefined) return active
   const state = await store.read(() => requireVersion(rows, tenant, version))
   const held = active.find(({ texts }) => texts.tenant === tenant && texts.version === version)
-  return [...active.filter(({ texts }) => texts.tenant !== tenant), held ?? policies.compiled(state)]
+  return [...active.filter(({ texts }) => texts.tenant !== tenant), held ?? recent.of(state)]
 }
+
+/** Versions that were asked about lately: to make one ready takes as long as hundreds of questions. */
+class RecentSets {
+  readonly #policies: Pick<PolicyDesk, 'compiled'>
+  /** Least recently asked first. */
+  readonly #sets = new Map<string, HeldSet>()
+
+  constructor(policies: Pick<PolicyDesk, 'compiled'>) {
+    this.#policies = policies
+  }
+
+  of(state: PolicyVersionState): HeldSet {
+    const name = `${state.tenant ?? ''} ${state.version}`
+    const set = this.#sets.get(name) ?? this.#policies.compiled(state)
+    this.#sets.delete(name)
+    this.#sets.set(name, set)
+    if (this.#sets.size > RECENT) this.#sets.delete(this.#sets.keys().next().value!)
+    return set
+  }
+}
+
+const RECENT = 16
 
 function nextChange(policies: Pick<PolicyDesk, 'onChange'>): Promise<void> {
   return new Promise(resolve => {
