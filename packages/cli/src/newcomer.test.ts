@@ -440,6 +440,45 @@ test('people log in, and may what roles give them', async () => {
   assert.deepEqual(await type(`access issuer remove ${issuer}`), {})
 })
 
+const PERMIT = '@id("all")\npermit (principal, action, resource);\n'
+const CASES = `given:
+  principal: User::"ada"
+  action: getAgent
+  resource: Agent::"spiffe://example.test/tenant/globex/agent/trader"
+cases:
+  - name: everybody sees it
+    expect: allow
+    by: [all]
+`
+
+test('policies are tried, saved, put in force and taken back', async () => {
+  const [file, stricter, cases] = ['acme.cedar', 'stricter.cedar', 'acme.cases.yaml'].map(name => join(folder, name))
+  writeFileSync(file!, PERMIT)
+  writeFileSync(
+    stricter!,
+    `${PERMIT}@id("unseen") forbid (principal, action == Lanyard::Action::"getAgent", resource);`,
+  )
+  writeFileSync(cases!, CASES)
+  await type(`policy check ${file}`)
+  await type(`policy test ${cases}`)
+  const first = await type(`policy save ${file} --tenant globex`)
+  const second = await type(`policy save ${stricter} --tenant globex`)
+  await type(`policy activate ${first.version} --tenant globex`)
+  await type(`policy shadow ${second.version} --tenant globex`)
+  assert.equal((await type('policy list --tenant globex')).items.length, 2)
+  assert.match((await type(`policy show ${second.version} --tenant globex`)).policies, /unseen/)
+  await type(`policy diff ${first.version} ${second.version} --tenant globex`)
+  const asked = 'policy explain api-key:0a1b2c3d4e5f getAgent globex/trader --tenant globex'
+  await type(asked)
+
+  await type(`policy activate ${second.version} --tenant globex`)
+  await type(asked, 1)
+  assert.equal((await type('agent show globex trader', 1)).code, 'policy_denied')
+  await type('policy rollback --tenant globex')
+  await type(asked)
+  await type('agent show globex trader')
+})
+
 test('the doctor finds nothing wrong, and points out what nobody sealed', async () => {
   const { ok, checks } = await type(`doctor --data ${data}`)
   assert.equal(ok, true)
