@@ -345,6 +345,29 @@ describe('providers', () => {
   })
 })
 
+describe('policies', () => {
+  test('are asked about the agent that a token names, whether it is there or not', async () => {
+    const { tenant, vouch, provider } = await place()
+    await vouch()
+    const policies = `permit (principal, action, resource);
+      forbid (principal, action == Lanyard::Action::"issue", resource is Lanyard::Agent)
+        when { context has door && context.door == "federation" && resource.name == "night-job" };`
+    await ok('POST /v1/policies', 201, { tenant, policies })
+    await ok('POST /v1/policies/1/activate', 200, { tenant })
+    const bootstrap = async (sub: string) =>
+      codeOf(
+        await server.call('POST /v1/agent/federated-bootstrap', {
+          token: await provider.sign({ sub }),
+          headers: { 'x-lanyard-tenant-id': tenant },
+        }),
+      )
+    assert.equal(await bootstrap('worker'), 200)
+    assert.equal(await bootstrap('worker'), 200)
+    assert.equal(await bootstrap('night-job'), 'policy_denied')
+    await refused('agent_unknown', `GET /v1/agents/${tenant}/night-job`)
+  })
+})
+
 describe('a token is tried', () => {
   test('step by step, and spent by nothing', async () => {
     const { tenant, vouch, provider } = await place()
