@@ -15,7 +15,14 @@ export {
 export { type Caller, caller } from './guard/caller.ts'
 export type { GuardReport, GuardStanding } from './guard/guard.ts'
 export type { Handler, ServerChoice, Serving } from './guard/serve.ts'
-export type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './identity/choices.ts'
+export type {
+  AllowChoice,
+  ConnectOptions,
+  PeerChoice,
+  PeerInit,
+  PoliciesChoice,
+  ServeOptions,
+} from './identity/choices.ts'
 export type { Cut, Failing, IdentityEvents, LivenessChange, Lost, Refused, Withdrawn } from './identity/events.ts'
 export type { SvidFiles } from './identity/files.ts'
 export { Identity } from './identity/identity.ts'

@@ -1,5 +1,5 @@
-import { DEFAULT_ID_TEMPLATE, IdTemplate, type SpiffeId } from '@lanyard/protocol'
-import type { Route } from '@lanyard/sdk'
+import { DEFAULT_ID_TEMPLATE, IdTemplate } from '@lanyard/protocol'
+import type { Route, SpiffeId } from '@lanyard/sdk'
 import type { Entity, EntityFacts, Question } from '../question.ts'
 import type { PolicyOptions } from './options.ts'
 

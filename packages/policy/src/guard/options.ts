@@ -1,10 +1,10 @@
-import type { Route, SpiffeId, TimeSource } from '@lanyard/sdk'
+import type { PoliciesChoice, Route, SpiffeId, TimeSource } from '@lanyard/sdk'
 
 /** Who asks the authority: an `Identity` of the SDK. */
 export interface PolicyReader {
   readonly id: SpiffeId
   /** What `GET /v1/agent/policies` answers; after the revision `after`, once there is another or 20 seconds have passed. */
-  policies(options?: { readonly after?: number; readonly hold?: boolean }): Promise<unknown>
+  policies(options?: PoliciesChoice): Promise<unknown>
 }
 
 export interface PolicyOptions {

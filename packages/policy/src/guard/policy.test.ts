@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { SpiffeId } from '@lanyard/protocol'
-import type { TimeSource } from '@lanyard/sdk'
+import type { PoliciesChoice, TimeSource } from '@lanyard/sdk'
 import { PERMIT } from '../testing/questions.ts'
 import { Age } from './age.ts'
 import { readNews } from './news.ts'
@@ -43,10 +43,12 @@ class Reader implements PolicyReader {
   readonly id = OWN
   readonly asked: (number | undefined)[] = []
   reply: (() => unknown) | null = null
+  signal: AbortSignal | undefined
   #waiting: { resolve: (reply: unknown) => void; reject: (error: unknown) => void }[] = []
 
-  policies({ after }: { readonly after?: number } = {}): Promise<unknown> {
+  policies({ after, signal }: PoliciesChoice = {}): Promise<unknown> {
     this.asked.push(after)
+    this.signal = signal
     if (after === undefined) return Promise.resolve(this.reply?.())
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
@@ -255,4 +257,11 @@ test('clocks that drift a little, and network that comes late, do not add up', (
   }
   time.wall += 70_000
   assert.ok(age.ms >= 70_000, 'a machine that slept')
+})
+
+test('who is closed lets go of the question that is under way', async t => {
+  const { reader, allow } = await stage(t)
+  assert.equal(reader.signal?.aborted, false)
+  allow.close()
+  assert.equal(reader.signal?.aborted, true)
 })

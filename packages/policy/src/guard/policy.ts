@@ -1,5 +1,5 @@
-import { ProtocolError, type SpiffeId } from '@lanyard/protocol'
-import type { Authorizer, Route, TimeSource } from '@lanyard/sdk'
+// From the SDK: what it tells of a refusal by its own class says why.
+import { type Authorizer, ProtocolError, type Route, type SpiffeId, type TimeSource } from '@lanyard/sdk'
 import { restore } from '../compile.ts'
 import type { CompiledSet } from '../compiled-set.ts'
 import { PolicyProblems } from '../problems.ts'
@@ -56,7 +56,7 @@ class LocalPolicies {
   #sets: readonly (CompiledSet | PolicyProblems)[] = []
   #revision = -1
   #fellAt: number | null = null
-  #closed = false
+  readonly #closing = new AbortController()
   #cancel = () => {}
 
   constructor(identity: PolicyReader, options: PolicyOptions) {
@@ -79,7 +79,7 @@ class LocalPolicies {
   }
 
   close(): void {
-    this.#closed = true
+    this.#closing.abort()
     this.#cancel()
   }
 
@@ -105,7 +105,7 @@ class LocalPolicies {
 
   /** Why nothing can be asked at all; null: it can. */
   #refusal(route: Route | undefined): string | null {
-    if (this.#closed) return 'the policies are not followed any more'
+    if (this.#closing.signal.aborted) return 'the policies are not followed any more'
     if (this.age.ms > this.#maxAgeMs) return `the authority was not heard for ${Math.round(this.age.ms)} ms`
     if (this.#sets.length === 0) return 'no policies are in force'
     if (route !== undefined && this.#asksPaths && !isPlain(pathOf(route))) return 'the path can be read in several ways'
@@ -117,16 +117,16 @@ class LocalPolicies {
   }
 
   async #follow(failures: number): Promise<void> {
-    if (this.#closed) return
+    if (this.#closing.signal.aborted) return
     const asked = this.#time.monotonic()
     try {
-      const news = readNews(await this.#identity.policies({ after: this.#revision }))
-      if (this.#closed) return
+      const news = readNews(await this.#identity.policies({ after: this.#revision, signal: this.#closing.signal }))
+      if (this.#closing.signal.aborted) return
       this.#take(news, asked)
       // An authority that does not wait shall not be asked without end.
       this.#again(this.#time.monotonic() - asked < AGAIN_MS ? AGAIN_MS / 4 : 0, 0)
     } catch (error) {
-      if (this.#closed) return
+      if (this.#closing.signal.aborted) return
       this.#tell(error instanceof Error ? error : new Error(String(error)))
       this.#again(Math.min(LONGEST_MS, AGAIN_MS * 2 ** failures), Math.min(failures + 1, 10))
     }

@@ -88,7 +88,7 @@ export class Link<C extends LinkCredential = Svid> {
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: object,
-    { hold = false, timeoutMs = ANSWER_TIMEOUT_MS }: Patience = {},
+    { hold = false, timeoutMs = ANSWER_TIMEOUT_MS, signal }: Patience = {},
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const json = body === undefined ? null : Buffer.from(JSON.stringify(body))
@@ -96,9 +96,12 @@ export class Link<C extends LinkCredential = Svid> {
       const cancel = this.#time.after(timeoutMs, () => fail(this.#unreachable('no answer in time')), { hold })
       const fail = (error: IdentityError) => {
         cancel()
+        signal?.removeEventListener('abort', given)
         stream.destroy()
         reject(error)
       }
+      const given = () => fail(this.#unreachable('nobody waits for the answer any more'))
+      signal?.addEventListener('abort', given, { once: true })
       const early = () => fail(this.#unreachable('the connection ended before the answer'))
       stream.on('error', error => fail(this.#unreachable(codeOf(error))))
       stream.once('close', early)
@@ -106,6 +109,7 @@ export class Link<C extends LinkCredential = Svid> {
         stream.off('close', early)
         readText(stream).then(text => {
           cancel()
+          signal?.removeEventListener('abort', given)
           try {
             resolve(this.#parse(headers, text))
           } catch (error) {

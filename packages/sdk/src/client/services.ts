@@ -5,6 +5,8 @@ import { pause, type TimeSource } from '../time.ts'
 export interface Patience {
   readonly hold?: boolean
   readonly timeoutMs?: number
+  /** Asks no more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Asks the authority, with the own certificate; the process is kept alive for it where nothing else is said. Throws IdentityError. */

@@ -53,3 +53,12 @@ export interface ConnectOptions extends PeerChoice {
   /** Gives up while the connection is not made. */
   readonly signal?: AbortSignal
 }
+
+/** Which policies, and how long to wait for them. */
+export interface PoliciesChoice {
+  /** The revision that is known: the answer comes once there is another, or after 20 seconds. At once when absent. */
+  readonly after?: number
+  /** Keeps the process alive for the answer. */
+  readonly hold?: boolean
+  readonly signal?: AbortSignal
+}

@@ -22,7 +22,7 @@ import { dial } from '../mtls/dial.ts'
 import { PeerDispatcher } from '../mtls/dispatcher.ts'
 import { ownForm } from '../mtls/form.ts'
 import { PeerAgent } from '../mtls/https-agent.ts'
-import type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, ServeOptions } from './choices.ts'
+import type { AllowChoice, ConnectOptions, PeerChoice, PeerInit, PoliciesChoice, ServeOptions } from './choices.ts'
 import type { IdentityEvents } from './events.ts'
 import { FileSource, readSvid } from './files.ts'
 import {
@@ -236,13 +236,13 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /**
    * The policies that concern this agent, as the authority has them in force; after the revision `after`, once there is
    * another or 20 seconds have passed. What they decide says `@lanyard/policy/guard`, to which this belongs. Only with
-   * `hold` the process is kept alive for it.
+   * `hold` the process is kept alive for it; `signal` ends it.
    *
    * @throws IdentityError `authority_unknown`, `authority_unreachable`, and the codes of the authority
    */
-  policies({ after, hold = false }: { readonly after?: number; readonly hold?: boolean } = {}): Promise<unknown> {
+  policies({ after, hold = false, signal }: PoliciesChoice = {}): Promise<unknown> {
     const query = after === undefined ? '' : `?after=${after}`
-    return this.#parts.ask('GET', `/v1/agent/policies${query}`, undefined, { hold, timeoutMs: 30_000 })
+    return this.#parts.ask('GET', `/v1/agent/policies${query}`, undefined, { hold, timeoutMs: 30_000, signal })
   }
 
   /** The server of {@link serve}, not listening yet. */
