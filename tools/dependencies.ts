@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 
 /** Packages that people run or install. */
-export const listed = ['cli', 'daemon', 'sdk', 'server'] as const
+export const listed = ['cli', 'daemon', 'policy', 'sdk', 'server'] as const
 
 interface Entry {
   readonly version?: string
