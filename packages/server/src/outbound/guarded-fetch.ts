@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises'
 import type { IncomingMessage } from 'node:http'
 import { Agent, type RequestOptions, request } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -6,8 +5,10 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import { addressRules, type JudgeAddress } from './address-rules.ts'
 import { type Destination, destinationOf } from './destination.ts'
 import { type Outbound, OutboundError, type OutboundReply, type OutboundRequest, type Resolve } from './ports.ts'
+import { systemResolve } from './system-resolve.ts'
 
 const MAX_HEADER_BYTES = 16_384
+const LOOK_UP_MS = 5000
 
 export interface OutboundParts {
   /** Networks (CIDR) that may be asked although they are not public. */
@@ -45,14 +46,13 @@ export function openOutbound({ allow, roots, resolve = systemResolve }: Outbound
   }
 }
 
-/** Those of /etc/hosts too: what the connection would be made to. */
-const systemResolve: Resolve = async host => (await lookup(host, { all: true })).map(({ address }) => address)
-
 async function requireUrl(url: string, judge: JudgeAddress, resolve: Resolve): Promise<void> {
+  const signal = AbortSignal.timeout(LOOK_UP_MS)
   try {
-    await destinationOf(url, judge, resolve)
+    await within(signal, destinationOf(url, judge, resolve))
   } catch (error) {
-    if (!(error instanceof OutboundError && error.code === 'unreachable')) throw error
+    if (error instanceof OutboundError && error.code === 'forbidden') throw error
+    if (!(error instanceof OutboundError || signal.aborted)) throw error
   }
 }
 
