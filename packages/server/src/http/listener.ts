@@ -7,7 +7,7 @@ import {
   type ServerHttp2Session,
 } from 'node:http2'
 import { createServer, type Server, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { SecureContext, TLSSocket } from 'node:tls'
 import { LanyardError } from '@lanyard/api'
 import { Admission } from './admission.ts'
 import { PeerChains } from './authenticate/peer-chain.ts'
@@ -16,7 +16,7 @@ import { SessionGuard } from './h2-session.ts'
 import type { HttpLimits, HttpServer, Log, ServerTls } from './ports.ts'
 import { listenForProxy } from './proxy-socket.ts'
 import { isMultiplexed } from './respond.ts'
-import { withCertificate } from './tls-options.ts'
+import { namedContext, withCertificate } from './tls-options.ts'
 import { answerUnreadable } from './unreadable.ts'
 
 /** A request of either protocol; HTTP/2 through Node's compatible classes. */
@@ -63,6 +63,7 @@ export class Listener implements HttpServer {
   readonly #sessions = new Map<ServerHttp2Session, SessionGuard>()
   readonly #sweep: NodeJS.Timeout
   readonly #stopping: () => void
+  #named: SecureContext | null
   #closing: Promise<void> | null = null
 
   constructor({ limits, tls, log, serve, sweep, stopping }: ListenerParts) {
@@ -70,7 +71,12 @@ export class Listener implements HttpServer {
     this.#stopping = stopping
     this.#log = log
     this.#admission = new Admission(limits, now)
-    this.#server = createSecureServer({ ...withCertificate(tls), ...serverLimits(limits) })
+    this.#named = namedContext(tls)
+    this.#server = createSecureServer({
+      ...withCertificate(tls),
+      ...serverLimits(limits),
+      SNICallback: (_name, done) => done(null, this.#named ?? undefined),
+    })
     this.#local = createServer(socket => this.#takeLocal(socket))
     this.#server.setTimeout(limits.idle_timeout_ms + limits.body_timeout_ms)
     this.#guardConnections()
@@ -127,6 +133,7 @@ export class Listener implements HttpServer {
   }
 
   setTls(tls: ServerTls): void {
+    this.#named = namedContext(tls)
     this.#server.setSecureContext(withCertificate(tls))
   }
 

@@ -38,6 +38,11 @@ export interface Log {
 export interface ServerTls {
   readonly key: string
   readonly cert: string
+  /**
+   * The same with DNS names alone, for clients that ask for a name (SNI). BoringSSL, and so Envoy and gRPC, refuses a
+   * certificate with addresses under name constraints that speak of addresses.
+   */
+  readonly namedCert?: string
 }
 
 /** The authorities of the trust domain at this moment. Each call may answer differently than the one before. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto'
-import type { TlsOptions } from 'node:tls'
+import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import type { ServerTls } from './ports.ts'
 
 /**
@@ -18,3 +18,7 @@ export const TLS_OPTIONS = {
 
 /** The options above with the server's own certificate, for a new server or a new context. */
 export const withCertificate = ({ key, cert }: ServerTls) => ({ ...TLS_OPTIONS, ca: [...TLS_OPTIONS.ca], key, cert })
+
+/** What is shown to clients that ask for a name; null: the same as to others. */
+export const namedContext = ({ key, namedCert }: ServerTls): SecureContext | null =>
+  namedCert === undefined ? null : createSecureContext(withCertificate({ key, cert: namedCert }))

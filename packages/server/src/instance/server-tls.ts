@@ -23,15 +23,15 @@ export async function makeServerTls(
   const { trustDomain, instance, serverNames: names } = wanted
   const privateKey = await generatePrivateKey('P-256')
   const { spki } = nodeSigner(privateKey)
-  const certificate = await createServerCertificate(
-    { trustDomain, instance, spki, at, names },
-    service,
-    root.certificate,
-    ports,
-  )
+  const certify = (of: AllowedNames) =>
+    createServerCertificate({ trustDomain, instance, spki, at, names: of }, service, root.certificate, ports)
+  const chainOf = (leaf: Certificate) =>
+    [leaf, service.certificate].map(({ der }) => encodePem('CERTIFICATE', der)).join('')
+  const certificate = await certify(names)
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    cert: [certificate, service.certificate].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
+    cert: chainOf(certificate),
+    namedCert: chainOf(await certify({ ...names, ips: [] })),
     certificate,
     issuerKeyId: service.keyId,
   }
