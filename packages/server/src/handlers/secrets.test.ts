@@ -19,7 +19,13 @@ before(async () => {
   for (const tenant of ['acme', 'globex']) await server.pipeline.tenant(tenant)
   operator = await server.apiKey('operator', { tenant: 'acme' })
 })
-after(() => server.close())
+after(async () => {
+  // Whatever was asked and refused above: no secret of anybody is in the log, nor in an event.
+  assert.ok(!server.logged.join('\n').includes('lanyard-secret_'))
+  const { text } = await server.call('GET /v1/events?limit=500', { token: admin })
+  assert.ok(text.includes('session.refused') && !text.includes('lanyard-secret_'))
+  await server.close()
+})
 
 async function agentOf(tenant = 'acme'): Promise<SecretAgent> {
   const key = { tenant, agent: `a${++names}` }
