@@ -19,15 +19,35 @@ export function* requireMayBecome(rows: Rows, agent: Pick<AgentState, 'spiffeId'
  * an entry there. What is bound beyond the tenant does not count by its machines, and is not asked for.
  */
 export function* requireMayServe(rows: Rows, tenant: string | null, act: Act): Step<void> {
-  if (!isManager(act)) return
+  if (isManager(act)) yield* requireAllBound(rows, tenant, binding => isServed(rows, binding, tenant), act)
+}
+
+/**
+ * The same for whoever says which provider vouches for the agents of a tenant: it can name every agent that is not ours,
+ * and those that nobody has seen yet. What is bound beyond the tenant does not count by its word. Throws `role_too_wide`.
+ */
+export function* requireMayVouch(rows: Rows, tenant: string, act: Act): Step<void> {
+  if (isManager(act)) yield* requireAllBound(rows, tenant, binding => isVouchedFor(rows, binding, tenant), act)
+}
+
+function* requireAllBound(
+  rows: Rows,
+  tenant: string | null,
+  concerns: (binding: BindingState) => Step<boolean>,
+  act: Act,
+): Step<void> {
   for (let after: string | null = null; ; ) {
     const filter = { kind: 'spiffe-id', tenant: tenant ?? undefined } as const
     const page: Listed<BindingState> = yield* rows.bindings.list(filter, { limit: PAGE, after })
-    for (const binding of page.items)
-      if (yield* isServed(rows, binding, tenant)) yield* requireBound(rows, binding, act)
+    for (const binding of page.items) if (yield* concerns(binding)) yield* requireBound(rows, binding, act)
     if (page.next === null) return
     after = page.next
   }
+}
+
+function* isVouchedFor(rows: Rows, { value }: BindingState, tenant: string): Step<boolean> {
+  const agent = yield* rows.agents.findById(value)
+  return agent === undefined || (agent.tenant === tenant && agent.provenance !== 'internal')
 }
 
 const isManager = ({ caller }: Act) => caller !== 'server' && (caller.kind === 'api-key' || caller.kind === 'principal')

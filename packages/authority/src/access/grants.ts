@@ -1,5 +1,6 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { AccessGrant, CertificateCaller } from '../caller.ts'
+import { refusedAs } from '../concern.ts'
 import type { BindeeState, BindingState, Rows, Step } from '../ports.ts'
 import { permissionsOfRole } from './roles.ts'
 
@@ -36,7 +37,12 @@ function* grantsLeft(rows: Rows, { id, bindees, within }: Identified, at: number
 const counts = ({ tenant, expiresAt }: BindingState, within: string | null, at: number) =>
   (expiresAt === null || at < expiresAt) && (within === null || tenant === within)
 
-const shutOut = (id: string) => new LanyardError('principal_barred', `principal ${id} was shut out by a kill`)
+const shutOut = (id: string) =>
+  refusedAs(new LanyardError('principal_barred', `principal ${id} was shut out by a kill`), {
+    agent: { tenant: null, agent: null },
+    actor: `principal:${id}`,
+    type: 'access.refused',
+  })
 
 /** All permissions that any of these holds, anywhere. */
 export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permission> =>

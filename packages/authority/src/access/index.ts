@@ -1,4 +1,4 @@
-export { requireMayBecome, requireMayServe } from './becoming.ts'
+export { requireMayBecome, requireMayServe, requireMayVouch } from './becoming.ts'
 export { BINDINGS_MAX, type BindingInput, createBinding, deleteBinding } from './bind.ts'
 export { createRole, deleteRole, ROLES_MAX, type RoleChange, type RoleInput, updateRole } from './define-role.ts'
 export { type AccessQuestion, type Explained, type ExplainedStep, explainAccess } from './explain.ts'

@@ -9,7 +9,7 @@ export interface RefusedRequest {
   /** Who asked, as events name it. */
   readonly actor: string
   /** `cert.refused` where nothing else is said. */
-  readonly type?: 'cert.refused' | 'federation.refused' | 'session.refused' | undefined
+  readonly type?: 'cert.refused' | 'federation.refused' | 'session.refused' | 'access.refused' | undefined
   readonly source: string | null
   readonly correlation: string | null
 }

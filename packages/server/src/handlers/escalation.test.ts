@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Answer, CallOptions } from '../testing/client.ts'
-import { type HttpHarness, openHttp } from '../testing/http.ts'
+import { generateKeyNow } from '@lanyard/protocol/node'
+import type { Answer, CallOptions, ClientTls } from '../testing/client.ts'
+import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
 import { People, type TestIssuer } from '../testing/people.ts'
 
 // An admin of a tenant who wants all tenants, and an operator who wants to be an admin: what they could try, by what they
@@ -435,4 +436,55 @@ describe('grants in several places', () => {
     const whoami = await server.call('GET /v1/whoami', credential)
     assert.equal(whoami.body.grants.length, 2)
   })
+})
+
+describe('an agent that an identity provider vouches for', () => {
+  test('has no role beyond its tenant, and its provider is changed by those alone who hold what it has', async () => {
+    const tenant = fresh('fed')
+    const provider = await people.providers.make(`https://${tenant}.test`)
+    await people.done('POST /v1/tenants', { tenant })
+    const settings = { issuer: provider.issuer, audiences: [provider.audience], allow_agent_federation: true }
+    const idp = await people.done(`POST /v1/tenants/${tenant}/idps`, settings)
+    const held = await federated(tenant, await provider.sign({ sub: 'robot' }))
+    const value = `spiffe://example.test/tenant/${tenant}/agent/robot`
+    const everywhere = await people.bind({ kind: 'spiffe-id', value }, 'admin')
+    // By the word of a tenant's provider it is nobody in all tenants: it is refused as the agent that it is.
+    await attempts({ tls: held }, [
+      ['in all tenants', 'permission_missing', 'GET /v1/agents'],
+      ['elsewhere', 'permission_missing', 'GET /v1/agents?tenant=acme'],
+      ['in its own', 'permission_missing', `GET /v1/agents?tenant=${tenant}`],
+    ])
+    await people.done(`DELETE /v1/access/bindings/${everywhere}`)
+    await people.bind({ kind: 'spiffe-id', value }, 'admin', { tenant })
+    assert.equal((await server.call('GET /v1/agents', { tls: held })).status, 200)
+    const { role } = await roleOf(['idp.manage', 'idp.read'], tenant)
+    const little = await people.jwt(issuer, role, { tenant })
+    const line = `/v1/tenants/${tenant}/idps`
+    await attempts(little, [
+      ['by its keys', 'role_too_wide', `PATCH ${line}/${idp.id}`, { jwks_uri: 'https://forger.test/jwks' }],
+      ['by its claims', 'role_too_wide', `PATCH ${line}/${idp.id}`, { claim_mapping: { agentId: 'email' } }],
+      ['by another', 'role_too_wide', `POST ${line}`, { ...settings, issuer: 'https://forger.test' }],
+    ])
+    assert.equal((await server.call(`PATCH ${line}/${idp.id}`, { ...little, body: { enabled: false } })).status, 200)
+    await attempts(little, [['by enabling it again', 'role_too_wide', `PATCH ${line}/${idp.id}`, { enabled: true }]])
+  })
+
+  async function federated(tenant: string, token: string): Promise<ClientTls> {
+    const headers = { 'x-lanyard-tenant-id': tenant }
+    const opened = await server.call('POST /v1/agent/federated-bootstrap', { token, headers })
+    const privateKey = generateKeyNow('P-256')
+    const body = { csr: await csrOf(privateKey) }
+    const issued = await server.call('POST /v1/agent/auth/cert', { token: opened.body.token, body })
+    assert.equal(issued.status, 201, issued.text)
+    return { key: pemOf(privateKey), cert: issued.body.certificate + issued.body.chain }
+  }
+})
+
+test('what a known principal is refused is told, by its id', async () => {
+  const auditor = await people.jwt(issuer, 'auditor', { tenant: 'acme' })
+  const { body } = await server.call('GET /v1/whoami', auditor)
+  await attempts(auditor, [['kills', 'permission_missing', 'POST /v1/agents/acme/a1/kill', { reason: 'x' }]])
+  const events = await people.done('GET /v1/events?type=access.refused&limit=1')
+  assert.equal(events.items[0].actor, `principal:${body.id}`)
+  assert.deepEqual(events.items[0].detail, { code: 'permission_missing', more_since_last: 0 })
 })

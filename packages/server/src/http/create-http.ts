@@ -38,7 +38,7 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
       if (agent) await parts.issuing.refused(error, { agent, actor: `agent:${agent.spiffeId}`, source, correlation })
     },
     prove(connection, { caller, carrier }) {
-      listener.prove(connection, carrier === null ? (caller.tenant ?? identityOf(caller)) : PROXIES)
+      listener.prove(connection, carrier === null ? caller.tenant || identityOf(caller) : PROXIES)
       const holder = carrier ?? caller
       if (holder !== 'proxy' && holder.kind === 'agent-certificate') sessions.begin(connection, holder)
     },
@@ -55,7 +55,10 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     log,
     serve: arrival => void mount.serve(arrival),
     sweep: () => deadlines.sweep(),
-    stopping: () => mount.endStreams(),
+    stopping() {
+      mount.endStreams()
+      parts.policies.release()
+    },
   })
   return listener
 }

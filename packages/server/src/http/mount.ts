@@ -18,6 +18,7 @@ import { textOf } from './document.ts'
 import { requireForm } from './form.ts'
 import { type ReadHeaders, readHeaders } from './headers.ts'
 import type { AnyRequest, Arrival } from './listener.ts'
+import { judged } from './permitted.ts'
 import type { Log } from './ports.ts'
 import { isRefusal, PROBLEM_MEDIA, problemOf } from './problem.ts'
 import { parseQuery } from './query.ts'
@@ -232,7 +233,10 @@ export class Mount {
     const authenticated = await this.#authenticated(call, connection, requestId)
     const { caller } = authenticated
     this.#parts.rateLimit.spend(caller, id, limit)
-    if (auth.permission !== null) requirePermission(caller, auth.permission as Permission)
+    const tell = (error: unknown) =>
+      this.#parts.refused(error, { id, source: connection.source, correlation: requestId })
+    if (auth.permission !== null)
+      await judged(caller, tell, () => requirePermission(caller, auth.permission as Permission))
     requireKind(caller, auth.accepts)
     return authenticated
   }
@@ -250,8 +254,12 @@ export class Mount {
     const { tenant, agent } = targetOf(parts)
     const chosen = headers['x-lanyard-tenant-id']
     if (chosen !== undefined) requireName('tenant', chosen)
-    const caller = narrow(admitted, { permission, tenant, agent, chosen })
-    if (permission !== null) requirePermission(caller, permission)
+    const tell = (error: unknown) => this.#parts.refused(error, { id, source, correlation: requestId })
+    const caller = await judged(admitted, tell, () => {
+      const narrowed = narrow(admitted, { permission, tenant, agent, chosen })
+      if (permission !== null) requirePermission(narrowed, permission)
+      return narrowed
+    })
     await this.#parts.judge({ id, route, caller, tenant, agent, parts, source, requestId })
     return caller
   }
