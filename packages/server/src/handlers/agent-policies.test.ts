@@ -70,4 +70,15 @@ describe('policies for the guard of an agent', () => {
     // The connection may be cut before the refusal is written.
     assert.equal(answer === null ? 'agent_quarantined' : answer.body.code, 'agent_quarantined')
   })
+
+  test('let whoever waits go when the server stops', async () => {
+    const other = await openHttp()
+    await other.agent({ tenant: 'acme', agent: 'invoice' })
+    const tls = await other.certificate({ tenant: 'acme', agent: 'invoice' })
+    const waiting = other.call(`GET /v1/agent/policies?after=${other.policies.seen.revision}`, { tls })
+    await other.call('GET /v1/agent/policies', { tls })
+    await other.http.close(60_000)
+    assert.equal((await waiting).status, 200)
+    await other.close()
+  })
 })

@@ -150,7 +150,9 @@ export interface PolicyDesk extends Policies {
   shadowOf(tenant: string | null): ShadowReport | undefined
   /** What was read last: its revision, and when (Unix ms). */
   readonly seen: { readonly revision: number; readonly at: number }
-  /** Calls back when the revision has moved; gives what ends that. */
+  /** Lets go whoever waits for a change, now and from now on: this instance stops. */
+  release(): void
+  /** Calls back when the revision has moved, and at once when nobody is to wait any more; gives what ends that. */
   onChange(listener: () => void): () => void
 }
 

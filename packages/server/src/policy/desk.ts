@@ -46,6 +46,7 @@ export class RunningPolicies implements PolicyDesk {
   #seen = { revision: -1, at: 0 }
   #failing = false
   #stopped = false
+  #released = false
 
   private constructor(parts: PolicyDeskParts) {
     this.#parts = parts
@@ -101,7 +102,7 @@ export class RunningPolicies implements PolicyDesk {
   onChange(listener: () => void): () => void {
     const own = () => listener()
     this.#listeners.add(own)
-    if (this.#stopped) own()
+    if (this.#released) own()
     return () => this.#listeners.delete(own)
   }
 
@@ -122,10 +123,15 @@ export class RunningPolicies implements PolicyDesk {
     return this.#looks.run('look', () => this.#look())
   }
 
+  release(): void {
+    this.#released = true
+    this.#changed()
+  }
+
   stop(): void {
     this.#stopped = true
     for (const end of this.#ends.splice(0)) end()
-    this.#changed()
+    this.release()
   }
 
   async #look(): Promise<void> {
