@@ -280,6 +280,17 @@ describe('a session where a tenant says what is required', () => {
     assert.equal((await own.session(secret, company.client({ names: { uri: [idOf(key)] } }))).status, 200)
   })
 
+  test('what a clock can be the cause of is refused with the time', async () => {
+    const made = await scene()
+    for (const tls of [uriOf(made, { notAfter: NOW - 60 }), uriOf(made, { notBefore: NOW + 600 })])
+      assert.match((await made.own.session(made.secret, tls)).body.server_time, /^\d{4}-.*Z$/)
+    server.clock.advance(400)
+    const { body } = await made.own.session(made.secret, made.held)
+    assert.equal(body.code, 'factor_untrusted')
+    assert.ok(Math.abs(body.skew_sec - 100) <= 1)
+    server.clock.advance(-400)
+  })
+
   test('a certificate without a secret opens nothing', async () => {
     const made = await scene()
     for (const tls of [made.held, company.client({ names: { uri: [idOf(made.own.key)] } })]) {

@@ -17,7 +17,7 @@ import { equalSecrets } from '@lanyard/protocol'
 import type { HandlerPorts } from '../ports.ts'
 import type { AgentCertificates } from './agent-certificate.ts'
 import type { PeerChain } from './peer-chain.ts'
-import { asUntrusted, SecondFactors } from './second-factor.ts'
+import { SecondFactors, untrustedUnless } from './second-factor.ts'
 
 type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'authorities' | 'admission'>
 
@@ -65,7 +65,9 @@ export class AgentSecrets {
   async #judged({ secret, agent, tenant, admission }: Known, peer: PeerChain | null): Promise<SecretCaller> {
     requireCurrent(secret)
     const factor = await this.#factors.of(peer, agent, admission)
-    requireLiving({ agent, tenant }, secret, factor)
+    if (factor === null) requireAlive({ agent, tenant }, secret.incarnation)
+    // It is with that the certificate of a dead agent, which is no factor.
+    else untrustedUnless(() => requireAlive({ agent, tenant }, secret.incarnation), this.#ports.clock.now())
     return {
       kind: 'agent-secret',
       tenant: agent.tenant,
@@ -89,19 +91,6 @@ export class AgentSecrets {
     const tenant = yield* rows.tenants.find(secret.tenant)
     if (!agent || !tenant) return undefined
     return { secret, agent, tenant, admission: yield* rows.admissions.find(secret.tenant) }
-  }
-}
-
-/** The gate. A certificate that came along is with that one of a dead agent, which is no factor. */
-function requireLiving(
-  living: Pick<Known, 'agent' | 'tenant'>,
-  secret: SecretState,
-  factor: SecondFactor | null,
-): void {
-  try {
-    requireAlive(living, secret.incarnation)
-  } catch (error) {
-    throw factor === null ? error : asUntrusted(error)
   }
 }
 

@@ -3,6 +3,7 @@ import {
   type AdmissionState,
   type AgentKey,
   type AgentState,
+  isoTime,
   requireUnkilledKey,
   type SecondFactor,
 } from '@lanyard/authority'
@@ -56,7 +57,7 @@ export class SecondFactors {
   }
 
   async #bySvid(peer: PeerChain, agent: AgentState): Promise<SecondFactor> {
-    const certificate = await untrustedWhen(() => this.#agents.caller(peer, false))
+    const certificate = await untrustedWhen(() => this.#agents.caller(peer, false), this.#ports.clock.now())
     if (certificate.tenant !== agent.tenant || certificate.agent !== agent.agent)
       throw mismatch(agent, certificate.spiffeId)
     return { kind: 'svid', certificate }
@@ -68,13 +69,14 @@ export class SecondFactors {
     { agentMtlsCa }: AdmissionState,
   ): Promise<SecondFactor> {
     const { store, rows, clock, admission } = this.#ports
+    const now = clock.now()
     return await untrustedWhen(async () => {
       if (certificates instanceof ProtocolError) throw certificates
       const [leaf, ...intermediates] = certificates
       const roots = agentMtlsCa === null ? admission.agentMtlsCa : this.#authorities.of(agentMtlsCa)
       if (roots.length === 0) throw untrusted('no authority of client certificates is configured, and this is no SVID')
       requireClient(leaf)
-      const at = Math.floor(clock.now() / 1000)
+      const at = Math.floor(now / 1000)
       const path = verifyChain({ leaf, intermediates, roots, at, purpose: 'clientAuth' }, this.#crypto)
       if (path.length < 2) throw untrusted('expected a certificate under the authority, got its own')
       requireNamed(leaf, agent, admission.dnsSuffix)
@@ -82,7 +84,7 @@ export class SecondFactors {
       await store.read(() => requireUnkilledKey(rows, keyThumbprint))
       // Both ends count (RFC 5280, 4.1.2.5).
       return { kind: 'certificate', keyThumbprint, endsAt: (leaf.notAfter + 1) * 1000 }
-    })
+    }, now)
   }
 }
 
@@ -125,19 +127,32 @@ const mismatch = ({ spiffeId }: AgentState, got: string) =>
   new LanyardError('factor_mismatch', `the secret is of ${spiffeId}, the certificate of ${got}`)
 
 /** What a certificate is refused with for itself comes to `factor_untrusted`; faults of ours stay what they are. */
-async function untrustedWhen<T>(judge: () => Promise<T>): Promise<T> {
+async function untrustedWhen<T>(judge: () => Promise<T>, at: number): Promise<T> {
   try {
     return await judge()
   } catch (error) {
-    throw asUntrusted(error)
+    throw asUntrusted(error, at)
   }
 }
 
+/** The same of a gate that the agent of the certificate must pass. */
+export function untrustedUnless(gate: () => void, at: number): void {
+  try {
+    gate()
+  } catch (error) {
+    throw asUntrusted(error, at)
+  }
+}
+
+/** Refusals that a clock can be the cause of. */
+const OF_TIME: ReadonlySet<string> = new Set(['certificate_expired', 'certificate_not_yet_valid'])
 const KEPT: ReadonlySet<string> = new Set(['factor_mismatch', 'factor_untrusted', 'store_unavailable', 'not_ready'])
 
-/** Of the agent, the same: whoever is dead has no certificate that counts. */
-export function asUntrusted(error: unknown): unknown {
-  if (error instanceof ProtocolError) return untrusted(`${error.code}: ${error.message}`)
+function asUntrusted(error: unknown, at: number): unknown {
+  if (error instanceof ProtocolError) {
+    const extras = OF_TIME.has(error.code) ? { server_time: isoTime(at) } : {}
+    return new LanyardError('factor_untrusted', `${error.code}: ${error.message}`, extras)
+  }
   if (!(error instanceof LanyardError) || KEPT.has(error.code)) return error
   return new LanyardError('factor_untrusted', `${error.code}: ${error.message}`, error.extras)
 }
