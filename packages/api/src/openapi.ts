@@ -19,6 +19,7 @@ export function impliedErrors(route: Route): ErrorCode[] {
     'not_ready',
     'instance_evicted',
     'proxy_header_invalid',
+    'proxy_forbidden',
     'policy_denied',
     'policy_failed',
   )

@@ -67,7 +67,6 @@ export const issueCert = route({
     ...CSR_REFUSALS,
     'key_reused',
     'ttl_out_of_range',
-    'proxy_forbidden',
     'agent_quarantined',
     'agent_retired',
     'incarnation_dead',

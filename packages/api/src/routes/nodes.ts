@@ -124,7 +124,7 @@ export const renewNode = route({
   audit: ['node.renewed'],
   status: 201,
   reply: Credential,
-  errors: ['node_banned', 'node_unknown', 'certificate_expired', 'not_ready', 'proxy_forbidden'],
+  errors: ['node_banned', 'node_unknown', 'certificate_expired', 'not_ready'],
 })
 
 export const listNodes = route({

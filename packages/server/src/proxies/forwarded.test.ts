@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { type Route, routes } from '@lanyard/api'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import { PROXY_FORMATS, type ServerConfigInput, serverConfig } from '../config.ts'
 import type { Answer, CallOptions, ClientTls } from '../testing/client.ts'
 import { costlyChain, selfSigned } from '../testing/foreign-certificates.ts'
 import { FORWARDED } from '../testing/forwarding.ts'
 import { csrOf, type Held, type HttpHarness, openHttp } from '../testing/http.ts'
+import { joinNode } from '../testing/nodes.ts'
 import { KNOWN_HEADERS } from './headers.ts'
 import { readProxyTrust } from './trust.ts'
 
@@ -55,6 +57,10 @@ class Stage {
 }
 
 const codeOf = ({ body }: Answer) => body.code
+const accepting =
+  (kind: string) =>
+  ({ auth }: Route) =>
+    auth.kind === 'identity' && (auth.accepts as readonly string[]).includes(kind)
 const rfc = (held: Held) => FORWARDED.rfc9440(held.cert)
 
 describe('without a trusted proxy', () => {
@@ -74,9 +80,11 @@ describe('without a trusted proxy', () => {
         }
   })
 
-  test('also where nobody needs a credential', async () => {
-    for (const call of ['GET /healthz', 'GET /v1/bundle', 'POST /v1/nodes/attest'])
-      assert.equal(codeOf(await stage.server.call(call, { headers: { 'Client-Cert': 'x' } })), 'proxy_header_untrusted')
+  test('at every route, also where nobody needs a credential', async () => {
+    for (const { call } of Object.values<Route>(routes)) {
+      const { body } = await stage.server.call(call.replaceAll(/\{\w+\}/g, 'x'), { headers: { 'Client-Cert': 'x' } })
+      assert.equal(body?.code, 'proxy_header_untrusted', call)
+    }
   })
 })
 
@@ -183,8 +191,16 @@ describe('behind a proxy with an SVID', () => {
       assert.deepEqual([renewal.status, codeOf(renewal)], [403, 'proxy_forbidden'])
       const token = await stage.server.token({ tenant: 'acme', agent: name })
       assert.equal((await stage.server.call(call, { tls: stage.proxy, token, body })).status, 201)
-      const node = await stage.server.call('POST /v1/node/renew', { tls: stage.proxy, headers: rfc(held) })
-      assert.equal(codeOf(node), 'proxy_forbidden')
+      const renewed = await stage.server.call('POST /v1/node/renew', { tls: stage.proxy, headers: rfc(held) })
+      assert.equal(codeOf(renewed), 'proxy_forbidden')
+    })
+
+    test('the certificate of a node is never forwarded: it is asked for those of its workloads', async () => {
+      const { cert } = await joinNode(stage.server, { name: 'web-1' })
+      for (const { call } of Object.values<Route>(routes).filter(accepting('node-certificate'))) {
+        const answer = await stage.server.call(call, { tls: stage.proxy, headers: FORWARDED.rfc9440(cert) })
+        assert.equal(codeOf(answer), 'proxy_forbidden', call)
+      }
     })
 
     test('a forwarded certificate and a bearer must be of one', async () => {

@@ -30,7 +30,7 @@ export function createAuthenticate(ports: Ports): Authenticate {
     async prove(headers, connection, id, raw) {
       const { peer, carrier } = await presented.of(raw, connection)
       const shown = readAuthorization(headers.authorization)
-      if (carrier !== null && peer !== null && shown === null) requireNoRenewal(id)
+      if (carrier !== null && peer !== null) requireForwardable(peer, shown === null && MAY_HAVE_ENDED.has(id))
       const tenant = headers['x-lanyard-tenant-id']
       return { caller: await callerOf({ id, shown, peer, tenant }, judges), carrier }
     },
@@ -38,10 +38,11 @@ export function createAuthenticate(ports: Ports): Authenticate {
 }
 
 // Renewal proves that the caller holds the key, by a TLS connection that ends here. Behind a proxy nothing is proved to
-// us, and whoever takes the proxy over would go on as every agent that it has seen.
-function requireNoRenewal(id: RouteId): void {
-  if (MAY_HAVE_ENDED.has(id))
-    throw new LanyardError('proxy_forbidden', 'expected the certificate on a connection that ends here')
+// us, and whoever takes the proxy over would go on as every agent that it has seen; with the certificate of a node, which
+// is asked for those of its workloads, as all of these.
+function requireForwardable(peer: PeerChain, renews: boolean): void {
+  if (renews || isNodeChain(peer))
+    throw new LanyardError('proxy_forbidden', 'expected this certificate on a connection that ends here')
 }
 
 const openJudges = (ports: Ports) => {
