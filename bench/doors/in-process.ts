@@ -19,7 +19,7 @@ const seconds = Number(secondsText)
 const clock = { now: () => Date.now() }
 const IN_FLIGHT = 16
 /** Slices with and without take turns, so that what else the machine does meets both. */
-const ROUNDS = 6
+const ROUNDS = 8
 const rows = part === 'decisions' ? decisions() : await issuing()
 process.send?.(rows)
 process.disconnect?.()
@@ -81,8 +81,12 @@ async function shareOf(name: string, type: 'RSA-2048' | 'P-256', policies: strin
   const spent: Record<'with' | 'without', Slice[]> = { with: [], without: [] }
   const sliceMs = (Math.min(seconds, 5) * 1000) / ROUNDS
   for (let round = 0; round < ROUNDS; round++) {
-    spent.without.push(await slice(() => undefined, sliceMs))
-    spent.with.push(await slice(gate, sliceMs))
+    const turns = [
+      async () => spent.without.push(await slice(() => undefined, sliceMs)),
+      async () => spent.with.push(await slice(gate, sliceMs)),
+    ]
+    // Neither is always the one after the other.
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn()
   }
   desk.stop()
   await pipeline.close()

@@ -119,6 +119,9 @@ const HOSTILE: [why: string, token: string][] = [
   ['four parts', `${token()}.AAAA`],
   ['five parts', 'AAAA.AAAA.AAAA.AAAA.AAAA'],
   ['padding', token().replace('.', '=.')],
+  ['padding behind the signature', `${token()}=`],
+  ['a stray bit behind the signature', strayBit(token())],
+  ['a line break behind it', `${token()}\n`],
   ['a line break', token().replace('.', '\n.')],
   ['a space before it', ` ${token()}`],
   ['letters of another base64', token().replace(/[-_]/g, '+')],
@@ -168,6 +171,12 @@ const HOSTILE: [why: string, token: string][] = [
 
 function swap(of: string, signature: string): string {
   return [...of.split('.').slice(0, 2), signature.split('.')[2]].join('.')
+}
+
+/** The last character says six bits, of which the octets use two: another one of the same two. */
+function strayBit(text: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  return text.slice(0, -1) + letters[letters.indexOf(text.at(-1)!) + 1]!
 }
 
 function derSignature(): string {
