@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type CredentialKind, permissionsOf, type Route, type RouteId, routes, splitCall } from '@lanyard/api'
-import type { AccessGrant, Caller, CertificateCaller, NodeCaller, PrincipalMethod } from '@lanyard/authority'
+import type { AccessGrant, Caller, CertificateCaller, NodeCaller, PrincipalMethod, Step } from '@lanyard/authority'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
-import { questionsOf } from './judge.ts'
+import { createJudge, questionsOf } from './judge.ts'
 
 const INVOICE = { tenant: 'acme', agent: 'invoice' }
 const ID = 'ab'.repeat(16)
@@ -182,4 +182,36 @@ describe('what is asked of the policies', () => {
       }
     }
   })
+})
+
+test('nothing is read for a call that the policies in force cannot concern', async t => {
+  const server = await openHttp()
+  t.after(() => server.close())
+  await server.agent(INVOICE)
+  await server.agent({ ...INVOICE, tenant: 'globex' })
+  const { pipeline, policies } = server
+  let reads = 0
+  const store = {
+    ...{ write: pipeline.store.write.bind(pipeline.store), urgent: pipeline.store.urgent.bind(pipeline.store) },
+    read: <T>(step: () => Step<T>) => {
+      reads++
+      return pipeline.store.read(step)
+    },
+  }
+  const judge = createJudge({ ...pipeline, store, policies, clock: server.clock })
+  const [caller] = callersOf('api-key') as [Caller]
+  const readsFor = async (id: RouteId, tenant: string | undefined, params: Readonly<Record<string, string>> = {}) => {
+    reads = 0
+    const parts = { params, query: undefined, body: undefined }
+    const named = { tenant, agent: tenant && 'invoice', parts }
+    await judge({ id, route: routes[id], caller, ...named, source: '192.0.2.7', requestId: 'r' })
+    return reads
+  }
+  assert.deepEqual([await readsFor('getAgent', 'acme'), await readsFor('getEntry', undefined, { id: ID })], [0, 0])
+  const admin = await server.apiKey('admin')
+  const body = { policies: 'permit (principal, action, resource);', tenant: 'acme' }
+  const { version } = (await server.call('POST /v1/policies', { token: admin, body })).body
+  await server.call(`POST /v1/policies/${version}/activate`, { token: admin, body: { tenant: 'acme' } })
+  assert.deepEqual([await readsFor('getAgent', 'acme'), await readsFor('getAgent', 'globex')], [1, 0])
+  assert.deepEqual([await readsFor('listAgents', undefined), await readsFor('getEntry', undefined, { id: ID })], [0, 1])
 })

@@ -5,7 +5,7 @@ import type { HandlerPorts } from '../http/ports.ts'
 import { contextOf } from './context.ts'
 import { together } from './entities.ts'
 import { principalOf } from './principal.ts'
-import { resourcesOf } from './resources.ts'
+import { resourcesOf, saysWhose } from './resources.ts'
 import { Denials } from './told.ts'
 import { requireAllowed } from './verdict.ts'
 
@@ -16,13 +16,17 @@ export function createJudge(ports: JudgePorts): (call: JudgedCall) => Promise<vo
   const { policies } = ports
   const denials = new Denials(ports)
   return async call => {
-    if (policies.isIdle) return
+    if (policies.isIdle || isUnheard(policies, call)) return
     const asker = { actor: actorOf(call.caller), source: call.source, correlation: call.requestId }
     for (const { about, ...question } of await questionsOf(ports, call)) {
       if (policies.asks(question.tenant)) await requireAllowed(policies, denials, question, { ...asker, tenant: about })
     }
   }
 }
+
+/** Whether what is in force is all of tenants that this call can have nothing to do with: nothing is read for it. */
+const isUnheard = (policies: JudgePorts['policies'], { id, tenant, caller }: JudgedCall) =>
+  saysWhose(id) && !policies.asks(tenant ?? null) && !policies.asks(caller.tenant)
 
 /** A question, and whose tenant it is about. */
 export interface AboutQuestion extends PolicyQuestion {

@@ -222,3 +222,6 @@ const FINDERS: { readonly [Id in RouteId]?: Finder } = {
   issueJwtSvid: ofAskedEntry,
   issueWitSvid: ofAskedEntry,
 }
+
+/** Whether the tenant that a call is about can only be the one that it names, or its caller's. */
+export const saysWhose = (id: RouteId): boolean => FINDERS[id] === undefined && SAID[id] === undefined
