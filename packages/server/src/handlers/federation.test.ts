@@ -240,8 +240,8 @@ describe('a token is refused', () => {
     await server.agent({ tenant: `${tenant}x`, agent: 'a' })
     const ours = await server.token({ tenant: `${tenant}x`, agent: 'a' })
     assert.equal(codeOf(await send('opaque-text')), 'external_token_invalid')
-    assert.equal(codeOf(await send(ours)), 'external_token_invalid')
-    assert.equal(codeOf(await send(admin)), 'external_token_invalid')
+    assert.equal(codeOf(await send(ours)), 'unauthenticated')
+    assert.equal(codeOf(await send(admin)), 'unauthenticated')
   })
 
   test('at every other route', async () => {
