@@ -37,7 +37,7 @@ export function warningsOf(circumstances: Circumstances): string[] {
       ? [`root: it ends at ${isoTime(root.notAfter * 1000)}, and everything under it with it`]
       : []),
     ...(believedAddresses.length > 0
-      ? [`proxy: whoever sends from ${believedAddresses.join(', ')} can pretend to be any agent, node and operator`]
+      ? [`proxy: whoever sends from ${believedAddresses.join(', ')} can pretend to be any agent and any operator`]
       : []),
   ]
 }
