@@ -264,7 +264,7 @@ describe('API keys', () => {
     const inside = await ok('POST /v1/api-keys', 201, { name: 'x', role: 'operator' }, { token })
     assert.equal(inside.tenant, 'fleet')
     await refused('tenant_mismatch', 'POST /v1/api-keys', { name: 'x', role: 'operator', tenant: 'keys' }, { token })
-    await refused('body_invalid', 'POST /v1/api-keys', { name: 'x', role: 'agent' })
+    await refused('role_unknown', 'POST /v1/api-keys', { name: 'x', role: 'agent' })
   })
 })
 
