@@ -62,7 +62,7 @@ export interface BindingRows {
   /** All of the users and groups of an issuer, in no order. */
   ofIssuer(issuer: string): Step<readonly BindingState[]>
   removeOfIssuer(issuer: string): Step<readonly BindingState[]>
-  /** Those that this one made, named as events do, oldest first. */
+  /** Those that this one made, named as events do, in no order. */
   madeBy(maker: string): Step<readonly BindingState[]>
   count(tenant: string | null): Step<number>
   /** Newest first. `tenant`: of this one alone; null: those of all tenants alone; undefined: every one. */

@@ -127,6 +127,7 @@ function accessTables({ types: t, tableEnd }: Dialect): string[] {
     'create index bindings_by_bindee on bindings (value, kind)',
     'create index bindings_by_issuer on bindings (issuer) where issuer is not null',
     'create index bindings_by_time on bindings (created_at, id)',
+    'create index bindings_by_maker on bindings (created_by)',
     'create index bindings_by_end on bindings (expires_at) where expires_at is not null',
     // A tenant bars within itself, or its admin could shut out who administers all; no tenant is the empty text.
     `create table barred_principals (

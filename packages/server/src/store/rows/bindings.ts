@@ -24,6 +24,9 @@ export function bindingRows({ statements }: RowContext): BindingRows {
     db.selectFrom('bindings').selectAll().where('id', '=', a.id),
   )
   const remove = statements.prepareChange((a: { id: Uint8Array }) => db.deleteFrom('bindings').where('id', '=', a.id))
+  const madeBy = statements.prepareRows((a: { maker: string }) =>
+    db.selectFrom('bindings').selectAll().where('created_by', '=', a.maker),
+  )
   const ofAgent = statements.prepareRows((a: { spiffeId: string }) =>
     db.selectFrom('bindings').selectAll().where('value', '=', a.spiffeId).where('kind', '=', 'spiffe-id'),
   )
@@ -77,10 +80,7 @@ export function bindingRows({ statements }: RowContext): BindingRows {
       return (yield* ofAgent({ spiffeId })).map(bindingOf)
     },
     *madeBy(maker) {
-      const rows = yield* statements.query(
-        db.selectFrom('bindings').selectAll().where('created_by', '=', maker).orderBy('created_at').orderBy('id'),
-      )
-      return rows.map(bindingOf)
+      return (yield* madeBy({ maker })).map(bindingOf)
     },
     *ofIssuer(issuer) {
       const rows = yield* statements.query(

@@ -13,12 +13,24 @@ const db = new DatabaseSync(':memory:')
 for (const migration of migrations) for (const sql of migration.up(sqliteDialect)) db.exec(sql)
 
 const start = { seq: 0, hash: '00' }
-const { lineages, agents, certificates, apiKeys, deaths, incidents, points, acks, services, nodes, joinTokens } =
-  storeRows({
-    statements: new Statements(sqliteDialect),
-    heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
-    trustDomain: 1,
-  })
+const {
+  lineages,
+  agents,
+  certificates,
+  apiKeys,
+  deaths,
+  incidents,
+  points,
+  acks,
+  services,
+  nodes,
+  joinTokens,
+  bindings,
+} = storeRows({
+  statements: new Statements(sqliteDialect),
+  heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
+  trustDomain: 1,
+})
 
 /** How SQLite would run the first statement of a step. */
 function planOf(step: Step<unknown>): string {
@@ -73,6 +85,9 @@ for (const [name, step, found] of [
     'n USING INDEX nodes_by_key (key_thumbprint=?)',
   ],
   ['join tokens of an API key', joinTokens.removeOf('api-key:x'), 'join_tokens_by_maker (created_by=?)'],
+  ['roles that an API key gave', bindings.madeBy('api-key:x'), 'bindings_by_maker (created_by=?)'],
+  ['API keys that a principal made', apiKeys.madeBy('principal:x'), 'api_keys_by_maker (created_by=?)'],
+  ['what an agent is bound to', bindings.ofAgent('x'), 'bindings_by_bindee (value=? AND kind=?)'],
   ['a death', deaths.find('key', 'x'), 'PRIMARY KEY (kind=? AND value=?)'],
   [
     'two deaths',

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { type BindingState, type IssuerState, type RoleState, type Step, shared } from '@lanyard/authority'
 import type { OpenStore } from '../ports.ts'
 import { opened, type Place } from './place.ts'
-import { idOf, NOW, populate, walk } from './samples.ts'
+import { apiKey, idOf, NOW, populate, walk } from './samples.ts'
 
 const role = (number: number, changes: Partial<RoleState> = {}): RoleState => ({
   id: idOf(number),
@@ -93,6 +93,25 @@ function rolesSuite(place: () => Place): void {
       assert.equal(await read(open, () => rows.count(null)), 1)
     })
 
+    test('are given as long as a binding or an API key has them', async t => {
+      const { open, rows } = await populated(t, place)
+      await write(open, function* () {
+        yield* open.rows.bindings.insert(binding(1, { role: 'dev' }))
+        yield* open.rows.bindings.insert(binding(2, { role: 'ops', tenant: null, expiresAt: null }))
+        yield* open.rows.apiKeys.insert(apiKey({ id: 'k2', role: 'dev', tenant: 'globex' }))
+        yield* open.rows.apiKeys.insert(apiKey({ id: 'k3', role: 'old', revokedAt: NOW }))
+      })
+      const given = (name: string, tenant: string | null, at = NOW) => read(open, () => rows.isGiven(name, tenant, at))
+      assert.deepEqual(
+        [await given('dev', 'acme'), await given('dev', 'globex'), await given('dev', null)],
+        [true, true, true],
+      )
+      assert.deepEqual([await given('ops', 'acme'), await given('ops', null)], [false, true])
+      assert.equal(await given('dev', 'acme', NOW + 60_000), false)
+      assert.equal(await given('dev', 'globex', NOW + 86_400_000), false)
+      assert.equal(await given('old', null), false)
+    })
+
     test('of one name are there once in a tenant, and once for all', async t => {
       const { open, rows } = await populated(t, place)
       await write(open, () => rows.insert(role(1, { role: 'dev' })))
@@ -160,6 +179,9 @@ function issuersSuite(place: () => Place): void {
       })
       const found = async (iss: string) => (await read(open, () => rows.byIssuer(iss))).map(({ id }) => id)
       assert.deepEqual(await found('https://x.example'), [idOf(2), idOf(1)])
+      const same = (tenant: string | null, iss = 'https://x.example') => read(open, () => rows.same(iss, tenant))
+      assert.deepEqual([await same('acme'), await same(null), await same('globex')], [true, true, true])
+      assert.deepEqual([await same('nobody'), await same(null, 'https://y.example')], [false, false])
       for (const other of ['https://x.example/', 'https://X.example', '']) assert.deepEqual(await found(other), [])
       await assert.rejects(write(open, () => rows.insert(issuer(4, plain))))
       await assert.rejects(write(open, () => rows.insert(issuer(4, { ...plain, tenant: null }))))
@@ -246,6 +268,12 @@ function bindingsSuite(place: () => Place): void {
       assert.deepEqual(await found({ ...user, value: 'Ann' }), [])
       assert.deepEqual(await found({ ...user, value: "' or 1=1 --" }), [])
       assert.deepEqual(await found(), [])
+      assert.equal((await read(open, () => rows.madeBy('api-key:k1'))).length, 6)
+      assert.deepEqual(await read(open, () => rows.madeBy('api-key:k')), [])
+      await write(open, () => rows.insert(binding(7, { kind: 'spiffe-id', value: 'spiffe://example.org/a' })))
+      const ofAgent = async (id: string) => (await read(open, () => rows.ofAgent(id))).map(({ id: one }) => one)
+      assert.deepEqual(await ofAgent('spiffe://example.org/a'), [idOf(7)])
+      assert.deepEqual([await ofAgent('ann'), await ofAgent('spiffe://example.org/A')], [[], []])
       const many = Array.from({ length: 200 }, (_, index) => group(`g${index}`))
       assert.deepEqual(await found(...many, group('staff')), [6])
     })

@@ -87,6 +87,8 @@ export function nodesSuite(place: () => Place): void {
       const found = async (limit: number) => await store.read(() => rows.nodes.joinedBy('api-key:k1', limit))
       assert.deepEqual(new Set(await found(9)), new Set(mine))
       assert.equal((await found(1)).length, 1)
+      const within = (tenant: string) => store.read(() => rows.nodes.joinedBy('api-key:k1', 9, tenant))
+      assert.deepEqual([await within('acme'), await within('globex')], [[node(1)], []])
     })
 
     test('are found by the key that they are known by', async t => {
@@ -141,6 +143,11 @@ export function nodesSuite(place: () => Place): void {
       const { store, rows } = await joined(t, place, [])
       const other = token({ hash: new Uint8Array(32).fill(2), createdBy: 'api-key:k2' })
       for (const state of [token(), other]) await store.write(() => rows.joinTokens.insert(state), shared())
+      await store.write(() => rows.joinTokens.removeOf('api-key:k1', 'globex'), shared())
+      assert.deepEqual(await store.read(() => rows.joinTokens.find(token().hash)), token())
+      await store.write(() => rows.joinTokens.removeOf('api-key:k1', 'acme'), shared())
+      assert.equal(await store.read(() => rows.joinTokens.find(token().hash)), undefined)
+      await store.write(() => rows.joinTokens.insert(token()), shared())
       await store.write(() => rows.joinTokens.removeOf('api-key:k1'), shared())
       assert.equal(await store.read(() => rows.joinTokens.find(token().hash)), undefined)
       assert.deepEqual(await store.read(() => rows.joinTokens.find(other.hash)), other)
