@@ -45,7 +45,8 @@ export const listAgents = route({
     tenant: Name.optional(),
     lifecycle: Lifecycle.optional(),
     tier: Tier.optional(),
-    provenance: Text.max(2048).optional(),
+    /** `internal`, or `federated:` and an issuer. */
+    provenance: Text.max(2100).optional(),
     ...page,
   }),
   status: 200,
