@@ -1,11 +1,11 @@
-import type { TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+import type { DetailedError, SchemaJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { CompiledSet } from './compiled-set.ts'
 import { asked } from './engine/wasm.ts'
 import { checkEntities } from './entities.ts'
 import { tooMuch } from './limits.ts'
 import { mentionsOf } from './mentions.ts'
 import { type PolicyPart, partsOf } from './policy-parts.ts'
-import { failure, PolicyProblems, positionAt, problem, problemOf } from './problems.ts'
+import { failure, PolicyProblems, type Problem, positionAt, problem, problemOf } from './problems.ts'
 import type { PolicyText } from './question.ts'
 import { SCHEMA } from './schema/generate.ts'
 import { ACTIONS, NAMESPACE } from './schema/vocabulary.ts'
@@ -38,9 +38,11 @@ function checked(text: PolicyText, whole: boolean): CompiledSet {
   const { schema, actions } = schemaOf(text.schema)
   const policies = partsOf(text.policies)
   if (whole) validate(text.policies, schema, policies)
-  const entities = checkEntities(text.entities, schema)
+  const entities = checkEntities(text.entities, whole ? schema : null)
   const mentions = mentionsOf(policies.map(({ json }) => json))
-  return new CompiledSet({ text, schema, policies, entities, mentions, actions })
+  const set = new CompiledSet({ text, schema, policies, entities, mentions, actions })
+  set.prepare()
+  return set
 }
 
 function requireModest(text: string, where: 'policies' | 'schema'): void {
@@ -63,27 +65,47 @@ const OURS: WholeSchema = {
 /** Theirs first, so that places in it stay as they are. */
 function schemaOf(text: string): WholeSchema {
   if (text.trim() === '') return OURS
-  const own = asked(cedar => cedar.schemaToJson(text))
-  if (own.type === 'success' && Object.hasOwn(own.json, NAMESPACE)) {
-    throw problemOf('schema', `the namespace ${NAMESPACE} is taken: declare what is yours in one of your own`)
-  }
   const schema = `${text}\n${SCHEMA}`
   const whole = asked(cedar => cedar.schemaToJson(schema))
-  if (whole.type === 'failure') throw failure('schema', text, whole.errors)
-  const checked = asked(cedar => cedar.checkParseSchema(schema))
-  if (checked.type === 'failure') throw failure('schema', text, checked.errors)
+  if (whole.type === 'failure') throw schemaFailure(text, whole.errors)
+  requireFewQuestions(whole.json)
   const actions = Object.entries(whole.json).flatMap(([namespace, { actions }]) =>
     Object.keys(actions).map(id => ({ type: namespace === '' ? 'Action' : `${namespace}::Action`, id })),
   )
   return { schema, actions }
 }
 
+function schemaFailure(text: string, errors: readonly DetailedError[]): PolicyProblems {
+  if (!errors.some(({ message }) => message.includes(`duplicate namespace id: \`${NAMESPACE}\``)))
+    return failure('schema', text, errors)
+  return problemOf('schema', `the namespace ${NAMESPACE} is taken: declare what is yours in one of your own`)
+}
+
+/** Kinds of principal × kinds of resource, over all actions of an application: every policy is checked for each. */
+const MAX_QUESTIONS = 1000
+
+function requireFewQuestions(schema: SchemaJson<string>): void {
+  const applied = Object.entries(schema)
+    .filter(([namespace]) => namespace !== NAMESPACE)
+    .flatMap(([, { actions }]) => Object.values(actions).map(({ appliesTo }) => appliesTo))
+  const kinds = applied.reduce((sum, to) => sum + (to ? to.principalTypes.length * to.resourceTypes.length : 0), 0)
+  if (kinds <= MAX_QUESTIONS) return
+  throw problemOf(
+    'schema',
+    `expected actions of at most ${MAX_QUESTIONS} kinds of principal × kinds of resource, got ${kinds}`,
+  )
+}
+
 function validate(policies: string, schema: string, parts: readonly PolicyPart[]): void {
   const answer = asked(cedar => cedar.validate({ schema, policies: { staticPolicies: policies } }))
   if (answer.type === 'failure') throw failure('policies', policies, answer.errors)
-  const problems = answer.validationErrors.map(({ policyId, error }) => ({
-    ...problem('policies', policies, error),
-    policy: parts.find(({ engineName }) => engineName === policyId)?.name ?? null,
-  }))
-  if (problems.length > 0) throw new PolicyProblems(problems)
+  // One for each kind of principal, resource and action for which it is so: the first says enough.
+  const seen = new Map<string, Problem>()
+  for (const { policyId, error } of answer.validationErrors) {
+    const name = parts.find(({ engineName }) => engineName === policyId)?.name ?? null
+    const found = { ...problem('policies', policies, error), policy: name }
+    const place = [name, found.line, found.column].join(' ')
+    if (!seen.has(place)) seen.set(place, found)
+  }
+  if (seen.size > 0) throw new PolicyProblems([...seen.values()])
 }

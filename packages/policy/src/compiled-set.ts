@@ -42,6 +42,11 @@ export class CompiledSet {
     this.#actions = new Set(actions.map(keyOf))
   }
 
+  /** Has the engine read it now, and not at the first question. Throws what the engine says of what it cannot parse. */
+  prepare(): void {
+    ready(this.#prepared)
+  }
+
   /**
    * Whether its schema has this action. All have what is ours; one of an application is known only where its schema was
    * saved, and no other set can be asked about it.

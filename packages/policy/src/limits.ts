@@ -8,6 +8,9 @@ const MAX_NESTING = 32
 const MAX_OPERATORS = 128
 /** Of all policies together: a text at this bound is checked in a second or two. */
 const MAX_ALL_OPERATORS = 2000
+/** What the schema of an application declares, and all that it lists: it is read at each start, on the way of everybody. */
+const MAX_DECLARATIONS = 200
+const MAX_LISTED = 1000
 
 type Found = Pick<Problem, 'message'> & { readonly at: number }
 
@@ -22,8 +25,16 @@ export function tooMuch(text: string, where: 'policies' | 'schema'): Found | und
   let depth = 0
   let operators = 0
   let all = 0
+  let declared = 0
+  let listed = 0
   for (const { 0: token, index: at } of text.matchAll(TOKENS)) {
     if (token[0] === '"' || token.startsWith('//') || token === '::') continue
+    if (token === ',') listed++
+    if (token === ';') declared++
+    if (where === 'schema' && (declared > MAX_DECLARATIONS || listed > MAX_LISTED)) {
+      return { at, message: `expected at most ${MAX_DECLARATIONS} declarations and ${MAX_LISTED} commas` }
+    }
+    if (token === ',') continue
     if (CLOSES[where].test(token)) {
       depth = Math.max(0, depth - 1)
       continue

@@ -14,7 +14,8 @@ import {
   savePolicies,
   shadowPolicies,
 } from '@lanyard/authority'
-import { compile, PolicyProblems, type Problem, placeOf } from '@lanyard/policy'
+import { type Problem, placeOf } from '@lanyard/policy'
+import { Aside } from '@lanyard/policy/aside'
 import type { HandlerPorts } from '../http/ports.ts'
 import type { HeldSet, PolicyTexts } from '../policy/held.ts'
 import { requireWayBack } from '../policy/lock-out.ts'
@@ -31,6 +32,8 @@ const MOST_TOLD = 50
 /** Versions of policies, and which of them decides. */
 export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
   const { store, rows, policies } = ports
+  // A check can take seconds: nobody's kill shall wait for it.
+  const checks = new Aside()
   /** It counts here with the answer, and at all other instances within a moment. */
   const inForce = async <T>(done: T): Promise<T> => {
     policies.tell()
@@ -43,7 +46,7 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const { policies: text, schema = '', entities = [], comment = '' } = call.body
       const tenant = policyScope(call, call.body.tenant)
       const input = { tenant, policies: text, schema, entities, comment: redactText(comment) }
-      requireUsable({ ...input, version: 0 })
+      await requireUsable(checks, { ...input, version: 0 })
       return showVersion(await act(ports, call, locksOf(tenant), told => savePolicies(rows, input, told)))
     },
 
@@ -114,12 +117,11 @@ export function versionOf(text: string): number {
 }
 
 /** Throws `policy_invalid`, with what is wrong where. */
-function requireUsable(texts: PolicyTexts): void {
+async function requireUsable(checks: Aside, texts: PolicyTexts): Promise<void> {
   const bytes = Buffer.byteLength(texts.policies + texts.schema + JSON.stringify(texts.entities))
   if (bytes > MAX_BYTES) throw invalid(`expected at most ${MAX_BYTES} bytes, got ${bytes}`)
-  const compiled = compile(texts)
-  if (!(compiled instanceof PolicyProblems)) return
-  throw invalid('expected policies that fit the schema', toldOf(compiled.problems))
+  const found = await checks.check(texts)
+  if (found !== null) throw invalid('expected policies that fit the schema', toldOf(found.problems))
 }
 
 /** One of each place: what fits no action fails for each of them alike. */
