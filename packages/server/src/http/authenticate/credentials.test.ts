@@ -278,12 +278,21 @@ describe('two credentials', () => {
   })
 })
 
-test('headers that a proxy would set prove nothing, and change nothing', async () => {
+test('headers by which a proxy would speak of a certificate are refused beside any credential', async () => {
   const { cert } = await server.certificate(key)
   const der = cert.split('-----')[2]!.replace(/\s/g, '')
   const headers = {
     'client-cert': `:${der}:`,
     'x-forwarded-client-cert': `Cert="${encodeURIComponent(cert)}";URI=spiffe://example.test/tenant/acme/agent/${key.agent}`,
+  }
+  for (const [name, value] of Object.entries(headers))
+    for (const token of [undefined, admin])
+      assert.equal(await refusal({ token, headers: { [name]: value } }), 'proxy_header_untrusted', name)
+})
+
+test('other headers that a proxy would set prove nothing, and change nothing', async () => {
+  const { cert } = await server.certificate(key)
+  const headers = {
     'x-client-cert': encodeURIComponent(cert),
     'x-forwarded-for': '192.0.2.7',
     forwarded: 'for=192.0.2.7',
