@@ -6,22 +6,29 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Route, type RouteId, routes, splitCall } from '@lanyard/api'
 import { Certificate, decodePem } from '@lanyard/protocol'
-import { generateKeyNow } from '@lanyard/protocol/node'
 import { decodeJwt } from 'jose'
 import { COMMANDS } from '../../packages/cli/src/commands/index.ts'
 import { lanyard } from '../../packages/cli/src/testing/fake-io.ts'
 import type { Answer, CallOptions } from '../../packages/server/src/testing/client.ts'
-import { csrOf, type HttpHarness, openHttp } from '../../packages/server/src/testing/http.ts'
-import { joinNode, joinToken } from '../../packages/server/src/testing/nodes.ts'
+import { type HttpHarness, openHttp } from '../../packages/server/src/testing/http.ts'
+import { joinNode } from '../../packages/server/src/testing/nodes.ts'
 import { type Bindee, People } from '../../packages/server/src/testing/people.ts'
 import { bySecret, SecretAgent } from '../../packages/server/src/testing/secrets.ts'
+import {
+  APART,
+  bodiesOf,
+  ENDING,
+  INVOICE,
+  LAST,
+  MINTING,
+  newCsr,
+  SPARE,
+  TAKES_AWAY,
+} from '../support/attempts-to-mint.ts'
 
 // A tenant lets its own identity provider vouch for its agents, and wants to be sure that nobody else can: not the operator
 // of the authority, by whatever key, route or command. All that exists is tried here, also what is added tomorrow: a route or
 // a command that nobody has thought about here fails.
-
-const INVOICE = { tenant: 'acme', agent: 'invoice' }
-const SPARE = { tenant: 'acme', agent: 'spare' }
 
 let server: HttpHarness
 let admin: string
@@ -92,96 +99,13 @@ async function afterwards() {
   return [...made, ['a person who may do all', { token: await provider.sign({ sub: 'boss' }) }] as const]
 }
 
-const newCsr = () => csrOf(generateKeyNow('P-256'))
 const certificates = async (): Promise<number> => {
   const { store, rows, clock } = server.pipeline
   const filter = { tenant: 'acme', now: clock.now() }
   return (await store.read(() => rows.certificates.list(filter, { limit: 500, after: null }))).items.length
 }
 
-type Body = object | (() => Promise<object>)
-let made = 0
-
-/** What each route is asked with, so that it would mint if it could. A route that takes no body needs no line. */
-const BODIES: Partial<Record<RouteId, Body>> = {
-  bootstrapAgent: INVOICE,
-  federatedBootstrap: {},
-  openSession: INVOICE,
-  issueCert: async () => ({ csr: await newCsr() }),
-  revokeCert: { ...SPARE, reason: 'test' },
-  createTenant: { tenant: 'acme' },
-  updateTenant: { renewal_grace_sec: 3600 },
-  updateAdmission: { on_federation: 'drain', agent_mtls_required: false },
-  createIdp: async () => ({ issuer: `https://idp-${++made}.test`, audiences: ['a'] }),
-  updateIdp: { max_token_age_sec: 600 },
-  testIdp: { token: 'none' },
-  createAgent: async () => ({ tenant: 'acme', agent: `new-${++made}` }),
-  updateAgent: { owner: 'me' },
-  reinstateAgent: { reason: 'test' },
-  revokeSecret: { reason: 'test' },
-  killAgent: { reason: 'test' },
-  killTenant: { reason: 'test' },
-  reinstateTenant: { reason: 'test' },
-  killCredential: { serial: '0'.repeat(32), reason: 'test' },
-  evictInstance: { reason: 'test' },
-  enrolPoint: {
-    ...{ point: '00000000-0000-4000-8000-000000000000', mode: 'guarded', budget_ms: 3000, grace_ms: 1000 },
-    ...{ epoch: 0, sessions: 0, as_of: null, offset_ms: null, uncertainty_ms: null },
-  },
-  acknowledge: { ack: 'e30.e30.AAAA' },
-  announceService: { url: 'https://localhost:8443' },
-  createEntry: async () => ({ ...INVOICE, selectors: [`unix:uid:${++made}`] }),
-  createEntries: async () => ({ entries: [{ ...INVOICE, selectors: [`unix:uid:${++made}`] }] }),
-  updateEntry: { hint: 'h' },
-  createJoinToken: async () => ({ name: `n-${++made}`, tenant: 'acme' }),
-  challengeNode: { method: 'x509pop', certificates: 'none' },
-  attestNode: async () => ({
-    ...{ method: 'join_token', csr: await newCsr() },
-    token: await joinToken(server, { name: `m-${++made}`, tenant: 'acme' }),
-  }),
-  updateNode: { groups: [] },
-  banNode: { reason: 'test' },
-  issueWorkloadCert: async () => ({ entry, csr: await newCsr() }),
-  issueJwtSvid: async () => ({ entry, audience: ['billing'] }),
-  issueWitSvid: async () => ({ entry, csr: await newCsr() }),
-  reportSignals: { signals: [] },
-  setBundle: { trust_domain: 'other.test', bundle: '{"keys":[]}' },
-  createApiKey: async () => ({ name: `k${++made}`, role: 'issuer', tenant: 'acme' }),
-  createRole: async () => ({ role: `r${++made}`, tenant: 'acme', permissions: ['agent.bootstrap'] }),
-  updateRole: { description: 'd' },
-  createBinding: async () => ({ kind: 'certificate', value: `dn:CN=${++made}`, role: 'issuer', tenant: 'acme' }),
-  createIssuer: async () => ({ issuer: `https://i${++made}.test`, tenant: 'acme', audiences: ['a'] }),
-  updateIssuer: { enabled: false },
-  explainAccess: { who: { kind: 'certificate', value: 'dn:CN=x' }, action: 'bootstrapAgent', tenant: 'acme' },
-  savePolicies: { tenant: 'acme', policies: 'permit (principal, action, resource);' },
-  activatePolicies: { tenant: 'acme' },
-  rollBackPolicies: { tenant: 'acme' },
-  shadowPolicies: { tenant: 'acme', on: true },
-  explainPolicies: {
-    ...{ tenant: 'acme', principal: 'Lanyard::User::"x"', action: 'bootstrapAgent' },
-    resource: 'Lanyard::Tenant::"acme"',
-  },
-  evaluate: {
-    subject: { type: 'User', id: 'x' },
-    action: { name: 'bootstrapAgent' },
-    resource: { type: 'Tenant', id: 'acme' },
-  },
-  evaluateMany: { evaluations: [] },
-}
-
-/** Done to an agent that nothing else is tried with, so that it does not become too dead to be minted for. */
-const ENDING: ReadonlySet<RouteId> = new Set(['retireAgent', 'killAgent', 'revokeCert', 'revokeSecret'])
-/** Nothing else can be tried after it. Of these the tenant's is, at the end. */
-const LAST: Partial<Record<RouteId, string>> = {
-  killTenant: 'tried at the end',
-  reinstateTenant: 'tried at the end',
-  evictInstance: 'ends the only instance',
-  deleteEntry: 'ends what nodes are asked for',
-  banNode: 'ends whom they would be asked by',
-  removeNode: 'ends whom they would be asked by',
-}
-/** Where a provider is taken away we may mint again: that needs `idp.manage`, and is told by an event. */
-const TAKES_AWAY: ReadonlySet<RouteId> = new Set(['deleteIdp'])
+const bodies = bodiesOf({ server: () => server, entry: () => entry })
 
 async function tried(id: RouteId, { call, body, stream }: Route, options: CallOptions): Promise<Answer> {
   assert.ok(!stream, `${id} has no end`)
@@ -189,7 +113,7 @@ async function tried(id: RouteId, { call, body, stream }: Route, options: CallOp
   const agent = ENDING.has(id) ? SPARE.agent : INVOICE.agent
   const names: Record<string, string> = { tenant: 'acme', agent, id: id.endsWith('Entry') ? entry : idp, version: '1' }
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? '0'.repeat(32))
-  const given = BODIES[id]
+  const given = bodies[id]
   assert.ok(body === undefined || given !== undefined, `${id} is new: say here what it would be asked with`)
   const sent = typeof given === 'function' ? await given() : given
   return await server.call(`${method} ${filled}`, { ...options, ...(body === undefined ? {} : { body: sent }) })
@@ -277,38 +201,6 @@ test('a key, a role or a node that was made for it mints no more than who made i
   const { body } = await server.call('POST /v1/node/svids/x509', { tls: node, body: { entry, csr: await newCsr() } })
   assert.equal(body.code, 'federation_required')
 })
-
-/** Commands that mint, and what they are asked with. */
-const MINTING: Record<string, readonly string[]> = {
-  'agent token': ['acme', 'invoice'],
-  'agent secret create': ['acme', 'invoice'],
-  'agent secret rotate': ['acme', 'invoice'],
-  'agent session': ['acme', 'invoice'],
-  'cert request': ['--tenant', 'acme', '--agent', 'invoice', '--out', 'OUT'],
-}
-/** Commands that call no route of their own, or several, and why none of them mints for a tenant of a running authority. */
-const APART: Record<string, string> = {
-  demo: 'has an authority of its own',
-  init: 'makes an authority',
-  up: 'starts an authority, of which the routes were tried',
-  bootstrap: 'fetches the root',
-  login: 'asks the issuer',
-  logout: 'asks the issuer',
-  'idp presets': 'prints what it knows',
-  'entry explain': 'asks the daemon what it would give',
-  run: 'asks the daemon, which asks by the routes of nodes',
-  daemon: 'asks by the routes of nodes',
-  'daemon status': 'asks the daemon',
-  svid: 'asks the daemon',
-  'policy check': 'reads files',
-  'policy test': 'reads files',
-  'policy show': 'lists policies',
-  'policy diff': 'lists policies',
-  'receipt verify': 'reads files',
-  verify: 'reads files',
-  inspect: 'reads files and handshakes',
-  doctor: 'looks around',
-}
 
 async function commandMintsNothing(name: string): Promise<void> {
   const args = MINTING[name]!.map(word => (word === 'OUT' ? join(folder, name.replaceAll(' ', '-')) : word))
