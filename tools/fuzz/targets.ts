@@ -21,6 +21,9 @@ import {
   parseCsr,
   parseJsonObject,
   parsePublicKey,
+  readClientCert,
+  readEscapedPem,
+  readXfcc,
   SpiffeId,
   signCertificate,
   signCompact,
@@ -123,7 +126,38 @@ export const targets: readonly FuzzTarget[] = [
   },
   { name: 'jwt-svid', seeds: () => [encodeUtf8(svid)], run: readJwtSvid },
   { name: 'id template', seeds: () => [encodeUtf8(DEFAULT_ID_TEMPLATE)], run: readTemplate },
+  {
+    name: 'client-cert',
+    seeds: () => [encodeUtf8([leaf, authority].map(item).join('|'))],
+    run(input) {
+      const [first = '', ...lines] = text(input).split('|')
+      const [own, ...chain] = readClientCert(first, lines)
+      assert.deepEqual(readClientCert(item(own), chain.map(item)), [own, ...chain])
+    },
+  },
+  {
+    name: 'escaped pem',
+    seeds: () => [encodeUtf8(escaped(leaf, authority))],
+    run(input) {
+      const chain = readEscapedPem(text(input))
+      assert.deepEqual(readEscapedPem(escaped(...chain)), chain)
+    },
+  },
+  {
+    name: 'xfcc',
+    seeds: () => [
+      encodeUtf8(`By=a;Hash=b;Cert="${escaped(leaf)}";Chain="${escaped(leaf, authority)}";Subject="\\"x";URI=c`),
+    ],
+    run(input) {
+      const chain = readXfcc(text(input))
+      assert.deepEqual(readXfcc(`Chain="${escaped(...chain)}"`), chain)
+    },
+  },
 ]
+
+const item = (der: Uint8Array) => `:${encodeBase64(der)}:`
+const escaped = (...ders: readonly Uint8Array[]) =>
+  encodeURIComponent(ders.map(der => encodePem('CERTIFICATE', der)).join(''))
 
 function readCertificate(input: Uint8Array): void {
   assert.deepEqual(Certificate.fromDer(input).der, new Uint8Array(input))
