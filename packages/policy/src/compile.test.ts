@@ -16,6 +16,8 @@ test('a problem says line and column, in characters, and the policy by its id', 
   assert.deepEqual([problem?.where, problem?.line, problem?.column, problem?.policy], ['policies', 5, 8, 'owners'])
 })
 
+const NAMES = Array.from({ length: 11 }, (_, at) => `E${at}`).join(', ')
+
 const REFUSED: readonly (readonly [string, string, string, string?])[] = [
   ['no token of Cedar', 'permit (principal, action, resource) when { é };', 'policies:1:45'],
   ['an unknown variable', when('foo'), 'policies:1:45'],
@@ -30,6 +32,24 @@ const REFUSED: readonly (readonly [string, string, string, string?])[] = [
   ['too many policies', PERMIT.repeat(201), 'policies: expected at most 200'],
   ['a schema of our namespace', PERMIT, 'schema: the namespace Lanyard is taken', 'namespace Lanyard { entity X; }'],
   ['a schema with an unknown type', PERMIT, 'schema:', 'namespace T {\n entity X in [Y]; }'],
+  [
+    'a schema of too many types',
+    PERMIT,
+    'schema:1:',
+    `entity ${Array.from({ length: 1100 }, (_, at) => `E${at}`).join(', ')};`,
+  ],
+  [
+    'a schema of too many declarations',
+    PERMIT,
+    'schema:1:',
+    Array.from({ length: 201 }, (_, at) => `entity E${at};`).join(''),
+  ],
+  [
+    'a schema of too many questions',
+    PERMIT,
+    'schema: expected actions of at most 1000',
+    `entity ${NAMES}; action ${NAMES} appliesTo { principal: [${NAMES}], resource: [${NAMES}] };`,
+  ],
   ['no schema', PERMIT, 'schema:1:', 'nonsense'],
   ['a type that shadows ours', when('principal is Agent'), 'schema: ', 'entity Agent;'],
 ]
@@ -62,6 +82,12 @@ test('what would end the stack of the engine is refused before it', () => {
 test('brackets and operators in strings and comments are counted for nothing', () => {
   const text = '('.repeat(100) + '&&.+'.repeat(500)
   setOf(`// ${text}\n@note("${text}") ${when(`context has path && context.path like "${text}\\"${text}"`)}`)
+})
+
+test('what is wrong in one place is said once, for however many kinds of principal it is wrong', () => {
+  const problems = problemsOf(`${when('resource.x == 1')} ${when('resource.x == 1 && principal.y == 2')}`)
+  assert.equal(problems.length, 3, problems.join('\n'))
+  assert.ok(!problems.join().includes('policy0'), 'the engine’s own names are nobody’s')
 })
 
 test('a closing bracket too many buys no opening ones', () => {

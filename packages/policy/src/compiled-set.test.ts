@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { asked } from './engine/wasm.ts'
+import { asked, engine } from './engine/wasm.ts'
 import { type CompiledSet, restore } from './index.ts'
 import { killing, PERMIT, setOf, textOf } from './testing/questions.ts'
 
@@ -161,10 +161,34 @@ test('after a trap of the engine the next question has a new one', () => {
   assert.equal(set.decide(killing({ hour: 7 })).allowed, true)
   assert.throws(() =>
     asked(() => {
-      throw new Error('unreachable')
+      throw Object.assign(new Error('unreachable'), { name: 'RuntimeError' })
     }),
   )
   assert.equal(set.decide(killing({ hour: 8 })).allowed, true)
+})
+
+test('what the engine does not take leaves it as it is: half a surrogate pair costs nobody anything', () => {
+  const set = setOf(NIGHT)
+  const { generation } = engine()
+  for (const question of [
+    killing({ path: '\ud800' }),
+    killing({ '\ud800': 1 }),
+    killing({}, { principal: { type: 'ApiKey', id: '\udfff' } }),
+    killing({}, { action: '\ud800' }),
+  ])
+    assert.equal(set.decide(question).allowed, false)
+  assert.equal(restore(textOf('permit \ud800')) instanceof Error, true)
+  assert.equal(engine().generation, generation)
+})
+
+test('what is remembered is bounded, and what is too long is not', () => {
+  const set = setOf('permit (principal, action, resource) when { context has path && context.path like "a*" };')
+  const before = process.memoryUsage().heapUsed
+  for (let at = 0; at < 3000; at++)
+    assert.equal(set.decide(killing({ path: `a${at}${'x'.repeat(7000)}` })).allowed, true)
+  for (let at = 0; at < 20; at++)
+    assert.equal(set.decide(killing({ path: `a${at}${'x'.repeat(100_000)}` })).allowed, true)
+  assert.ok(process.memoryUsage().heapUsed - before < 60_000_000)
 })
 
 test('more sets than the engine keeps ready decide in turn', () => {

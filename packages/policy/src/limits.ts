@@ -16,7 +16,7 @@ type Found = Pick<Problem, 'message'> & { readonly at: number }
 
 // Strings and comments say nothing; of what stands between, one token at a time.
 const TOKENS =
-  /"(?:[^"\\]|\\.)*"?|\/\/[^\n]*|::|&&|\|\||[=!<>]=?|[()[\]{}.+\-*;]|\b(?:else|has|in|is|like|when|unless)\b/gs
+  /"(?:[^"\\]|\\.)*"?|\/\/[^\n]*|::|&&|\|\||[=!<>]=?|[()[\]{}.+\-*;,]|\b(?:else|has|in|is|like|when|unless)\b/gs
 const OPENS = { policies: /^[([{]$/, schema: /^[([{<]$/ }
 const CLOSES = { policies: /^[)\]}]$/, schema: /^[)\]}>]$/ }
 

@@ -46,6 +46,9 @@ export const failure = (where: Problem['where'], text: string, errors: readonly 
     errors.flatMap(error => [error, ...(error.related ?? [])]).map(error => problem(where, text, error)),
   )
 
+/** What the engine calls a policy says nothing to those who wrote it. */
+const ENGINE_NAME = /for policy `policy\d+`, /g
+
 /** What the engine says of a text, with its place there. */
 export function problem(
   where: Problem['where'],
@@ -54,7 +57,10 @@ export function problem(
 ): Problem {
   const [place] = sourceLocations ?? []
   const inside = place !== undefined && place.start <= Buffer.byteLength(text)
-  const said = [message, inside ? place.label : null, help].filter(part => part !== null).join('; ')
+  const said = [message, inside ? place.label : null, help]
+    .filter(part => part !== null)
+    .join('; ')
+    .replaceAll(ENGINE_NAME, '')
   return {
     where,
     ...(inside ? positionAt(text, place.start) : { line: null, column: null }),

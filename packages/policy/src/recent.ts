@@ -3,11 +3,15 @@ import type { Asked } from './engine/values.ts'
 import type { Mentions } from './mentions.ts'
 import type { Decision } from './question.ts'
 
-/** Over all sets together; some 10 MB when full. */
+/** Over all sets together. */
 const MOST = 10_000
+/** Characters of their keys, over all sets together: groups and labels of others stand in them. */
+const MOST_CHARACTERS = 8_000_000
+const LONGEST = 8000
 
 /** Least recently used first. */
 const decisions = new Map<string, Decision>()
+let characters = 0
 
 /** The decision that was made on the same question, if it was lately. */
 export function recent(key: string): Decision | undefined {
@@ -19,8 +23,14 @@ export function recent(key: string): Decision | undefined {
 }
 
 export function remember(key: string, decision: Decision): void {
+  if (key.length > LONGEST || decisions.has(key)) return
   decisions.set(key, decision)
-  if (decisions.size > MOST) decisions.delete(decisions.keys().next().value!)
+  characters += key.length
+  while (decisions.size > MOST || characters > MOST_CHARACTERS) {
+    const oldest = decisions.keys().next().value!
+    decisions.delete(oldest)
+    characters -= oldest.length
+  }
 }
 
 /**

@@ -28,10 +28,14 @@ export function asked<T>(call: (cedar: Engine, generation: number) => T): T {
   try {
     return call(cedar, generation)
   } catch (error) {
-    drop()
+    if (isTrap(error)) drop()
     throw error
   }
 }
+
+/** What the engine does not take, such as half a surrogate pair, it throws as a plain error, and goes on: no reason to begin anew. */
+const isTrap = (error: unknown) =>
+  error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 
 function drop(): void {
   // A second import would give the same instance: the loader keeps modules by their file.
