@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
+import { engine } from './engine/wasm.ts'
 import { type CompiledSet, compile, PolicyProblems, placeOf, restore } from './index.ts'
 import { killing, PERMIT, problemsOf, setOf, textOf } from './testing/questions.ts'
 
@@ -157,4 +159,24 @@ test('a version that was checked is restored without its types being checked aga
 test('places are written as editors read them', () => {
   assert.equal(placeOf({ where: 'policies', line: 3, column: 4, policy: null, message: '' }), 'policies:3:4')
   assert.equal(placeOf({ where: 'schema', line: null, column: null, policy: null, message: '' }), 'schema')
+})
+
+const TOKENS =
+  'permit forbid ( ) principal action resource when unless { } [ ] ; , . == != < && || ! - + * in is has like if then else true 1 9223372036854775808 "x" "*" @id ("a") Lanyard::Agent ::"x" ?principal context // \n \\ \ud800 \u0000 é ip("::1") .isEmpty() .contains("x") __cedar'.split(
+    ' ',
+  )
+
+test('whatever is written, there is an answer, and the engine goes on', () => {
+  const { generation } = engine()
+  const nonsense = fc.array(fc.constantFrom(...TOKENS), { maxLength: 60 }).map(tokens => tokens.join(' '))
+  const bodies = nonsense.map(text => `permit (principal, action, resource) when { ${text} };`)
+  fc.assert(
+    fc.property(fc.oneof(nonsense, bodies), nonsense, fc.boolean(), (policies, other, asSchema) => {
+      const made = restore(textOf(policies, { schema: asSchema ? other : '' }))
+      if (made instanceof PolicyProblems) return assert.ok(made.problems.length > 0)
+      assert.equal(typeof made.decide(killing({ hour: 1 })).allowed, 'boolean')
+    }),
+    { numRuns: 1000 },
+  )
+  assert.equal(engine().generation, generation)
 })
