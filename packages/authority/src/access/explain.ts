@@ -51,7 +51,7 @@ export function* explainAccess(
   const barred = kind === 'group' ? [] : yield* rows.barredPrincipals.scopesOf(id)
   const isBarred = barred.includes(null) || (question.tenant !== null && barred.includes(question.tenant))
   steps.push(step('principal', !isBarred, `principal ${id} ${isBarred ? 'was shut out by a kill' : 'is not shut out'}`))
-  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, value))
+  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, value, act))
   const bindings = (yield* rows.bindings.of(bindeesOf(question, issuer))).filter(
     ({ tenant }) => tenant === null || maySee(act.caller, tenant),
   )
@@ -113,9 +113,11 @@ function* issuerOf(rows: Rows, { who }: AccessQuestion, { caller }: Pick<Act, 'c
   throw new LanyardError('not_found', `expected the issuer of a ${who.kind}`)
 }
 
-function* agentStep(rows: Rows, spiffeId: string): Step<ExplainedStep> {
+// Another tenant's agent is as if it were not there, or the answer would tell what became of it.
+function* agentStep(rows: Rows, spiffeId: string, { caller }: Pick<Act, 'caller'>): Step<ExplainedStep> {
   const agent = yield* rows.agents.findById(spiffeId)
-  if (agent === undefined) return step('agent', false, 'there is no agent of this SPIFFE ID')
+  if (agent === undefined || !maySee(caller, agent.tenant))
+    return step('agent', false, 'there is no agent of this SPIFFE ID')
   const lives = agent.lifecycle !== 'quarantined' && agent.lifecycle !== 'retired'
   return step('agent', lives, `the agent is ${agent.lifecycle}`)
 }
