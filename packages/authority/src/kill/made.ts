@@ -3,6 +3,7 @@ import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { takeNode } from '../nodes/ends.ts'
 import type { Rows, Step } from '../ports.ts'
+import { takeSecret } from '../secrets/take.ts'
 import { takeLinked } from './take.ts'
 import type { Toll } from './toll.ts'
 
@@ -37,15 +38,22 @@ export function* takePrincipal(rows: Rows, toll: Toll, id: string, reason: strin
 }
 
 /**
- * Ends what one maker made: lineages that it opened, join tokens, the nodes that joined with these, and the roles that it
- * gave. Whoever stole its credential would else stay: as an agent, as a machine, or as somebody else.
+ * Ends what one maker made: lineages that it opened, join tokens, the nodes that joined with these, secrets of agents with
+ * what they were exchanged for, and the roles that it gave. Whoever stole its credential would else stay: as an agent, as a machine, or as somebody else.
  */
 function* takeMade(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
   const tenant = tenantOf(act)
   yield* takeLinked(rows, toll, { by: { mintedBy: maker }, tenant }, reason, act)
   yield* rows.joinTokens.removeOf(maker, tenant)
   yield* takeJoined(rows, toll, maker, reason, act)
+  yield* takeSecrets(rows, toll, maker, reason, act)
   yield* takeBindings(rows, maker, reason, act)
+}
+
+function* takeSecrets(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+  const tenant = tenantOf(act)
+  for (const secret of yield* rows.secrets.madeBy(maker))
+    if (tenant === null || secret.tenant === tenant) yield* takeSecret(rows, toll, secret, reason, act)
 }
 
 function* takeJoined(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {

@@ -21,6 +21,8 @@ export interface SecretRows {
   /** Like {@link find}, and keeps every other transaction from the secret until this one ends. */
   claim(id: string): Step<SecretState | undefined>
   current(agent: AgentKey): Step<SecretState | undefined>
+  /** Those that this one made, named as events do, in no order,  whatever became of them. */
+  madeBy(maker: string): Step<readonly SecretState[]>
   insert(secret: SecretState): Step<void>
   end(id: string, standing: 'superseded' | 'revoked', at: number): Step<void>
   /** Removes those of the agent that ended, but for the newest so many. */

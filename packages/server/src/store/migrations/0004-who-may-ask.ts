@@ -74,6 +74,7 @@ function secretTables({ types: t, tableEnd }: Dialect): string[] {
     )${tableEnd()}`,
     "create unique index agent_secrets_current on agent_secrets (agent_id) where standing = 'current'",
     'create index agent_secrets_of_agent on agent_secrets (agent_id, created_at)',
+    'create index agent_secrets_by_maker on agent_secrets (created_by)',
     'create index agent_secrets_by_end on agent_secrets (ended_at) where ended_at is not null',
   ]
 }

@@ -42,6 +42,7 @@ export function agentSecretRows({ statements }: RowContext): SecretRows {
     secrets.where('s.standing', '=', sql.lit('current')).where('s.agent_id', '=', agentOfKey(a).select('w.id')),
   )
   const all = statements.prepareRows((a: AgentKey) => ofAgent.where('s.agent_id', '=', agentOfKey(a).select('w.id')))
+  const madeBy = statements.prepareRows((a: { maker: string }) => secrets.where('s.created_by', '=', a.maker))
   const insert = statements.prepareChange((a: SecretState) =>
     db.insertInto('agent_secrets').values({
       id: a.id,
@@ -88,6 +89,9 @@ export function agentSecretRows({ statements }: RowContext): SecretRows {
     },
     *current({ tenant, agent }) {
       return first(yield* current({ tenant, agent }))
+    },
+    *madeBy(maker) {
+      return (yield* madeBy({ maker })).map(secretOf)
     },
     *insert(secret) {
       requireOne(yield* insert(secret), 'secret of an agent')

@@ -25,6 +25,7 @@ const {
   services,
   nodes,
   joinTokens,
+  secrets,
   bindings,
 } = storeRows({
   statements: new Statements(sqliteDialect),
@@ -85,6 +86,7 @@ for (const [name, step, found] of [
     'n USING INDEX nodes_by_key (key_thumbprint=?)',
   ],
   ['join tokens of an API key', joinTokens.removeOf('api-key:x'), 'join_tokens_by_maker (created_by=?)'],
+  ['secrets that an API key made', secrets.madeBy('api-key:x'), 's USING INDEX agent_secrets_by_maker (created_by=?)'],
   ['roles that an API key gave', bindings.madeBy('api-key:x'), 'bindings_by_maker (created_by=?)'],
   ['API keys that a principal made', apiKeys.madeBy('principal:x'), 'api_keys_by_maker (created_by=?)'],
   ['what an agent is bound to', bindings.ofAgent('x'), 'bindings_by_bindee (value=? AND kind=?)'],

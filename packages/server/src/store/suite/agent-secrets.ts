@@ -62,6 +62,10 @@ export function agentSecretsSuite(place: () => Place): void {
       const { store, rows } = await holding(t, place, [before, revoked, secret(3), secret(4, { tenant: 'globex' })])
       assert.deepEqual(await store.read(() => rows.secrets.ofAgent(secret(1))), [secret(3), revoked, before])
       assert.deepEqual(await store.read(() => rows.secrets.ofAgent({ tenant: 'acme', agent: 'other' })), [])
+      const madeBy = async (maker: string) => new Set(await store.read(() => rows.secrets.madeBy(maker)))
+      const all = [before, revoked, secret(3), secret(4, { tenant: 'globex' })]
+      assert.deepEqual(await madeBy(before.createdBy), new Set(all))
+      assert.deepEqual(await madeBy('nobody'), new Set())
     })
 
     test('that ended are forgotten, but for the newest, and the one that counts is not', async t => {
