@@ -43,15 +43,24 @@ const INACTIVE: [why: string, said: object][] = [
   ['active as text', { ...ACTIVE, active: 'true' }],
   ['active as a number', { ...ACTIVE, active: 1 }],
   ['an end that has passed', { ...ACTIVE, exp: NOW_SEC }],
+]
+
+for (const [why, said] of INACTIVE)
+  test(`a token of which is said: ${why}, is nobody’s`, async () => {
+    assert.equal(await outcome(networkWith(said).issuers().introspect('opaque', ASKED)), 'unauthenticated')
+  })
+
+// Known to its server, so that no other may be asked about it, and yet nobody's here.
+const UNUSABLE: [why: string, said: object][] = [
   ['a beginning to come', { ...ACTIVE, nbf: NOW_SEC + 11 }],
   ['bound to a key', { ...ACTIVE, cnf: { jkt: 'a'.repeat(43) } }],
   ['a token for DPoP', { ...ACTIVE, token_type: 'DPoP' }],
   ['a type that is no text', { ...ACTIVE, token_type: ['Bearer'] }],
 ]
 
-for (const [why, said] of INACTIVE)
-  test(`a token of which is said: ${why}, is nobody’s`, async () => {
-    assert.equal(await outcome(networkWith(said).issuers().introspect('opaque', ASKED)), 'unauthenticated')
+for (const [why, said] of UNUSABLE)
+  test(`a token of which is said: ${why}, counts for nobody`, async () => {
+    assert.equal(await outcome(networkWith(said).issuers().introspect('opaque', ASKED)), 'external_token_invalid')
   })
 
 const FAILURES: [why: string, said: object | string | OutboundError][] = [
@@ -142,6 +151,16 @@ test('made-up tokens cannot send us at a server without end, nor push out what i
   assert.equal(outcomes.filter(code => code === 'introspection_failed').length, 36)
   for (let at = 0; at < 5100; at++) await outcome(issuers.introspect(`more-${at}`, ASKED))
   assert.equal(await outcome(issuers.introspect('opaque', ASKED)), 'accepted')
+})
+
+test('long answers are not remembered without end', async () => {
+  const network = networkWith({ ...ACTIVE, pad: 'x'.repeat(60_000) })
+  const issuers = network.issuers()
+  for (let at = 0; at < 80; at++) await issuers.introspect(`long-${at}`, ASKED)
+  await issuers.introspect('long-79', ASKED)
+  assert.equal(network.count(ASKED.url), 80, 'the newest is')
+  await issuers.introspect('long-0', ASKED)
+  assert.equal(network.count(ASKED.url), 81, 'the oldest made room')
 })
 
 test('what can be no bearer token is shown to nobody', async () => {

@@ -11,6 +11,11 @@ const BELIEVED_MS = 30_000
 const LEEWAY_MS = 10_000
 /** Answers of each kind that are remembered. Made-up tokens must not push out those that count. */
 const MAX_ANSWERS = 5000
+/**
+ * Characters of all answers about tokens that are active. Whoever administers a tenant says whose answers these are, and
+ * may send as many tokens as they like: 5,000 answers of 64 KiB are 4 GB once they are parsed.
+ */
+const MAX_CHARACTERS = 4_194_304
 /** Questions under way at once to one server: whoever sends made-up tokens must not send us at it. */
 const MAX_UNDER_WAY = 64
 
@@ -20,17 +25,24 @@ export interface IntrospectionParts {
   readonly crypto: Crypto
 }
 
-/** What was answered, and until when that is believed (Unix ms). Null: the token is not active. */
+/** What was answered, of which length, and until when that is believed (Unix ms). */
 interface Answer {
-  readonly token: VerifiedToken | null
+  /** Or why it is none. */
+  readonly token: VerifiedToken | Refused
   readonly until: number
+  readonly length: number
 }
+
+/** `inactive`: its server does not know it, or no more. `unusable`: it does, and the token may open something elsewhere. */
+type Refused = 'inactive' | 'unusable'
 
 /** Asks authorization servers about opaque tokens (RFC 7662), and remembers what they said for half a minute at most. */
 export class Introspections {
   readonly #parts: IntrospectionParts
   readonly #active = new Map<string, Answer>()
   readonly #inactive = new Map<string, Answer>()
+  /** Characters of those in {@link #active}. */
+  #held = 0
   /** By server and client, then by token: one that is slow holds up nobody else's. */
   readonly #underWay = new Map<string, Map<string, Promise<Answer>>>()
 
@@ -38,13 +50,14 @@ export class Introspections {
     this.#parts = parts
   }
 
-  /** Throws `unauthenticated`, `introspection_failed`. */
+  /** Throws `unauthenticated`, `introspection_failed`, and `external_token_invalid` for a token that is active and does not count here. */
   async ask(token: string, introspector: Introspector): Promise<VerifiedToken> {
     // RFC 6750, 2.1: other characters make no bearer token, and are told to nobody.
     if (token.length > MAX_TOKEN || !/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) throw inactive()
-    const answer = await this.#answer(token, introspector)
-    if (answer.token === null) throw inactive()
-    return answer.token
+    const { token: found } = await this.#answer(token, introspector)
+    if (found === 'inactive') throw inactive()
+    if (found === 'unusable') throw unusable()
+    return found
   }
 
   async #answer(token: string, introspector: Introspector): Promise<Answer> {
@@ -82,25 +95,33 @@ export class Introspections {
   }
 
   #remember(id: string, answer: Answer): Answer {
-    const [answers, others] = answer.token ? [this.#active, this.#inactive] : [this.#inactive, this.#active]
-    others.delete(id)
-    answers.delete(id)
+    this.#forget(id)
+    const answers = typeof answer.token === 'string' ? this.#inactive : this.#active
     answers.set(id, answer)
-    if (answers.size > MAX_ANSWERS) answers.delete(answers.keys().next().value!)
+    if (answers === this.#active) this.#held += answer.length
+    while (answers.size > MAX_ANSWERS || this.#held > MAX_CHARACTERS) this.#forget(answers.keys().next().value!)
     return answer
+  }
+
+  #forget(id: string): void {
+    this.#inactive.delete(id)
+    this.#held -= this.#active.get(id)?.length ?? 0
+    this.#active.delete(id)
   }
 
   async #askNow(token: string, hash: string, introspector: Introspector): Promise<Answer> {
     const { outbound, clock } = this.#parts
     const now = clock.now()
     const until = now + BELIEVED_MS
-    const said = await reply(outbound, requestOf(token, introspector))
+    const { said, length } = await reply(outbound, requestOf(token, introspector))
     // RFC 7662, 2.2: true and nothing like it.
-    if (said.active !== true) return { token: null, until }
+    if (said.active !== true) return { token: 'inactive', until, length }
     const expiresAt = Math.min(until, timeOf(said, 'exp') ?? until)
     const begins = timeOf(said, 'nbf') ?? 0
-    if (expiresAt <= now || begins > now + LEEWAY_MS || isBound(said)) return { token: null, until }
-    return { token: { claims: said, hash, issuedAt: timeOf(said, 'iat') ?? now, expiresAt }, until: expiresAt }
+    if (expiresAt <= now) return { token: 'inactive', until, length }
+    if (begins > now + LEEWAY_MS || isBound(said)) return { token: 'unusable', until, length }
+    const active: VerifiedToken = { claims: said, hash, issuedAt: timeOf(said, 'iat') ?? now, expiresAt }
+    return { token: active, until: expiresAt, length }
   }
 }
 
@@ -120,9 +141,10 @@ function requestOf(token: string, { url, clientId, clientSecret }: Introspector)
 
 const formEncoded = (text: string): string => new URLSearchParams({ v: text }).toString().slice(2)
 
-async function reply(outbound: Outbound, request: OutboundRequest): Promise<JsonObject> {
+async function reply(outbound: Outbound, request: OutboundRequest): Promise<{ said: JsonObject; length: number }> {
   try {
-    return readDocument((await outbound.ask(request)).text)
+    const { text } = await outbound.ask(request)
+    return { said: readDocument(text), length: text.length }
   } catch (cause) {
     throw failed('expected an answer of the authorization server', cause)
   }
@@ -139,5 +161,8 @@ function timeOf(said: JsonObject, name: string): number | null {
 
 const inactive = () =>
   new LanyardError('unauthenticated', 'expected a token that is active at its authorization server')
+
+const unusable = () =>
+  new LanyardError('external_token_invalid', 'expected a token that counts now, and without the proof of a key')
 
 const failed = (detail: string, cause?: unknown) => new LanyardError('introspection_failed', detail, {}, { cause })

@@ -189,6 +189,23 @@ describe('an opaque token', () => {
     assert.equal(first?.authorization, `Basic ${Buffer.from('lanyard:pssst').toString('base64')}`)
   })
 
+  test('that the issuer of all tenants knows is not shown to that of a tenant, also where it opens nothing here', async () => {
+    await people.issuer('globex')
+    const { issuer } = ofAll.provider
+    const table = [
+      ['principal_unbound', { sub: subject() }],
+      ['external_token_invalid', { sub: subject(), aud: 'https://mail.test' }],
+      ['external_token_invalid', { sub: subject(), cnf: { jkt: 'a'.repeat(43) } }],
+      ['external_token_invalid', {}],
+    ] as const
+    for (const [code, claims] of table) {
+      const token = people.providers.opaque(issuer, claims)
+      assert.equal(codeOf(await list(hinted({ token }, 'globex'))), code)
+      const shown = people.providers.shown.filter(one => one.token === token).map(({ url }) => url)
+      assert.deepEqual(shown, [`${issuer}/introspect`])
+    }
+  })
+
   test('that is one of ours is shown to nobody', async () => {
     const before = people.providers.shown.length
     for (const token of [

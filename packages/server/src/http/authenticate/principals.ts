@@ -90,8 +90,10 @@ export class Principals {
     const iss = issuers.issuerIn(token)
     const found = iss === null ? [] : await store.read(() => rows.issuers.byIssuer(iss))
     const asked = candidates(found, tenant)
-    return await firstOf(asked, async issuer =>
-      this.#identified('jwt', issuer, await issuers.verify(token, sourceOf(issuer))),
+    return await firstOf(
+      asked,
+      async issuer => this.#identified('jwt', issuer, await issuers.verify(token, sourceOf(issuer))),
+      UNPROVED,
     )
   }
 
@@ -106,14 +108,18 @@ export class Principals {
       return introspecting
     })
     const asked = found.filter(issuer => issuer !== undefined)
-    return await firstOf(asked, async issuer => {
-      const { url, clientId } = issuer.introspection!
-      const clientSecret =
-        issuer.introspectionSecret && openSecret(issuer.introspectionSecret, issuer.id, sealingSecret)
-      const verified = await issuers.introspect(token, { url, clientId, clientSecret })
-      requireMeantForUs(verified, issuer)
-      return this.#identified('introspection', issuer, verified)
-    })
+    return await firstOf(
+      asked,
+      async issuer => {
+        const { url, clientId } = issuer.introspection!
+        const clientSecret =
+          issuer.introspectionSecret && openSecret(issuer.introspectionSecret, issuer.id, sealingSecret)
+        const verified = await issuers.introspect(token, { url, clientId, clientSecret })
+        requireMeantForUs(verified, issuer)
+        return this.#identified('introspection', issuer, verified)
+      },
+      UNKNOWN,
+    )
   }
 
   async #identified(method: PrincipalMethod, issuer: IssuerState, verified: VerifiedToken): Promise<PrincipalCaller> {
@@ -156,18 +162,21 @@ function candidates(found: readonly IssuerState[], tenant: string | undefined): 
 }
 
 /** What one refuses since it does not know it, another may. What could not be asked is not passed over. */
-const PASSED: ReadonlySet<string> = new Set(['external_token_invalid', 'unauthenticated', 'principal_unbound'])
+const UNPROVED: ReadonlySet<string> = new Set(['external_token_invalid', 'principal_unbound'])
+/** An opaque token that one knows is shown to no other, also where it opens nothing here: elsewhere it may open much. */
+const UNKNOWN: ReadonlySet<string> = new Set(['unauthenticated'])
 
 async function firstOf<T>(
   issuers: readonly T[],
   prove: (issuer: T) => Promise<PrincipalCaller>,
+  passed: ReadonlySet<string>,
 ): Promise<PrincipalCaller> {
   let refusal = new LanyardError('unauthenticated', 'no issuer that is configured here vouches for this credential')
   for (const issuer of issuers) {
     try {
       return await prove(issuer)
     } catch (error) {
-      if (!(error instanceof LanyardError) || !PASSED.has(error.code)) throw error
+      if (!(error instanceof LanyardError) || !passed.has(error.code)) throw error
       // Who was proved and has no role learns that, whatever the others say.
       if (refusal.code !== 'principal_unbound') refusal = error
     }
