@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
 import { Text } from '../shapes.ts'
 
-// AuthZEN 1.0 lets requests carry members that a server does not know; only the named ones are read.
+// AuthZEN 1.0 lets requests carry members that a server does not know; only the named ones are read. At the top they are
+// dropped: a `tenant` or an `agent` there would be taken for what the call is about.
 const Properties = z.record(z.string(), z.unknown())
 const Entity = z.looseObject({
   type: Text.min(1).max(256),
@@ -24,7 +25,7 @@ export const evaluate = route({
   auth,
   limit: { per: 'identity', times: 10 },
   audit: { because: 'reads only; a policy that fails is told' },
-  body: z.looseObject(parts),
+  body: z.object(parts),
   status: 200,
   reply: Decision,
   errors: ['name_invalid'],
@@ -36,7 +37,7 @@ export const evaluateMany = route({
   auth,
   limit: { per: 'identity', times: 10 },
   audit: { because: 'reads only; a policy that fails is told' },
-  body: z.looseObject({
+  body: z.object({
     subject: Entity.optional(),
     action: Action.optional(),
     resource: Entity.optional(),

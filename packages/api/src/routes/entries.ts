@@ -62,8 +62,12 @@ const NewEntry = z
     selectors: Selectors,
   })
   .refine(
-    ({ tenant, agent, spiffe_id }) => (tenant !== undefined && agent !== undefined) !== (spiffe_id !== undefined),
-    'expected tenant and agent, or spiffe_id',
+    // One way alone: who may act on the agent that is named must not act on the one that is meant.
+    ({ tenant, agent, spiffe_id }) =>
+      spiffe_id === undefined
+        ? tenant !== undefined && agent !== undefined
+        : tenant === undefined && agent === undefined,
+    'expected tenant and agent, or spiffe_id alone',
   )
 export type NewEntry = z.output<typeof NewEntry>
 

@@ -1,6 +1,6 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
-import { type Act, type ManagerCaller, maySee, type PrincipalCaller } from '../caller.ts'
+import { type AccessGrant, type Act, type ManagerCaller, maySee, type PrincipalCaller } from '../caller.ts'
 import { matchesPattern } from '../pattern.ts'
 import type { BindeeKind, BindeeState, BindingState, IssuerState, Rows, Step } from '../ports.ts'
 import { findApiKey } from '../registry/api-keys.ts'
@@ -35,39 +35,61 @@ export interface Explained {
  * Explains by which binding and role somebody may do something, or why not, as far as the one who asks may see. Changes
  * nothing. Throws `not_found` for an API key or an issuer that is not there.
  */
-export function* explainAccess(
-  rows: Rows,
-  question: AccessQuestion,
-  crypto: Crypto,
-  act: Pick<Act, 'caller' | 'at'>,
-): Step<Explained> {
-  if (question.who.kind === 'api-key') return yield* explainKey(rows, question, act)
+export function* explainAccess(rows: Rows, question: AccessQuestion, crypto: Crypto, act: Asking): Step<Explained> {
   const { kind, value } = question.who
+  if (kind === 'api-key') return yield* explainKey(rows, question, act)
   const issuer = yield* issuerOf(rows, question, act)
+  const id = principalIdOf(partsOf(kind, issuer, value), crypto)
+  const gates = yield* gatesOf(rows, question, { kind, id, issuer })
+  const { steps, grants } = yield* explainBindings(rows, question, issuer, act)
+  const explained = [...gates, ...steps]
+  if (grants.length === 0 || gates.some(({ ok }) => !ok)) return { steps: explained, caller: null }
+  const caller = holderOf({ id, value, issuer, groups: question.groups, grants, kind })
+  return { steps: explained, caller: narrow(caller, targetOf(question)) as PrincipalCaller }
+}
+
+type Asking = Pick<Act, 'caller' | 'at'>
+
+interface Somebody {
+  readonly kind: BindeeKind
+  readonly id: string
+  readonly issuer: IssuerState | null
+}
+
+/** What must hold before any binding counts. */
+function* gatesOf(
+  rows: Rows,
+  { who, tenant }: AccessQuestion,
+  { kind, id, issuer }: Somebody,
+): Step<readonly ExplainedStep[]> {
   const steps: ExplainedStep[] = []
   if (issuer)
     steps.push(step('issuer', issuer.enabled, `${issuer.issuer} ${issuer.enabled ? 'vouches' : 'is disabled'}`))
-  const id = principalIdOf(partsOf(kind as BindeeKind, issuer, value), crypto)
-  const barred = kind === 'group' ? [] : yield* rows.barredPrincipals.scopesOf(id)
-  const isBarred = barred.includes(null) || (question.tenant !== null && barred.includes(question.tenant))
-  steps.push(step('principal', !isBarred, `principal ${id} ${isBarred ? 'was shut out by a kill' : 'is not shut out'}`))
-  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, value, act))
-  const bindings = (yield* rows.bindings.of(bindeesOf(question, issuer))).filter(
-    ({ tenant }) => tenant === null || maySee(act.caller, tenant),
-  )
-  const grants = []
-  for (const binding of bindings) {
-    const permissions = yield* permissionsOfRole(rows, binding.role, binding.tenant)
-    const why = refusalOf(binding, permissions, question, issuer, act.at)
+  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, who.value))
+  if (kind === 'group') return steps
+  const barred = yield* rows.barredPrincipals.scopesOf(id)
+  const isOut = barred.includes(null) || (tenant !== null && barred.includes(tenant))
+  return [...steps, step('principal', !isOut, `principal ${id} ${isOut ? 'was' : 'was not'} shut out by a kill`)]
+}
+
+/** Each binding, as far as the one who asks may see it, and what those give that count. */
+function* explainBindings(
+  rows: Rows,
+  question: AccessQuestion,
+  issuer: IssuerState | null,
+  { caller, at }: Asking,
+): Step<{ readonly steps: readonly ExplainedStep[]; readonly grants: readonly AccessGrant[] }> {
+  const steps: ExplainedStep[] = []
+  const grants: AccessGrant[] = []
+  for (const binding of yield* rows.bindings.of(bindeesOf(question, issuer))) {
+    const { id, role, tenant, agents } = binding
+    if (tenant !== null && !maySee(caller, tenant)) continue
+    const permissions = yield* permissionsOfRole(rows, role, tenant)
+    const why = refusalOf(binding, permissions, question, issuer, at)
     steps.push(step('binding', why === null, `${nameOf(binding)}: ${why ?? `holds ${question.permission} here`}`))
-    const { id: name, role, tenant, agents } = binding
-    if (why === null) grants.push({ binding: name, role, permissions, tenant, agents })
+    if (why === null) grants.push({ binding: id, role, permissions, tenant, agents })
   }
-  if (bindings.length === 0) steps.push(step('binding', false, 'nothing is bound to them'))
-  const gates = steps.filter(({ step: name }) => name !== 'binding')
-  if (grants.length === 0 || gates.some(({ ok }) => !ok)) return { steps, caller: null }
-  const caller = holderOf({ id, value, issuer, groups: question.groups, grants, kind: kind as BindeeKind })
-  return { steps, caller: narrow(caller, targetOf(question)) as PrincipalCaller }
+  return { steps: steps.length > 0 ? steps : [step('binding', false, 'nothing is bound to them')], grants }
 }
 
 const step = (name: string, ok: boolean, detail: string): ExplainedStep => ({ step: name, ok, detail })
@@ -79,7 +101,7 @@ const targetOf = ({ permission, tenant, agent }: AccessQuestion): CallTarget => 
   chosen: undefined,
 })
 
-function* explainKey(rows: Rows, question: AccessQuestion, act: Pick<Act, 'caller' | 'at'>): Step<Explained> {
+function* explainKey(rows: Rows, question: AccessQuestion, act: Asking): Step<Explained> {
   const found = yield* findApiKey(rows, question.who.value)
   if (found === undefined || !maySee(act.caller, found.state.tenant))
     throw new LanyardError('not_found', 'there is no such API key')
@@ -106,7 +128,7 @@ const GIVES_IDENTITY: ReadonlySet<Permission> = new Set(['agent.bootstrap', 'sec
 const holds = (permissions: ReadonlySet<Permission>, permission: Permission) =>
   `${permissions.has(permission) ? 'holds' : 'does not hold'} ${permission}`
 
-function* issuerOf(rows: Rows, { who }: AccessQuestion, { caller }: Pick<Act, 'caller'>): Step<IssuerState | null> {
+function* issuerOf(rows: Rows, { who }: AccessQuestion, { caller }: Asking): Step<IssuerState | null> {
   if (who.kind !== 'user' && who.kind !== 'group') return null
   const issuer = who.issuer === undefined ? undefined : yield* rows.issuers.find(who.issuer)
   if (issuer !== undefined && (issuer.tenant === null || maySee(caller, issuer.tenant))) return issuer

@@ -284,6 +284,21 @@ describe('an explanation', () => {
     assert.deepEqual(await explain({ ...kill, agent: 'inv-1' }), [false, ['principal']])
   })
 
+  test('says nothing of the agents of another tenant', async () => {
+    const token = await server.apiKey('auditor', { tenant: 'acme' })
+    const stepsOf = async (agent: string) => {
+      const who = { kind: 'spiffe-id', value: `spiffe://example.test/tenant/globex/agent/${agent}` }
+      const { steps } = await ok(
+        'POST /v1/access/explain',
+        200,
+        { who, action: 'listAgents', tenant: 'acme' },
+        { token },
+      )
+      return steps.filter(({ step }: { step: string }) => step === 'agent')
+    }
+    assert.deepEqual(await stepsOf('a1'), await stepsOf('nobody'))
+  })
+
   test('is that of an API key, a certificate and an agent, too', async () => {
     const key = await ok('POST /v1/api-keys', 201, { name: 'k', role: 'issuer', tenant: 'acme', agents: 'inv-*' })
     const who = { kind: 'api-key', value: key.id }

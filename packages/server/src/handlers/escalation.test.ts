@@ -45,6 +45,7 @@ async function attempts(credential: CallOptions, table: readonly Attempt[]): Pro
   }
 }
 
+const QUESTION = { subject: { type: 'user', id: 'u' }, action: { name: 'a' }, resource: { type: 'file', id: 'f' } }
 const WIDE = ['role_too_wide', 'tenant_mismatch', 'permission_missing']
 
 /** Whoever administers acme and nothing else, by a method of each kind. */
@@ -378,6 +379,30 @@ describe('a grant for some agents', () => {
         'agent_not_covered',
         'POST /v1/entries/batch',
         { entries: [{ tenant: 'acme', agent: 'inv-1', selectors: ['unix:uid:1'] }] },
+      ],
+      [
+        'an entry of another, by its id',
+        'agent_not_covered',
+        'POST /v1/entries',
+        { spiffe_id: 'spiffe://example.test/tenant/acme/agent/led-1', selectors: ['unix:uid:1'] },
+      ],
+      [
+        'an entry of another, by its id beside a name',
+        'body_invalid',
+        'POST /v1/entries',
+        { agent: 'inv-1', spiffe_id: 'spiffe://example.test/tenant/acme/agent/led-1', selectors: ['unix:uid:1'] },
+      ],
+      [
+        'a question to the policies',
+        'agent_not_covered',
+        'POST /access/v1/evaluation',
+        { ...QUESTION, agent: 'inv-1' },
+      ],
+      [
+        'several questions',
+        'agent_not_covered',
+        'POST /access/v1/evaluations',
+        { evaluations: [QUESTION], tenant: 'acme', agent: 'inv-1' },
       ],
       ['a key', 'agent_not_covered', 'POST /v1/api-keys', { name: 'k', role: 'issuer', agents: 'inv-*' }],
       ['a role for itself', 'agent_not_covered', 'POST /v1/access/bindings', { ...someone(), role: 'admin' }],
