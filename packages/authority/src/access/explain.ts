@@ -40,7 +40,7 @@ export function* explainAccess(rows: Rows, question: AccessQuestion, crypto: Cry
   if (kind === 'api-key') return yield* explainKey(rows, question, act)
   const issuer = yield* issuerOf(rows, question, act)
   const id = principalIdOf(partsOf(kind, issuer, value), crypto)
-  const gates = yield* gatesOf(rows, question, { kind, id, issuer })
+  const gates = yield* gatesOf(rows, question, { kind, id, issuer }, act)
   const { steps, grants } = yield* explainBindings(rows, question, issuer, act)
   const explained = [...gates, ...steps]
   if (grants.length === 0 || gates.some(({ ok }) => !ok)) return { steps: explained, caller: null }
@@ -61,11 +61,12 @@ function* gatesOf(
   rows: Rows,
   { who, tenant }: AccessQuestion,
   { kind, id, issuer }: Somebody,
+  act: Asking,
 ): Step<readonly ExplainedStep[]> {
   const steps: ExplainedStep[] = []
   if (issuer)
     steps.push(step('issuer', issuer.enabled, `${issuer.issuer} ${issuer.enabled ? 'vouches' : 'is disabled'}`))
-  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, who.value))
+  if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, who.value, act))
   if (kind === 'group') return steps
   const barred = yield* rows.barredPrincipals.scopesOf(id)
   const isOut = barred.includes(null) || (tenant !== null && barred.includes(tenant))
@@ -136,7 +137,7 @@ function* issuerOf(rows: Rows, { who }: AccessQuestion, { caller }: Asking): Ste
 }
 
 // Another tenant's agent is as if it were not there, or the answer would tell what became of it.
-function* agentStep(rows: Rows, spiffeId: string, { caller }: Pick<Act, 'caller'>): Step<ExplainedStep> {
+function* agentStep(rows: Rows, spiffeId: string, { caller }: Asking): Step<ExplainedStep> {
   const agent = yield* rows.agents.findById(spiffeId)
   if (agent === undefined || !maySee(caller, agent.tenant))
     return step('agent', false, 'there is no agent of this SPIFFE ID')

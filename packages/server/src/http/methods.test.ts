@@ -100,6 +100,26 @@ test('lists hold nothing of another tenant, by whatever method they are asked', 
   }
 })
 
+test('two credentials of different ones open nothing, whatever each of them opens', async () => {
+  const methods = new Map(await each('admin'))
+  const key = { tenant: 'globex', agent: `t${++agents}` }
+  await server.agent(key)
+  const [jwt, opaque] = [methods.get('jwt')!, methods.get('introspection')!]
+  const pairs: [string, CallOptions][] = [
+    ['jwt and certificate', { ...jwt, ...methods.get('certificate') }],
+    ['introspection and certificate', { ...opaque, ...methods.get('certificate') }],
+    ['jwt and svid', { ...jwt, ...methods.get('svid') }],
+    ['API key and certificate', { token: admin, ...methods.get('certificate') }],
+    ['agent token and certificate', { token: await server.token(key), ...methods.get('certificate') }],
+  ]
+  for (const [pair, both] of pairs) {
+    for (const [id, route] of guarded) {
+      if (accepts(route, 'external-token')) continue
+      assert.equal((await calling(id, both)).body?.code, 'credential_conflict', `${id} ${pair}`)
+    }
+  }
+})
+
 test('nothing answers somebody whom a kill shut out', async () => {
   for (const [method, credential] of await each('admin')) {
     const id = await idOf(method, credential)
