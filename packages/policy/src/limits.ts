@@ -9,8 +9,8 @@ const MAX_OPERATORS = 128
 /** Of all policies together: a text at this bound is checked in a second or two. */
 const MAX_ALL_OPERATORS = 2000
 /** What the schema of an application declares, and all that it lists: it is read at each start, on the way of everybody. */
-const MAX_DECLARATIONS = 200
-const MAX_LISTED = 1000
+const MAX_DECLARATIONS = 100
+const MAX_LISTED = 250
 
 type Found = Pick<Problem, 'message'> & { readonly at: number }
 
@@ -22,6 +22,20 @@ const CLOSES = { policies: /^[)\]}]$/, schema: /^[)\]}>]$/ }
 
 /** Looks at a text before the engine does; gives what would be too much for it, and at which character. */
 export function tooMuch(text: string, where: 'policies' | 'schema'): Found | undefined {
+  return (where === 'schema' ? namedType(text) : undefined) ?? tooMany(text, where)
+}
+
+/**
+ * The engine writes each named type out where it is used: forty, of which each names the next one twice, are more than
+ * any memory holds ("billion laughs").
+ */
+function namedType(text: string): Found | undefined {
+  const bare = text.replace(/"(?:[^"\\]|\\.)*"?|\/\/[^\n]*/gs, found => ' '.repeat(found.length))
+  const at = bare.search(/\btype\s+\w+\s*=/)
+  return at < 0 ? undefined : { at, message: 'expected no types with names: write the record out where it is used' }
+}
+
+function tooMany(text: string, where: 'policies' | 'schema'): Found | undefined {
   let depth = 0
   let operators = 0
   let all = 0
