@@ -7,7 +7,11 @@ import { invalid, shown } from './read-token.ts'
 
 const SECOND = 1000
 /** Keys that were read so long ago are read again while they go on being used. */
+const READ_BEHIND_MS = 300 * SECOND
+/** Those that are older are used only where the provider does not answer: it may have withdrawn one. */
 const FRESH_MS = 600 * SECOND
+/** Where it did not answer within this time, tokens do not wait for it again. */
+const WAIT_AGAIN_MS = 60 * SECOND
 /** After a failure, so long until the next try. */
 const RETRY_MS = 5 * SECOND
 
@@ -30,14 +34,18 @@ export class AnotherIssuer extends LanyardError {
 }
 
 /**
- * The keys of one provider, read when they are needed, and again now and then: in the background once they are ten minutes
- * old, at once for a key that nobody knows, but not more often than the cooldown. While the provider is away they are used
- * until they are `staleMs` old. One reading at a time, however many wait for it.
+ * The keys of one provider, read when they are needed, and again now and then: in the background once they are five minutes
+ * old, first of all once they are ten, or after a change of what is configured; at once for a key that nobody knows, but
+ * not more often than the cooldown. While the provider is away they are used until they are `staleMs` old. One reading at a
+ * time, however many wait for it.
  */
 export class KeySource {
   readonly #parts: KeySourceParts
   #keys: readonly ProviderKey[] | null = null
   #readAt = 0
+  /** The last change that was heard of, and that after which the keys were read. */
+  #changedAt = 0
+  #readFor = 0
   #failure: { readonly at: number; readonly error: LanyardError } | null = null
   #soughtAt: number | null = null
   #reading: Promise<void> | null = null
@@ -46,8 +54,12 @@ export class KeySource {
     this.#parts = parts
   }
 
-  /** The key for a token. Throws `external_token_invalid`, `idp_unreachable`, `idp_address_forbidden`. */
-  async keyFor(wanted: WantedKey): Promise<ProviderKey> {
+  /**
+   * The key for a token. `changedAt`: when the provider was configured. Whoever lets one vouch again whose key was stolen
+   * means the keys that it has by then. Throws `external_token_invalid`, `idp_unreachable`, `idp_address_forbidden`.
+   */
+  async keyFor(wanted: WantedKey, changedAt = 0): Promise<ProviderKey> {
+    this.#changedAt = Math.max(this.#changedAt, changedAt)
     const known = chooseKey(await this.#current(), wanted)
     if (known) return known
     await this.#seek()
@@ -58,14 +70,24 @@ export class KeySource {
 
   async #current(): Promise<readonly ProviderKey[]> {
     const { staleMs, cooldownMs } = this.#parts
+    const most = Math.max(staleMs, cooldownMs)
     const age = this.#since(this.#readAt)
-    if (this.#keys !== null && age <= Math.max(staleMs, cooldownMs)) {
-      if (age > Math.min(FRESH_MS, Math.max(staleMs, cooldownMs))) this.#readBehind()
-      return this.#keys
-    }
-    this.#requireTry()
-    await this.#read()
+    if (this.#keys === null || age > most) {
+      this.#requireTry()
+      await this.#read()
+    } else if (age > Math.min(FRESH_MS, most) || this.#readFor < this.#changedAt) await this.#readFirst()
+    else if (age > Math.min(READ_BEHIND_MS, most)) this.#readBehind()
     return this.#keys ?? []
+  }
+
+  /** Reads again before the keys are used; where that fails, they are used as they are. */
+  async #readFirst(): Promise<void> {
+    if (this.#failure !== null && this.#since(this.#failure.at) < WAIT_AGAIN_MS) return this.#readBehind()
+    try {
+      await this.#read()
+    } catch (error) {
+      if (this.#keys === null) throw error
+    }
   }
 
   /** Reads again for an unknown key. A flood of made-up ones must not become a flood of requests to the provider. */
@@ -109,9 +131,11 @@ export class KeySource {
   async #readNow(): Promise<void> {
     const { load, clock, log, name } = this.#parts
     const began = clock.now()
+    const changedAt = this.#changedAt
     try {
       this.#keys = await load()
       this.#readAt = began
+      this.#readFor = changedAt
       this.#failure = null
       log.debug({ provider: name, keys: this.#keys.length }, 'read the keys of a provider')
     } catch (error) {

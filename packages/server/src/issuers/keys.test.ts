@@ -74,11 +74,11 @@ test('a key that does not fit its token is no reason to ask again', async () => 
   assert.equal(network.count(), 1)
 })
 
-test('after ten minutes keys are read again in the background: nobody waits', async () => {
+test('after five minutes keys are read again in the background: nobody waits', async () => {
   const network = new TestNetwork()
   const issuers = network.issuers()
   await issuers.verify(token(), SOURCE)
-  network.now += 11 * MINUTE
+  network.now += 6 * MINUTE
   const opened = Promise.withResolvers<void>()
   network.gate = opened.promise
   assert.equal(await outcome(issuers.verify(living(network), SOURCE)), 'accepted')
@@ -97,6 +97,51 @@ test('a key that the provider withdrew counts no longer once the set was read ag
   await outcome(issuers.verify(living(network), SOURCE))
   assert.equal(network.count(), 2)
   assert.equal(await outcome(issuers.verify(es256(network), SOURCE)), 'external_token_invalid')
+})
+
+// Nobody came for a while: whoever stole the key that was withdrawn must not be the first whom it still lets in.
+test('a key that the provider withdrew counts no longer after ten minutes, also when nobody used another meanwhile', async () => {
+  for (const minutes of [11, 59]) {
+    const network = new TestNetwork()
+    const issuers = network.issuers()
+    assert.equal(await outcome(issuers.verify(living(network), SOURCE)), 'accepted')
+    network.documents.set(JWKS, { keys: PUBLISHED.slice(1) })
+    network.now += minutes * MINUTE
+    assert.equal(await outcome(issuers.verify(living(network), SOURCE)), 'external_token_invalid')
+  }
+})
+
+test('a key that the provider withdrew counts no longer once the provider was configured anew', async () => {
+  const network = new TestNetwork()
+  const issuers = network.issuers()
+  const judge = (changedAt: number) => outcome(issuers.verify(living(network), { ...SOURCE, changedAt }))
+  assert.equal(await judge(1), 'accepted')
+  network.documents.set(JWKS, { keys: PUBLISHED.slice(1) })
+  assert.equal(await judge(1), 'accepted')
+  assert.equal(network.count(), 1)
+  assert.equal(await judge(2), 'external_token_invalid')
+  network.documents.set(JWKS, { keys: PUBLISHED })
+  network.now += MINUTE
+  assert.equal(await judge(3), 'accepted')
+  const before = network.count()
+  for (const changedAt of [3, 2, 1]) assert.equal(await judge(changedAt), 'accepted')
+  assert.equal(network.count(), before)
+})
+
+test('tokens wait once for a provider that is away, and then not for each other', async () => {
+  const network = new TestNetwork()
+  const issuers = network.issuers()
+  const judge = () => outcome(issuers.verify(living(network), SOURCE))
+  await judge()
+  network.documents.set(JWKS, away)
+  network.now += 11 * MINUTE
+  assert.equal(await judge(), 'accepted')
+  const opened = Promise.withResolvers<void>()
+  network.gate = opened.promise
+  network.now += 10_000
+  assert.equal(await judge(), 'accepted')
+  assert.equal(network.count(), 3)
+  opened.resolve()
 })
 
 test('while the provider is away its keys count for a bounded time, and then no longer', async () => {

@@ -8,6 +8,8 @@ export interface TokenSource {
   readonly audiences: readonly string[]
   readonly algorithms: readonly string[]
   readonly maxTokenAgeSec: number
+  /** When this was configured so, Unix milliseconds: keys that were read before are read again. */
+  readonly changedAt?: number
 }
 
 /** A token whose signature, issuer, audience and times were proved. */

@@ -39,7 +39,7 @@ export async function verifyExternal(
   )
   const key = await steps.take(
     'keys',
-    () => sources.of(source).keyFor(read),
+    () => sources.of(source).keyFor(read, source.changedAt),
     ({ kid }) => `key ${shown(kid ?? undefined)}`,
   )
   const claims = await steps.take(

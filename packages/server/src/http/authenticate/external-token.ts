@@ -60,9 +60,10 @@ const refusalOf = ({ id, tenant }: IdpState): KnownRefusal => ({
 })
 
 /** What is expected of the tokens of a provider. */
-export const sourceOf = ({ issuer, jwksUri, audiences, algorithms, maxTokenAgeSec }: IdpState): TokenSource => ({
-  ...{ issuer, jwksUri, audiences, algorithms, maxTokenAgeSec },
-})
+export const sourceOf = (idp: IdpState): TokenSource => {
+  const { issuer, jwksUri, audiences, algorithms, maxTokenAgeSec, updatedAt: changedAt } = idp
+  return { issuer, jwksUri, audiences, algorithms, maxTokenAgeSec, changedAt }
+}
 
 /** A verified token, as the authority reads it. */
 export const vouchedOf = ({ claims, hash, issuedAt, expiresAt }: VerifiedToken) => ({

@@ -67,6 +67,7 @@ export const sourceOf = (issuer: IssuerState): TokenSource => ({
   audiences: issuer.audiences,
   algorithms: issuer.algorithms,
   maxTokenAgeSec: issuer.maxTokenAgeSec,
+  changedAt: issuer.updatedAt,
 })
 
 /**
