@@ -22,6 +22,7 @@ export * from './names.ts'
 export * from './nodes/index.ts'
 export * from './policies/index.ts'
 export * from './ports.ts'
+export { RefusalEvents } from './refusal-events.ts'
 export * from './registry/agents.ts'
 export {
   API_KEY_PREFIX,

@@ -7,6 +7,7 @@ import {
   type PolicyEntity,
   type PolicyQuestion,
   policyScope,
+  RefusalEvents,
   type Step,
 } from '@lanyard/authority'
 import { ACTIONS, ENTITIES, NAMESPACE } from '@lanyard/policy'
@@ -14,7 +15,6 @@ import type { HandlerPorts } from '../http/ports.ts'
 import { timeContext } from '../policy/context.ts'
 import { type Known, together } from '../policy/entities.ts'
 import { factsOf } from '../policy/facts.ts'
-import { Denials } from '../policy/told.ts'
 import { decisionFor } from '../policy/verdict.ts'
 import type { AnyCall } from './call.ts'
 
@@ -24,7 +24,7 @@ type Named = Asked['subject']
 
 /** AuthZEN 1.0: the policies in force, for whoever enforces decisions elsewhere. */
 export function authzenHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
-  const denials = new Denials(ports)
+  const denials = new RefusalEvents(ports)
   const evaluate = (call: AnyCall, asked: Asked) => evaluated(ports, denials, call, asked)
   return {
     evaluate: call => evaluate(call, call.body),
@@ -75,7 +75,7 @@ function whole({ subject, action, resource, context }: Partly, path: string): As
   throw new LanyardError('body_invalid', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 
-async function evaluated(ports: HandlerPorts, denials: Denials, call: AnyCall, asked: Asked) {
+async function evaluated(ports: HandlerPorts, denials: RefusalEvents, call: AnyCall, asked: Asked) {
   const { caller, source, requestId: correlation } = call
   const tenant = policyScope(call, call.chosen)
   // Beside those that a policy speaks for there is nobody who could permit it.

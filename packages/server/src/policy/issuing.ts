@@ -1,8 +1,7 @@
-import { actorOf, type IssueAsked, type IssueCaller, type IssueGate } from '@lanyard/authority'
+import { actorOf, type IssueAsked, type IssueCaller, type IssueGate, RefusalEvents } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { contextOf } from './context.ts'
 import { type Known, ofAgent, ofNode, together } from './entities.ts'
-import { Denials } from './told.ts'
 import { requireAllowed } from './verdict.ts'
 
 export interface IssueGatePorts extends Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'policies'> {
@@ -12,7 +11,7 @@ export interface IssueGatePorts extends Pick<HandlerPorts, 'store' | 'rows' | 'c
 /** Asks the policies about everything that is issued. All that they are told was read for the issue itself. */
 export function createIssueGate({ authorities, ...ports }: IssueGatePorts): IssueGate {
   const { policies } = ports
-  const denials = new Denials(ports)
+  const denials = new RefusalEvents(ports)
   return asked => {
     const { caller, subject, source, correlation } = asked
     const { tenant } = subject.agent

@@ -1,12 +1,11 @@
 import type { Permission, Route, RouteId } from '@lanyard/api'
-import { actorOf, type Caller, type PolicyQuestion } from '@lanyard/authority'
+import { actorOf, type Caller, type PolicyQuestion, RefusalEvents } from '@lanyard/authority'
 import type { JudgedCall } from '../http/mount.ts'
 import type { HandlerPorts } from '../http/ports.ts'
 import { contextOf } from './context.ts'
 import { together } from './entities.ts'
 import { principalOf } from './principal.ts'
 import { resourcesOf, saysWhose } from './resources.ts'
-import { Denials } from './told.ts'
 import { requireAllowed } from './verdict.ts'
 
 export type JudgePorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'policies' | 'spiffeIdOf' | 'authorities'>
@@ -14,7 +13,7 @@ export type JudgePorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'polici
 /** Asks the policies about each call that is not public, after the roles. */
 export function createJudge(ports: JudgePorts): (call: JudgedCall) => Promise<void> {
   const { policies } = ports
-  const denials = new Denials(ports)
+  const denials = new RefusalEvents(ports)
   return async call => {
     if (policies.isIdle || isUnheard(policies, call)) return
     const asker = { actor: actorOf(call.caller), source: call.source, correlation: call.requestId }

@@ -1,7 +1,6 @@
 import { LanyardError } from '@lanyard/api'
-import type { Policies, PolicyDecision, PolicyQuestion } from '@lanyard/authority'
+import type { Policies, PolicyDecision, PolicyQuestion, RefusalEvents } from '@lanyard/authority'
 import { entityText } from '@lanyard/policy'
-import type { Denials } from './told.ts'
 
 /** Who asked, as events tell of it. */
 export interface Asker {
@@ -18,7 +17,7 @@ const ERRORS_TOLD = 5
 /** Asks the policies in force; throws `policy_denied` or `policy_failed`, after that was told in an event. */
 export async function requireAllowed(
   policies: Pick<Policies, 'decide'>,
-  denials: Denials,
+  denials: RefusalEvents,
   question: PolicyQuestion,
   asker: Asker,
 ): Promise<void> {
@@ -31,7 +30,7 @@ export async function requireAllowed(
 /** Asks for somebody else, who enforces what is decided. Only what could not be asked is told in an event. */
 export async function decisionFor(
   policies: Pick<Policies, 'decide'>,
-  denials: Denials,
+  denials: RefusalEvents,
   question: PolicyQuestion,
   asker: Asker,
 ): Promise<PolicyDecision> {

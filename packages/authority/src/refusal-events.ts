@@ -1,9 +1,8 @@
-import type { Clock, NewEvent, Rows, Store } from '@lanyard/authority'
-import { shared } from '@lanyard/authority'
+import { type Clock, type NewEvent, type Rows, type Store, shared } from './ports.ts'
 
-/** The same denial is told once in this time; what came in between is counted. */
+/** The same refusal is told once in this time; what came in between is counted. */
 const QUIET_MS = 60_000
-/** Denials remembered at once; the oldest is forgotten first. */
+/** Refusals remembered at once; the oldest is forgotten first. */
 const REMEMBERED = 10_000
 
 interface Told {
@@ -11,20 +10,22 @@ interface Told {
   unsaid: number
 }
 
-/** Writes events of denials: whoever asks again and again must not fill the store. */
-export class Denials {
-  readonly #ports: { readonly store: Pick<Store, 'write'>; readonly rows: Pick<Rows, 'events'>; readonly clock: Clock }
+interface Ports {
+  readonly store: Pick<Store, 'write'>
+  readonly rows: Pick<Rows, 'events'>
+  readonly clock: Clock
+}
+
+/** Writes events of what was refused: whoever asks again and again must not fill the store. */
+export class RefusalEvents {
+  readonly #ports: Ports
   readonly #told = new Map<string, Told>()
 
-  constructor(ports: {
-    readonly store: Pick<Store, 'write'>
-    readonly rows: Pick<Rows, 'events'>
-    readonly clock: Clock
-  }) {
+  constructor(ports: Ports) {
     this.#ports = ports
   }
 
-  /** `name`: what makes two denials the same. Never throws: the caller is denied either way, and learns why. */
+  /** `name`: what makes two refusals the same. Never throws: the caller is refused either way, and learns why. */
   async tell(name: string, event: Omit<NewEvent, 'at' | 'outcome'>): Promise<void> {
     const { store, rows, clock } = this.#ports
     const at = clock.now()
