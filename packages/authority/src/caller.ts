@@ -182,6 +182,9 @@ export interface Act {
   readonly correlation: string | null
 }
 
+/** A call of whoever manages. */
+export type ManagerAct = Act & { readonly caller: ManagerCaller }
+
 /** The caller as events name it: a node also of what it asks for its workloads. */
 export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
   if (caller === 'server') return 'server'
@@ -209,7 +212,10 @@ export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
 /** The secret of an agent as events name it, and as what it mints. */
 export const actorOfSecret = (id: string): string => `agent-secret:${id}`
 
-/** The name under which calls are counted: all credentials of one agent share one allowance. */
+/**
+ * The name under which calls are counted: all credentials of one agent share one allowance. A provider's token is not yet
+ * one: it may name an agent that is not the provider's, and would use up what that one needs to renew.
+ */
 export function identityOf(caller: Caller): string {
   switch (caller.kind) {
     case 'api-key':
@@ -220,6 +226,7 @@ export function identityOf(caller: Caller): string {
       return `node:${caller.node}`
     // One agent of a provider shall not use up what the others have.
     case 'external-token':
+      return `idp:${caller.idp} ${caller.agent}`
     case 'agent-secret':
     case 'agent-token':
     case 'agent-certificate':

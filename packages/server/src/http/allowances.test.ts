@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ApiKeyCaller, NodeCaller, TokenCaller } from '@lanyard/authority'
+import type { ApiKeyCaller, Caller, NodeCaller, TokenCaller } from '@lanyard/authority'
 import { Deadlines } from './deadlines.ts'
 import { RateLimit } from './rate-limit.ts'
 import { networkOf, Strikes } from './strikes.ts'
@@ -42,6 +42,16 @@ describe('calls by identity', () => {
     calls(limit, agent('a'), 5)
     assert.throws(() => limit.spend(agent('a'), 'whoami', EACH), { code: 'rate_limited' })
     calls(limit, agent('b'), 5)
+  })
+
+  test('by the token of a provider use up nothing of the agent that it names, which may be another’s', () => {
+    const limit = new RateLimit(5, clock)
+    const named = (idp: string, name: string) => ({ kind: 'external-token', tenant: 't', agent: name, idp }) as Caller
+    const spend = (caller: Caller) => limit.spend(caller, 'federatedBootstrap', EACH)
+    for (let i = 0; i < 5; i++) spend(named('i1', 'a'))
+    assert.throws(() => spend(named('i1', 'a')), { code: 'rate_limited' })
+    for (const other of [named('i1', 'b'), named('i2', 'a')]) spend(other)
+    calls(limit, agent('a'), 5)
   })
 
   test('of an API key are counted by its own number, and not at all by zero', () => {
