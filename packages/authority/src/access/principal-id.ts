@@ -1,4 +1,5 @@
-import { type Crypto, concat, encodeUtf8, toHex } from '@lanyard/protocol'
+import { type Crypto, toHex } from '@lanyard/protocol'
+import { lengthPrefixed } from '../length-prefixed.ts'
 
 /** What a principal is known by: the issuer's id and the subject, a distinguished name, or a SPIFFE ID. */
 export type PrincipalParts =
@@ -11,9 +12,5 @@ export type PrincipalParts =
  * that nobody can choose a subject that reads as another issuer's.
  */
 export function principalIdOf(parts: PrincipalParts, crypto: Crypto): string {
-  const framed = parts.map(encodeUtf8).flatMap(bytes => [lengthOf(bytes), bytes])
-  return toHex(crypto.sha256(concat(...framed)).subarray(0, 16))
+  return toHex(crypto.sha256(lengthPrefixed(parts)).subarray(0, 16))
 }
-
-const lengthOf = ({ length }: Uint8Array) =>
-  Uint8Array.of(length >>> 24, (length >>> 16) & 255, (length >>> 8) & 255, length & 255)

@@ -1,4 +1,5 @@
-import { type Crypto, concat, encodeUtf8, NAME_PATTERN } from '@lanyard/protocol'
+import { type Crypto, NAME_PATTERN } from '@lanyard/protocol'
+import { lengthPrefixed } from '../length-prefixed.ts'
 
 /** What is made of a claim that is no name. No claim may be of this form itself, or it could be the name of another. */
 const MADE = /^f-[a-z2-7]{52}$/
@@ -9,14 +10,7 @@ const MADE = /^f-[a-z2-7]{52}$/
  */
 export function agentNameOf(issuer: string, claim: string, crypto: Pick<Crypto, 'sha256'>): string {
   if (NAME_PATTERN.test(claim) && !MADE.test(claim)) return claim
-  return `f-${encodeBase32(crypto.sha256(concat(...lengthPrefixed(issuer), ...lengthPrefixed(claim))))}`
-}
-
-function lengthPrefixed(text: string): [Uint8Array, Uint8Array] {
-  const bytes = encodeUtf8(text)
-  const length = new Uint8Array(4)
-  new DataView(length.buffer).setUint32(0, bytes.length)
-  return [length, bytes]
+  return `f-${encodeBase32(crypto.sha256(lengthPrefixed([issuer, claim])))}`
 }
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
