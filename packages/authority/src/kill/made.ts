@@ -45,18 +45,18 @@ function* takeMade(rows: Rows, toll: Toll, maker: string, reason: string, act: A
   const tenant = tenantOf(act)
   yield* takeLinked(rows, toll, { by: { mintedBy: maker }, tenant }, reason, act)
   yield* rows.joinTokens.removeOf(maker, tenant)
-  yield* takeJoined(rows, toll, maker, reason, act)
-  yield* takeSecrets(rows, toll, maker, reason, act)
-  yield* takeBindings(rows, maker, reason, act)
+  yield* takeMadeNodes(rows, toll, maker, reason, act)
+  yield* takeMadeSecrets(rows, toll, maker, reason, act)
+  yield* takeMadeBindings(rows, maker, reason, act)
 }
 
-function* takeSecrets(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+function* takeMadeSecrets(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
   const tenant = tenantOf(act)
   for (const secret of yield* rows.secrets.madeBy(maker))
     if (tenant === null || secret.tenant === tenant) yield* takeSecret(rows, toll, secret, reason, act)
 }
 
-function* takeJoined(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+function* takeMadeNodes(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
   for (;;) {
     const nodes = yield* rows.nodes.joinedBy(maker, NODES, tenantOf(act))
     for (const node of nodes) yield* takeNode(rows, toll, node, reason, act)
@@ -64,7 +64,7 @@ function* takeJoined(rows: Rows, toll: Toll, maker: string, reason: string, act:
   }
 }
 
-function* takeBindings(rows: Rows, maker: string, reason: string, act: Act): Step<void> {
+function* takeMadeBindings(rows: Rows, maker: string, reason: string, act: Act): Step<void> {
   const { caller } = act
   const tenant = tenantOf(act)
   // Or the one who acts would be locked out by the act.
