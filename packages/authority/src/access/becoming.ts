@@ -1,5 +1,6 @@
 import type { Act } from '../caller.ts'
 import type { AgentKey, AgentState, BindingState, Listed, Rows, Step } from '../ports.ts'
+import { hasEnded } from './ended.ts'
 import { permissionsOfRole } from './roles.ts'
 import { requireHeld } from './within.ts'
 
@@ -59,7 +60,8 @@ function* isServed(rows: Rows, { value }: BindingState, tenant: string | null): 
   return items.length > 0
 }
 
-function* requireBound(rows: Rows, { role, tenant, agents, expiresAt }: BindingState, act: Act): Step<void> {
-  if (expiresAt !== null && act.at >= expiresAt) return
+function* requireBound(rows: Rows, binding: BindingState, act: Act): Step<void> {
+  if (hasEnded(binding, act.at)) return
+  const { role, tenant, agents } = binding
   requireHeld(act.caller, { role, permissions: yield* permissionsOfRole(rows, role, tenant), tenant, agents })
 }

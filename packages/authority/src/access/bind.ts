@@ -1,9 +1,10 @@
 import { LanyardError } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
-import { type Act, actorOf, type ManagerCaller, maySee } from '../caller.ts'
+import { actorOf, type ManagerAct, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { BindeeKind, BindeeState, BindingState, IssuerState, Rows, Step } from '../ports.ts'
 import { requireTenantState } from '../registry/tenants.ts'
+import { hasEnded } from './ended.ts'
 import { requireAdminLeft } from './last-admin.ts'
 import { requireRole } from './roles.ts'
 import { requireHeld } from './within.ts'
@@ -21,13 +22,11 @@ export interface BindingInput {
   readonly expiresInSec?: number | undefined
 }
 
-type OwnAct = Act & { readonly caller: ManagerCaller }
-
 /**
  * Gives a role to a person, a program or a group, within what the caller has. Throws `name_invalid`, `tenant_mismatch`,
  * `tenant_unknown`, `issuer_unknown`, `role_unknown`, `role_too_wide`, `binding_exists`, `too_many_entries`.
  */
-export function* createBinding(rows: Rows, id: string, input: BindingInput, act: OwnAct): Step<BindingState> {
+export function* createBinding(rows: Rows, id: string, input: BindingInput, act: ManagerAct): Step<BindingState> {
   const { kind, value, role } = input
   const tenant = input.tenant ?? act.caller.tenant
   const agents = input.agents ?? (act.caller.kind === 'api-key' ? act.caller.agents : null)
@@ -52,7 +51,7 @@ function* issuerOf(
   rows: Rows,
   { kind, issuer: id }: BindingInput,
   tenant: string | null,
-  act: OwnAct,
+  act: ManagerAct,
 ): Step<IssuerState | null> {
   const vouched = kind === 'user' || kind === 'group'
   if (!vouched && id === undefined) return null
@@ -71,17 +70,13 @@ type Same = Pick<BindingState, 'role' | 'tenant' | 'agents'> & BindeeState
 function* requireNew(rows: Rows, { role, tenant, agents, ...bindee }: Same, at: number): Step<void> {
   const others = yield* rows.bindings.of([bindee])
   const same = others.some(
-    other =>
-      other.role === role &&
-      other.tenant === tenant &&
-      other.agents === agents &&
-      (other.expiresAt === null || at < other.expiresAt),
+    other => other.role === role && other.tenant === tenant && other.agents === agents && !hasEnded(other, at),
   )
   if (same) throw new LanyardError('binding_exists', `${bindee.kind} has the role ${role} there already`)
 }
 
 /** Takes a role away; one that the caller may not see is `not_found`. Throws `last_admin`. */
-export function* deleteBinding(rows: Rows, id: string, crypto: Crypto, act: OwnAct): Step<void> {
+export function* deleteBinding(rows: Rows, id: string, crypto: Crypto, act: ManagerAct): Step<void> {
   const state = yield* rows.bindings.find(id)
   if (state === undefined || !maySee(act.caller, state.tenant))
     throw new LanyardError('not_found', 'there is no such binding')

@@ -1,6 +1,6 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
-import { type Act, actorOf, type ManagerCaller, maySee } from '../caller.ts'
+import { actorOf, type ManagerAct, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { RoleState, Rows, Step } from '../ports.ts'
 import { requireTenantState } from '../registry/tenants.ts'
@@ -18,13 +18,11 @@ export interface RoleInput {
   readonly permissions: readonly Permission[]
 }
 
-type OwnAct = Act & { readonly caller: ManagerCaller }
-
 /**
  * Defines a role within what the caller has. It gives nothing to anybody: bindings and API keys do. Throws `name_invalid`,
  * `tenant_mismatch`, `tenant_unknown`, `role_exists`, `role_too_wide`, `too_many_entries`.
  */
-export function* createRole(rows: Rows, id: string, input: RoleInput, act: OwnAct): Step<RoleState> {
+export function* createRole(rows: Rows, id: string, input: RoleInput, act: ManagerAct): Step<RoleState> {
   const tenant = input.tenant ?? act.caller.tenant
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
   yield* requireFreeName(rows, input.role, tenant)
@@ -55,7 +53,13 @@ export interface RoleChange {
  * Changes a role, for everyone who has it. What it gains must be the caller's. Throws `role_unknown`, `role_too_wide`,
  * `last_admin`.
  */
-export function* updateRole(rows: Rows, id: string, change: RoleChange, crypto: Crypto, act: OwnAct): Step<RoleState> {
+export function* updateRole(
+  rows: Rows,
+  id: string,
+  change: RoleChange,
+  crypto: Crypto,
+  act: ManagerAct,
+): Step<RoleState> {
   const before = yield* requireRoleState(rows, id, act)
   const permissions = change.permissions ? [...new Set(change.permissions)].sort() : before.permissions
   const after = { ...before, description: change.description ?? before.description, permissions, updatedAt: act.at }
@@ -69,7 +73,7 @@ export function* updateRole(rows: Rows, id: string, change: RoleChange, crypto: 
 }
 
 /** Deletes a role that nobody has. Throws `role_unknown`, `role_in_use`. */
-export function* deleteRole(rows: Rows, id: string, act: OwnAct): Step<void> {
+export function* deleteRole(rows: Rows, id: string, act: ManagerAct): Step<void> {
   const { role, tenant, ...rest } = yield* requireRoleState(rows, id, act)
   // Whoever still had it would have a later one of this name, or that of all tenants, which can hold anything.
   if (yield* rows.roles.isGiven(role, tenant, act.at))
@@ -78,7 +82,7 @@ export function* deleteRole(rows: Rows, id: string, act: OwnAct): Step<void> {
   yield* rows.events.append(eventOf(act, 'role.deleted', { tenant }, { id, ...described({ role, tenant, ...rest }) }))
 }
 
-function* requireRoleState(rows: Rows, id: string, act: OwnAct): Step<RoleState> {
+function* requireRoleState(rows: Rows, id: string, act: ManagerAct): Step<RoleState> {
   const state = yield* rows.roles.find(id)
   if (state === undefined || !maySee(act.caller, state.tenant))
     throw new LanyardError('role_unknown', 'there is no such role')

@@ -4,6 +4,7 @@ import { type AccessGrant, type Act, type ManagerCaller, maySee, type PrincipalC
 import { matchesPattern } from '../pattern.ts'
 import type { BindeeKind, BindeeState, BindingState, IssuerState, Rows, Step } from '../ports.ts'
 import { findApiKey } from '../registry/api-keys.ts'
+import { hasEnded } from './ended.ts'
 import { permissionsIn } from './grants.ts'
 import { type CallTarget, narrow } from './narrow.ts'
 import { principalIdOf } from './principal-id.ts'
@@ -161,13 +162,14 @@ const nameOf = ({ id, role, tenant, agents }: BindingState) =>
 
 /** Why a binding does not allow it; null: it does. */
 function refusalOf(
-  { tenant, agents, expiresAt }: BindingState,
+  binding: BindingState,
   permissions: ReadonlySet<Permission>,
   question: AccessQuestion,
   issuer: IssuerState | null,
   at: number,
 ): string | null {
-  if (expiresAt !== null && at >= expiresAt) return 'has ended'
+  const { tenant, agents } = binding
+  if (hasEnded(binding, at)) return 'has ended'
   if (issuer !== null && issuer.tenant !== null && issuer.tenant !== tenant) return 'is beyond the tenant of the issuer'
   if (tenant !== null && tenant !== question.tenant) return 'counts in that tenant alone'
   if (!permissions.has(question.permission)) return holds(permissions, question.permission)

@@ -1,7 +1,9 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { AccessGrant, CertificateCaller } from '../caller.ts'
 import { refusedAs } from '../concern.ts'
+import { isFederated } from '../federation/gate.ts'
 import type { BindeeState, BindingState, Rows, Step } from '../ports.ts'
+import { hasEnded } from './ended.ts'
 import { permissionsOfRole } from './roles.ts'
 
 /** Whoever proved to be somebody: under which id, and by what bindings can know them. */
@@ -34,8 +36,8 @@ function* grantsLeft(rows: Rows, { id, bindees, within }: Identified, at: number
   return left
 }
 
-const counts = ({ tenant, expiresAt }: BindingState, within: string | null, at: number) =>
-  (expiresAt === null || at < expiresAt) && (within === null || tenant === within)
+const counts = (binding: BindingState, within: string | null, at: number) =>
+  !hasEnded(binding, at) && (within === null || binding.tenant === within)
 
 const shutOut = (id: string) =>
   refusedAs(new LanyardError('principal_barred', `principal ${id} was shut out by a kill`), {
@@ -67,8 +69,8 @@ export function* grantsOfAgent(
 function* isOfTenantAlone(rows: Rows, { lineage: id }: CertificateCaller): Step<boolean> {
   const subject = yield* rows.lineages.subject(id)
   if (subject === undefined || subject.agent.provenance !== 'internal') return true
+  if (isFederated(subject.lineage)) return true
   const { mintedBy } = subject.lineage
-  if (mintedBy.startsWith('idp:')) return true
   if (!mintedBy.startsWith('node:')) return false
   const node = yield* rows.nodes.find(mintedBy.slice('node:'.length))
   return node === undefined || node.tenant !== null

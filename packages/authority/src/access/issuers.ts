@@ -1,10 +1,11 @@
 import { LanyardError } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
-import { type Act, type ManagerCaller, maySee } from '../caller.ts'
+import { type ManagerAct, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { IssuerState, Rows, Step } from '../ports.ts'
 import { requireTenantState } from '../registry/tenants.ts'
 import { tellBinding } from './bind.ts'
+import { hasEnded } from './ended.ts'
 import { requireAdminLeft } from './last-admin.ts'
 import { permissionsOfRole } from './roles.ts'
 import { requireHeld } from './within.ts'
@@ -33,13 +34,11 @@ const DEFAULTS: Omit<IssuerSettings, 'audiences'> = {
   enabled: true,
 }
 
-type OwnAct = Act & { readonly caller: ManagerCaller }
-
 /**
  * Lets an issuer vouch. Nobody has a role by that alone. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
  * `issuer_exists`, `too_many_entries`.
  */
-export function* createIssuer(rows: Rows, id: string, input: IssuerInput, act: OwnAct): Step<IssuerState> {
+export function* createIssuer(rows: Rows, id: string, input: IssuerInput, act: ManagerAct): Step<IssuerState> {
   const tenant = input.tenant ?? act.caller.tenant
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
   const times = { createdAt: act.at, updatedAt: act.at }
@@ -64,7 +63,7 @@ export function* updateIssuer(
   id: string,
   change: Partial<IssuerSettings>,
   crypto: Crypto,
-  act: OwnAct,
+  act: ManagerAct,
 ): Step<IssuerState> {
   const before = yield* requireIssuer(rows, id, act)
   const after: IssuerState = { ...before, ...secretFor(before, change), ...change, updatedAt: act.at }
@@ -86,15 +85,16 @@ function secretFor({ introspection: old }: IssuerState, { introspection: now }: 
   return { introspectionSecret: null }
 }
 
-function* requireAllBound(rows: Rows, issuer: IssuerState, act: OwnAct): Step<void> {
-  for (const { role, tenant, agents, expiresAt } of yield* rows.bindings.ofIssuer(issuer.id)) {
-    if (expiresAt !== null && act.at >= expiresAt) continue
+function* requireAllBound(rows: Rows, issuer: IssuerState, act: ManagerAct): Step<void> {
+  for (const binding of yield* rows.bindings.ofIssuer(issuer.id)) {
+    const { role, tenant, agents } = binding
+    if (hasEnded(binding, act.at)) continue
     requireHeld(act.caller, { role, permissions: yield* permissionsOfRole(rows, role, tenant), tenant, agents })
   }
 }
 
 /** Deletes an issuer, with the bindings of its users and groups. Throws `issuer_unknown`, `last_admin`. */
-export function* deleteIssuer(rows: Rows, id: string, crypto: Crypto, act: OwnAct): Step<void> {
+export function* deleteIssuer(rows: Rows, id: string, crypto: Crypto, act: ManagerAct): Step<void> {
   const state = yield* requireIssuer(rows, id, act)
   yield* requireAdminLeft(rows, { issuer: id }, { at: act.at, crypto })
   for (const binding of yield* rows.bindings.removeOfIssuer(id))
@@ -103,7 +103,7 @@ export function* deleteIssuer(rows: Rows, id: string, crypto: Crypto, act: OwnAc
   yield* rows.events.append(eventOf(act, 'issuer.deleted', { tenant: state.tenant }, told(state)))
 }
 
-function* requireIssuer(rows: Rows, id: string, act: OwnAct): Step<IssuerState> {
+function* requireIssuer(rows: Rows, id: string, act: ManagerAct): Step<IssuerState> {
   const state = yield* rows.issuers.find(id)
   if (state === undefined || !maySee(act.caller, state.tenant))
     throw new LanyardError('issuer_unknown', 'there is no such issuer')

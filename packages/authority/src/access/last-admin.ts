@@ -1,6 +1,7 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
 import type { ApiKeyState, BindingState, Listed, Page, Rows, Step } from '../ports.ts'
+import { hasEnded } from './ended.ts'
 import { principalIdOf } from './principal-id.ts'
 import { permissionsOfRole } from './roles.ts'
 
@@ -59,8 +60,8 @@ function* keyAdministers(rows: Rows, key: ApiKeyState, loss: Loss, judging: Judg
 }
 
 function* bindingAdministers(rows: Rows, binding: BindingState, loss: Loss, judging: Judging): Step<boolean> {
-  const { id, agents, expiresAt, kind, issuer, role } = binding
-  if (id === loss.binding || agents !== null || (expiresAt !== null && judging.at >= expiresAt)) return false
+  const { id, agents, kind, issuer, role } = binding
+  if (id === loss.binding || agents !== null || hasEnded(binding, judging.at)) return false
   if (issuer !== null && issuer === loss.issuer) return false
   if (kind === 'group' || !(yield* administers(rows, role, loss))) return false
   return yield* counts(rows, binding, judging)

@@ -19,11 +19,12 @@ export interface CallTarget {
 export function narrow(caller: Caller, target: CallTarget): Caller {
   // What asks for no permission tells callers of themselves alone: all that they have.
   if (caller.kind !== 'principal' || target.permission === null) return caller
-  const tenant = target.tenant ?? target.chosen ?? soleTenant(caller, target.permission)
+  const { permission } = target
+  const tenant = target.tenant ?? target.chosen ?? soleTenant(caller, permission)
   const inTenant = caller.grants.filter(grant => grant.tenant === null || grant.tenant === tenant)
   const grants = inTenant.filter(grant => covers(grant, target.agent))
   const permissions = new Set(grants.flatMap(grant => [...grant.permissions]))
-  requireAgents(inTenant, permissions, target)
+  if (!permissions.has(permission)) requireNoPattern(inTenant, permission, target.agent)
   return { ...caller, tenant: withinOf(caller, tenant), grants, permissions }
 }
 
@@ -41,8 +42,7 @@ function withinOf({ grants }: PrincipalCaller, tenant: string | null): string | 
 const OUTSIDE = ''
 
 /** The tenant of a call that names none: all, for whoever may do this in all; else the only one that there is. */
-function soleTenant({ grants }: PrincipalCaller, permission: Permission | null): string | null {
-  if (permission === null) return null
+function soleTenant({ grants }: PrincipalCaller, permission: Permission): string | null {
   const holding = grants.filter(grant => grant.permissions.has(permission))
   const tenants = new Set(holding.map(({ tenant }) => tenant))
   if (tenants.has(null) || tenants.size === 0) return null
@@ -50,12 +50,8 @@ function soleTenant({ grants }: PrincipalCaller, permission: Permission | null):
   throw new LanyardError('tenant_ambiguous', `expected one of the tenants ${[...tenants].sort().join(', ')}`)
 }
 
-function requireAgents(
-  grants: readonly AccessGrant[],
-  held: ReadonlySet<Permission>,
-  { permission, agent }: CallTarget,
-): void {
-  if (permission === null || held.has(permission)) return
+/** Tells whoever has it for other agents for which. Who has it for none is refused with `permission_missing` later. */
+function requireNoPattern(grants: readonly AccessGrant[], permission: Permission, agent: string | undefined): void {
   const patterns = grants.filter(grant => grant.permissions.has(permission)).map(grant => grant.agents)
   if (patterns.length === 0) return
   const got = agent ?? 'a call that names no agent'

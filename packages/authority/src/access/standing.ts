@@ -2,6 +2,7 @@ import { LanyardError } from '@lanyard/api'
 import type { AccessGrant, PrincipalCaller } from '../caller.ts'
 import { requireUnkilledKey } from '../kill/credential.ts'
 import type { Rows, Step } from '../ports.ts'
+import { hasEnded } from './ended.ts'
 import { permissionsOfRole } from './roles.ts'
 
 /**
@@ -19,7 +20,7 @@ export function* requirePrincipalStanding(rows: Rows, caller: PrincipalCaller, a
 
 function* requireGrant(rows: Rows, grant: AccessGrant, at: number): Step<void> {
   const binding = yield* rows.bindings.find(grant.binding)
-  if (binding === undefined || (binding.expiresAt !== null && at >= binding.expiresAt)) throw changed('taken away')
+  if (binding === undefined || hasEnded(binding, at)) throw changed('taken away')
   if (binding.issuer !== null && (yield* rows.issuers.find(binding.issuer))?.enabled !== true)
     throw changed('given by an issuer that vouches no more')
   const held = yield* permissionsOfRole(rows, binding.role, binding.tenant)

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import { type Act, type ManagerCaller, maySee, requirePermission } from '../caller.ts'
+import { type Act, type ManagerAct, maySee, requirePermission } from '../caller.ts'
 import { takeLinked } from '../kill/take.ts'
 import type { Toll } from '../kill/toll.ts'
 import type { IdpState, Rows, Step } from '../ports.ts'
@@ -16,12 +16,7 @@ export interface FoundIdp {
  * else it would have it minted again at once. One that was deleted is found by what it left. Throws `not_found`,
  * `permission_missing`.
  */
-export function* findIdpToTake(
-  rows: Rows,
-  id: string,
-  reason: string,
-  act: Act & { readonly caller: ManagerCaller },
-): Step<FoundIdp> {
+export function* findIdpToTake(rows: Rows, id: string, reason: string, act: ManagerAct): Step<FoundIdp> {
   const by = { mintedBy: `idp:${id}` }
   const idp = yield* rows.idps.findById(id)
   const tenant = idp?.tenant ?? (yield* rows.lineages.linked(by, act.caller.tenant, 1))[0]?.tenant

@@ -1,6 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { AUTHORITY_LIFE } from '../ca/lives.ts'
-import type { Act, ManagerCaller } from '../caller.ts'
+import type { ManagerAct } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { Rows, Step } from '../ports.ts'
 import { issuerDeath } from './deaths.ts'
@@ -11,12 +11,7 @@ import { Toll } from './toll.ts'
  * Puts an instance out of service: its intermediates are dead by key id. Who may speak of one tenant alone may not do
  * this to all. Throws `tenant_mismatch`, `not_found`, `lifecycle_forbidden` for one that was evicted before.
  */
-export function* evictInstance(
-  rows: Rows,
-  instance: string,
-  request: KillRequest,
-  act: Act & { readonly caller: ManagerCaller },
-): Step<Killed> {
+export function* evictInstance(rows: Rows, instance: string, request: KillRequest, act: ManagerAct): Step<Killed> {
   if (act.caller.tenant !== null)
     throw new LanyardError('tenant_mismatch', 'expected an API key of all tenants, since an instance serves all')
   const found = yield* rows.instances.find(instance)

@@ -1,5 +1,5 @@
 import { LanyardError } from '@lanyard/api'
-import { type Act, type ManagerCaller, maySee, requirePermission } from '../caller.ts'
+import { type ManagerAct, maySee, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { findIdpToTake } from '../federation/take.ts'
 import { isId } from '../names.ts'
@@ -26,13 +26,16 @@ interface Found {
   take(toll: Toll): Step<unknown>
 }
 
-type OwnAct = Act & { readonly caller: ManagerCaller }
-
 /**
  * Kills what one certificate, key, lineage or minting credential stands for, as far as the caller may see it. Agents
  * lose these lineages, and not their lifecycle. Throws `not_found`, `permission_missing`, `incident_conflict`.
  */
-export function* killCredential(rows: Rows, target: CredentialTarget, request: KillRequest, act: OwnAct): Step<Killed> {
+export function* killCredential(
+  rows: Rows,
+  target: CredentialTarget,
+  request: KillRequest,
+  act: ManagerAct,
+): Step<Killed> {
   const before = yield* repeated(rows, request, act)
   if (before) return before
   const found = yield* find(rows, target, request.reason, act)
@@ -46,7 +49,7 @@ export function* killCredential(rows: Rows, target: CredentialTarget, request: K
   return yield* openIncident(rows, toll, opening, request, act)
 }
 
-function find(rows: Rows, target: CredentialTarget, reason: string, act: OwnAct): Step<Found> {
+function find(rows: Rows, target: CredentialTarget, reason: string, act: ManagerAct): Step<Found> {
   switch (target.kind) {
     case 'serial':
       return bySerial(rows, target.value, reason, act)
@@ -63,13 +66,13 @@ function find(rows: Rows, target: CredentialTarget, reason: string, act: OwnAct)
 
 const unseen = (what: string) => new LanyardError('not_found', `there is no such ${what}`)
 
-function* bySerial(rows: Rows, serial: string, reason: string, act: OwnAct): Step<Found> {
+function* bySerial(rows: Rows, serial: string, reason: string, act: ManagerAct): Step<Found> {
   const certificate = yield* rows.certificates.findBySerial(serial, act.caller.tenant)
   if (!certificate) throw unseen('certificate')
   return yield* byLineage(rows, certificate.lineage, reason, act)
 }
 
-function* byLineage(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+function* byLineage(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   const lineage = (yield* rows.lineages.subject(id))?.lineage
   if (!lineage || (act.caller.tenant !== null && act.caller.tenant !== lineage.tenant)) throw unseen('lineage')
   return { ...ownerOf(lineage), take: toll => takeOne(rows, toll, lineage, reason, act) }
@@ -77,7 +80,7 @@ function* byLineage(rows: Rows, id: string, reason: string, act: OwnAct): Step<F
 
 const ownerOf = ({ tenant, agent }: LineageState) => ({ tenant, agent })
 
-function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string, act: OwnAct): Step<void> {
+function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string, act: ManagerAct): Step<void> {
   yield* takeLineages(rows, toll, [lineage], reason, act)
   toll.tookAgent(lineage)
 }
@@ -85,7 +88,7 @@ function* takeOne(rows: Rows, toll: Toll, lineage: LineageState, reason: string,
 // A key is dead in every tenant, so whoever sees one tenant alone must show that the key is in use there: its holder
 // proved the private half, and whoever else uses it shares it. A token that is bound to the key shows nothing: anybody
 // can have one made for the key of another.
-function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): Step<Found> {
+function* byKey(rows: Rows, thumbprint: string, reason: string, act: ManagerAct): Step<Found> {
   const { tenant } = act.caller
   const held = { keyThumbprint: thumbprint, bound: false }
   const nodes = yield* rows.nodes.withKey(thumbprint, tenant)
@@ -104,7 +107,7 @@ function* byKey(rows: Rows, thumbprint: string, reason: string, act: OwnAct): St
   }
 }
 
-function byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step<Found> {
+function byMinter(rows: Rows, minter: string, reason: string, act: ManagerAct): Step<Found> {
   const colon = minter.indexOf(':')
   const id = minter.slice(colon + 1)
   switch (minter.slice(0, colon)) {
@@ -125,7 +128,7 @@ function byMinter(rows: Rows, minter: string, reason: string, act: OwnAct): Step
   }
 }
 
-function* byApiKey(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+function* byApiKey(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   const { tenant } = act.caller
   const key = yield* rows.apiKeys.find(id)
   if (!key || (tenant !== null && tenant !== key.tenant)) throw unseen('API key')
@@ -137,26 +140,26 @@ function* byApiKey(rows: Rows, id: string, reason: string, act: OwnAct): Step<Fo
 }
 
 /** A node is banned with what it minted, as an API key ends with that: it would have it minted again at once. */
-function* byNode(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+function* byNode(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   const node = yield* rows.nodes.find(id)
   if (!node || (act.caller.tenant !== null && act.caller.tenant !== node.tenant)) throw unseen('node')
   requirePermission(act.caller, 'node.manage')
   return { tenant: node.tenant, agent: null, take: toll => takeNode(rows, toll, node, reason, act) }
 }
 
-function* byIdp(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+function* byIdp(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   return { ...(yield* findIdpToTake(rows, id, reason, act)), agent: null }
 }
 
 /** Also one that was never here: who was found out elsewhere shall not come first. */
-function* byPrincipal(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+function* byPrincipal(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   if (!isId(id)) throw unseen('principal')
   requirePermission(act.caller, 'access.manage')
   return { tenant: act.caller.tenant, agent: null, take: toll => takePrincipal(rows, toll, id, reason, act) }
 }
 
 /** A secret ends with what it minted, and with those that it was exchanged for: whoever stole it may have done that. */
-function* bySecret(rows: Rows, id: string, reason: string, act: OwnAct): Step<Found> {
+function* bySecret(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   const secret = yield* rows.secrets.find(id)
   if (!secret || !maySee(act.caller, secret.tenant)) throw unseen('secret')
   requirePermission(act.caller, 'secret.revoke')
@@ -164,7 +167,7 @@ function* bySecret(rows: Rows, id: string, reason: string, act: OwnAct): Step<Fo
   return { tenant, agent, take: toll => takeSecret(rows, toll, secret, reason, act) }
 }
 
-function* byToken(rows: Rows, jti: string, reason: string, act: OwnAct): Step<Found> {
+function* byToken(rows: Rows, jti: string, reason: string, act: ManagerAct): Step<Found> {
   const link = { by: { jti }, tenant: act.caller.tenant }
   const [lineage] = yield* rows.lineages.linked(link.by, link.tenant, 1)
   if (!lineage) throw unseen('token with a lineage that goes on')

@@ -3,7 +3,7 @@ import { type Crypto, encodeUtf8, equalSecrets, toHex } from '@lanyard/protocol'
 import { requireAdminLeft } from '../access/last-admin.ts'
 import { permissionsOfRole, requireRole } from '../access/roles.ts'
 import { requireHeld } from '../access/within.ts'
-import { type Act, type ApiKeyCaller, actorOf, type ManagerCaller, maySee } from '../caller.ts'
+import { type Act, type ApiKeyCaller, actorOf, type ManagerAct, type ManagerCaller, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { matchesPattern } from '../pattern.ts'
 import type { ApiKeyState, Dice, Rows, Step } from '../ports.ts'
@@ -109,12 +109,7 @@ export function* createApiKey(
  * Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not
  * there. Throws `last_admin`.
  */
-export function* deleteApiKey(
-  rows: Rows,
-  id: string,
-  crypto: Crypto,
-  act: Act & { readonly caller: ManagerCaller },
-): Step<void> {
+export function* deleteApiKey(rows: Rows, id: string, crypto: Crypto, act: ManagerAct): Step<void> {
   const state = yield* rows.apiKeys.find(id)
   if (state === undefined || state.revokedAt !== null || !maySee(act.caller, state.tenant))
     throw new LanyardError('not_found', 'there is no such API key')

@@ -1,6 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import { requireMayBecome } from '../access/becoming.ts'
-import { type Act, actorOf, type ManagerCaller, type SecretCaller } from '../caller.ts'
+import { type Act, actorOf, type ManagerAct, type SecretCaller } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { requireMintable } from '../federation/gate.ts'
 import { settle, Toll } from '../kill/toll.ts'
@@ -26,12 +26,7 @@ type Fresh = Pick<FreshSecret, 'id' | 'hash'>
  * held it. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `agent_unknown`, `agent_not_covered`,
  * `role_too_wide`, `federation_required`, `tenant_killed`, `agent_quarantined`, `agent_retired`. Under the tenant's exclusive lock.
  */
-export function* createSecret(
-  rows: Rows,
-  key: AgentKey,
-  fresh: Fresh,
-  act: Act & { readonly caller: ManagerCaller },
-): Step<SecretState> {
+export function* createSecret(rows: Rows, key: AgentKey, fresh: Fresh, act: ManagerAct): Step<SecretState> {
   requireName('agent', key.agent)
   const tenant = yield* requireTenantState(rows, key.tenant, act)
   yield* requireMintable(rows, tenant.tenant)
@@ -71,12 +66,7 @@ export function* rotateSecret(
  * Revokes the secret of an agent with every session that it or those before it opened: their lineages end as by a kill.
  * Throws as {@link requireAgent}. Under the tenant's exclusive lock.
  */
-export function* revokeSecrets(
-  rows: Rows,
-  key: AgentKey,
-  reason: string,
-  act: Act & { readonly caller: ManagerCaller },
-): Step<TakenSecrets> {
+export function* revokeSecrets(rows: Rows, key: AgentKey, reason: string, act: ManagerAct): Step<TakenSecrets> {
   const agent = yield* requireAgent(rows, key, act)
   const toll = new Toll()
   const taken = yield* takeSecrets(rows, toll, agent, reason, act)

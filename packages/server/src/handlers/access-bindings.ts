@@ -5,6 +5,7 @@ import {
   createBinding,
   deleteBinding,
   isoTime,
+  type ManagerAct,
   requireName,
   tenantScope,
 } from '@lanyard/authority'
@@ -37,7 +38,7 @@ export function accessBindingHandlers(ports: HandlerPorts, cursors: Cursors): Pi
     },
 
     async deleteBinding(call) {
-      const step = (told: Parameters<typeof deleteBinding>[3]) => deleteBinding(rows, call.params.id, crypto, told)
+      const step = (told: ManagerAct) => deleteBinding(rows, call.params.id, crypto, told)
       await act(ports, byManager(call), exclusiveWithin(call.caller), step)
       return undefined
     },

@@ -6,6 +6,7 @@ import {
   type IssuerSettings,
   type IssuerState,
   isoTime,
+  type ManagerAct,
   maySee,
   requireName,
   tenantScope,
@@ -57,12 +58,12 @@ export function accessIssuerHandlers(ports: HandlerPorts, cursors: Cursors): Pic
         change.introspectionSecret,
       )
       await requireAddresses(call.body.jwks_uri === null ? before.issuer : change.jwksUri, change.introspection?.url)
-      const step = (told: Parameters<typeof updateIssuer>[4]) => updateIssuer(rows, id, change, crypto, told)
+      const step = (told: ManagerAct) => updateIssuer(rows, id, change, crypto, told)
       return showIssuer(await act(ports, byManager(call), exclusiveWithin(call.caller), step))
     },
 
     async deleteIssuer(call) {
-      const step = (told: Parameters<typeof deleteIssuer>[3]) => deleteIssuer(rows, call.params.id, crypto, told)
+      const step = (told: ManagerAct) => deleteIssuer(rows, call.params.id, crypto, told)
       await act(ports, byManager(call), exclusiveWithin(call.caller), step)
       return undefined
     },

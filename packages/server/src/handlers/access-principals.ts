@@ -10,6 +10,7 @@ import {
   routes,
 } from '@lanyard/api'
 import {
+  type Act,
   type Caller,
   type ExplainedStep,
   explainAccess,
@@ -34,8 +35,7 @@ export function accessPrincipalHandlers(ports: HandlerPorts): Pick<Handlers<Rout
   const { store, rows, crypto, clock, authorities } = ports
   return {
     async reinstatePrincipal(call) {
-      const step = (told: Parameters<typeof reinstatePrincipal>[2]) =>
-        reinstatePrincipal(rows, call.params.principal, told)
+      const step = (told: Act) => reinstatePrincipal(rows, call.params.principal, told)
       await act(ports, call, exclusiveWithin(call.caller), step)
       return undefined
     },

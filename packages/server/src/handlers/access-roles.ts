@@ -5,7 +5,7 @@ import {
   type Caller,
   createRole,
   deleteRole,
-  type ManagerCaller,
+  type ManagerAct,
   type RoleState,
   requireName,
   tenantScope,
@@ -40,19 +40,17 @@ export function accessRoleHandlers(ports: HandlerPorts, cursors: Cursors): Pick<
     },
 
     async updateRole(call) {
-      const step = (told: Told) => updateRole(rows, call.params.id, call.body, crypto, told)
+      const step = (told: ManagerAct) => updateRole(rows, call.params.id, call.body, crypto, told)
       return showRole(await act(ports, byManager(call), exclusiveWithin(call.caller), step))
     },
 
     async deleteRole(call) {
-      const step = (told: Told) => deleteRole(rows, call.params.id, told)
+      const step = (told: ManagerAct) => deleteRole(rows, call.params.id, told)
       await act(ports, byManager(call), exclusiveWithin(call.caller), step)
       return undefined
     },
   }
 }
-
-type Told = Parameters<typeof deleteRole>[2] & { readonly caller: ManagerCaller }
 
 const showRole = ({ id, role, tenant, description, permissions }: RoleState): AccessRole => ({
   ...{ id, role, tenant, description },

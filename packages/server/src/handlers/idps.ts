@@ -1,5 +1,6 @@
 import type { Body, Handlers, Idp, Routes } from '@lanyard/api'
 import {
+  type Act,
   type Caller,
   createIdp,
   deleteIdp,
@@ -65,7 +66,7 @@ export function idpHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handler
   }
 }
 
-type Change = (told: Parameters<typeof updateIdp>[3]) => Step<IdpState>
+type Change = (told: Act) => Step<IdpState>
 
 /**
  * One change of a provider, with nobody minting in the tenant meanwhile. Where federation may begin with it, what began
