@@ -86,6 +86,32 @@ test('brackets and operators in strings and comments are counted for nothing', (
   setOf(`// ${text}\n@note("${text}") ${when(`context has path && context.path like "${text}\\"${text}"`)}`)
 })
 
+// The engine ends a comment at a carriage return, and takes U+0085 for a blank.
+const HIDDEN: readonly (readonly [string, string, string, string?])[] = [
+  ['brackets behind a carriage return', `//\r${when(`${'('.repeat(200)}true${')'.repeat(200)}`)}`, 'policies:1:'],
+  ['a named type behind a carriage return', PERMIT, 'schema:1:', 'type //\rA = Long;'],
+  ['a named type behind U+0085', PERMIT, 'schema:1:5: expected ASCII', 'type\u0085A = Long;'],
+  ['a named type behind a comment', PERMIT, 'schema:1:', 'type //\nA = Long;'],
+  ['operators between U+2028', when(`true${'\u2028&&\u2028true'.repeat(200)}`), 'policies:1:49: expected ASCII'],
+]
+for (const [what, policies, starts, schema = ''] of HIDDEN) {
+  test(`found: ${what}`, () => {
+    const [first] = problemsOf(policies, { schema })
+    assert.ok(first?.startsWith(starts), first ?? 'no problem')
+  })
+}
+
+test('texts and patterns that take long to compare are refused before they are', () => {
+  const pattern = (n: number) => `context has path && context.path like "a*${'b'.repeat(n)}"`
+  const named = 'namespace T { entity E { s: String }; }'
+  const entity = (n: number) => [{ uid: { type: 'T::E', id: 'e' }, attrs: { s: 'a'.repeat(n) }, parents: [] }]
+  const set = setOf(`${when(pattern(1000))} ${when(pattern(1000))}`, { schema: named, entities: entity(8192) })
+  assert.match(problemsOf(`${when(pattern(1000))} ${when(pattern(1100))}`)[0]!, /expected patterns of at most 2048/)
+  assert.match(problemsOf(when(`"${'a'.repeat(8193)}" like "a"`))[0]!, /expected texts of at most 8192/)
+  assert.match(problemsOf(PERMIT, { schema: named, entities: entity(8193) })[0]!, /^entities: a text is too long/)
+  assert.deepEqual(set.decide(killing({ path: 'a'.repeat(8193) })).errors, ['a text is too long'])
+})
+
 test('what is wrong in one place is said once, for however many kinds of principal it is wrong', () => {
   const problems = problemsOf(`${when('resource.x == 1')} ${when('resource.x == 1 && principal.y == 2')}`)
   assert.equal(problems.length, 3, problems.join('\n'))

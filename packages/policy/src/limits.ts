@@ -14,23 +14,31 @@ const MAX_LISTED = 250
 
 type Found = Pick<Problem, 'message'> & { readonly at: number }
 
-// Strings and comments say nothing; of what stands between, one token at a time.
+// Strings and comments say nothing; of what stands between, one token at a time. A comment ends at a lone carriage return
+// too, for the engine: what stands behind one must not be hidden from us.
 const TOKENS =
-  /"(?:[^"\\]|\\.)*"?|\/\/[^\n]*|::|&&|\|\||[=!<>]=?|[()[\]{}.+\-*;,]|\b(?:else|has|in|is|like|when|unless)\b/gs
+  /"(?:[^"\\]|\\.)*"?|\/\/[^\n\r]*|::|&&|\|\||[=!<>]=?|[()[\]{}.+\-*;,]|\b(?:else|has|in|is|like|when|unless)\b/gs
+const ASIDE = /"(?:[^"\\]|\\.)*"?|\/\/[^\n\r]*/gs
 const OPENS = { policies: /^[([{]$/, schema: /^[([{<]$/ }
 const CLOSES = { policies: /^[)\]}]$/, schema: /^[)\]}>]$/ }
 
 /** Looks at a text before the engine does; gives what would be too much for it, and at which character. */
 export function tooMuch(text: string, where: 'policies' | 'schema'): Found | undefined {
-  return (where === 'schema' ? namedType(text) : undefined) ?? tooMany(text, where)
+  const bare = text.replace(ASIDE, found => ' '.repeat(found.length))
+  return strange(bare) ?? (where === 'schema' ? namedType(bare) : undefined) ?? tooMany(text, where) ?? tooCostly(text)
+}
+
+/** The engine and we must agree on what is blank: it takes U+0085 for that, which is none in JavaScript. */
+function strange(bare: string): Found | undefined {
+  const at = bare.search(/[^\t\n\r -~]/)
+  return at < 0 ? undefined : { at, message: 'expected ASCII outside of strings and comments' }
 }
 
 /**
  * The engine writes each named type out where it is used: forty, of which each names the next one twice, are more than
  * any memory holds ("billion laughs").
  */
-function namedType(text: string): Found | undefined {
-  const bare = text.replace(/"(?:[^"\\]|\\.)*"?|\/\/[^\n]*/gs, found => ' '.repeat(found.length))
+function namedType(bare: string): Found | undefined {
   const at = bare.search(/\btype\s+\w+\s*=/)
   return at < 0 ? undefined : { at, message: 'expected no types with names: write the record out where it is used' }
 }
@@ -63,6 +71,38 @@ function tooMany(text: string, where: 'policies' | 'schema'): Found | undefined 
     if (++all > MAX_ALL_OPERATORS) return { at, message: `expected at most ${MAX_ALL_OPERATORS} operators altogether` }
   }
   return undefined
+}
+
+/** Characters of one text, in policies, entities and questions: `like` looks at them again and again. */
+const MAX_STRING = 8192
+/** Characters of a pattern from its first `*` on, all patterns together: as often may `like` look at each of a text. */
+const MAX_PATTERNS = 2048
+
+/** Texts and patterns whose product would be long to go through. */
+function tooCostly(text: string): Found | undefined {
+  let patterns = 0
+  let before = ''
+  for (const { 0: token, index: at } of text.matchAll(TOKENS)) {
+    if (token.startsWith('//')) continue
+    if (token[0] === '"' && token.length > MAX_STRING + 2)
+      return { at, message: `expected texts of at most ${MAX_STRING} characters` }
+    const star = before === 'like' ? token.indexOf('*') : -1
+    if (star >= 0) patterns += token.length - star
+    if (patterns > MAX_PATTERNS)
+      return {
+        at,
+        message: `expected patterns of at most ${MAX_PATTERNS} characters altogether, from their first * on`,
+      }
+    before = token
+  }
+  return undefined
+}
+
+/** Whether a text in a value of JSON, a name counted in, is longer than the engine is given. */
+export function tooLong(value: unknown): boolean {
+  if (typeof value === 'string') return value.length > MAX_STRING
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([name, child]) => name.length > MAX_STRING || tooLong(child))
 }
 
 /** How deep the JSON of entities and contexts may lie. */

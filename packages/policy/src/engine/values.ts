@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
-import { tooDeep } from '../limits.ts'
+import { tooDeep, tooLong } from '../limits.ts'
 import type { Entity, EntityFacts, Question } from '../question.ts'
 import { ACTIONS, CONTEXT, ENTITIES, NAMESPACE } from '../schema/vocabulary.ts'
 
@@ -16,6 +16,7 @@ export interface Asked {
 /** Throws a TypeError for what no value of Cedar says: a fraction, a function, an address that is none. */
 export function toAsked(question: Question): Asked {
   if (tooDeep(question.context) || tooDeep(question.entities)) throw new TypeError('nested too deep')
+  if (tooLong(question)) throw new TypeError('a text is too long')
   return {
     principal: uidOf(question.principal),
     action: actionUid(question.action),
