@@ -1,13 +1,14 @@
 import type { DetailedError, SchemaJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { CompiledSet } from './compiled-set.ts'
 import { asked } from './engine/wasm.ts'
-import { checkEntities } from './entities.ts'
+import { checkEntities, inValue } from './entities.ts'
 import { tooMuch } from './limits.ts'
 import { mentionsOf } from './mentions.ts'
 import { type PolicyPart, partsOf } from './policy-parts.ts'
 import { failure, PolicyProblems, type Problem, positionAt, problem, problemOf } from './problems.ts'
 import type { PolicyText } from './question.ts'
 import { SCHEMA } from './schema/generate.ts'
+import { SchemaSlices } from './schema/slices.ts'
 import { ACTIONS, NAMESPACE } from './schema/vocabulary.ts'
 
 /**
@@ -35,12 +36,13 @@ function attempt(make: () => CompiledSet): CompiledSet | PolicyProblems {
 function checked(text: PolicyText, whole: boolean): CompiledSet {
   requireModest(text.schema, 'schema')
   requireModest(text.policies, 'policies')
-  const { schema, actions } = schemaOf(text.schema)
+  const { schema, json, actions } = schemaOf(text.schema)
   const policies = partsOf(text.policies)
   if (whole) validate(text.policies, schema, policies)
   const entities = checkEntities(text.entities, whole ? schema : null)
   const mentions = mentionsOf(policies.map(({ json }) => json))
-  const set = new CompiledSet({ text, schema, policies, entities, mentions, actions })
+  const slices = slicesOf(json, policies)
+  const set = new CompiledSet({ text, slices, policies, entities, mentions, actions })
   set.prepare()
   return set
 }
@@ -54,11 +56,14 @@ function requireModest(text: string, where: 'policies' | 'schema'): void {
 
 interface WholeSchema {
   readonly schema: string
+  /** Null: ours alone. */
+  readonly json: SchemaJson<string> | null
   readonly actions: readonly TypeAndId[]
 }
 
 const OURS: WholeSchema = {
   schema: SCHEMA,
+  json: null,
   actions: Object.keys(ACTIONS).map(id => ({ type: `${NAMESPACE}::Action`, id })),
 }
 
@@ -72,7 +77,26 @@ function schemaOf(text: string): WholeSchema {
   const actions = Object.entries(whole.json).flatMap(([namespace, { actions }]) =>
     Object.keys(actions).map(id => ({ type: namespace === '' ? 'Action' : `${namespace}::Action`, id })),
   )
-  return { schema, actions }
+  return { schema, json: whole.json, actions }
+}
+
+/** Ours in JSON, read once. */
+let ours: { readonly json: SchemaJson<string>; readonly slices: SchemaSlices } | null = null
+
+function readOurs() {
+  if (ours !== null) return ours
+  const whole = asked(cedar => cedar.schemaToJson(SCHEMA))
+  if (whole.type === 'failure') throw new TypeError('our schema cannot be read')
+  ours = { json: whole.json, slices: new SchemaSlices(whole.json) }
+  return ours
+}
+
+/** Parts of the schema, shared by all versions that need nothing else than the parts of ours. */
+function slicesOf(json: SchemaJson<string> | null, policies: readonly PolicyPart[]): SchemaSlices {
+  const spoken = policies.flatMap(({ json: { conditions } }) => inValue(JSON.parse(JSON.stringify(conditions))))
+  const actions = spoken.filter(({ type }) => /(?:^|::)Action$/.test(type))
+  if (json === null && actions.length === 0) return readOurs().slices
+  return new SchemaSlices(json ?? readOurs().json, actions)
 }
 
 function schemaFailure(text: string, errors: readonly DetailedError[]): PolicyProblems {

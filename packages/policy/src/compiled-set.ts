@@ -7,10 +7,11 @@ import type { Mentions } from './mentions.ts'
 import type { PolicyPart } from './policy-parts.ts'
 import type { Decision, PolicyText, Question } from './question.ts'
 import { questionKey, recent, remember } from './recent.ts'
+import type { SchemaSlices } from './schema/slices.ts'
 
 interface SetParts {
   readonly text: PolicyText
-  readonly schema: string
+  readonly slices: SchemaSlices
   readonly policies: readonly PolicyPart[]
   readonly entities: readonly EntityJson[]
   /** What the policies speak of. */
@@ -28,15 +29,17 @@ export class CompiledSet {
   readonly policies: readonly PolicyPart[]
   readonly #names: ReadonlyMap<string, string>
   readonly #prepared: Prepared
+  readonly #slices: SchemaSlices
   readonly #pool: EntityPool
   readonly #mentions: Mentions
   readonly #actions: ReadonlySet<string>
 
-  constructor({ text, schema, policies, entities, mentions, actions }: SetParts) {
+  constructor({ text, slices, policies, entities, mentions, actions }: SetParts) {
     this.text = text
     this.policies = policies
     this.#names = new Map(policies.map(({ engineName, name }) => [engineName, name]))
-    this.#prepared = { policies: { staticPolicies: text.policies }, schema }
+    this.#prepared = { policies: { staticPolicies: text.policies } }
+    this.#slices = slices
     this.#mentions = mentions
     this.#pool = new EntityPool(entities, mentions.entities)
     this.#actions = new Set(actions.map(keyOf))
@@ -44,7 +47,7 @@ export class CompiledSet {
 
   /** Has the engine read it now, and not at the first question. Throws what the engine says of what it cannot parse. */
   prepare(): void {
-    ready(this.#prepared)
+    ready(this.#prepared, this.#slices.of(actionUid('issue')))
   }
 
   /**
@@ -75,7 +78,7 @@ export class CompiledSet {
   }
 
   #decided(question: Asked, key: string): Decision {
-    const { set, schema } = ready(this.#prepared)
+    const { set, schema } = ready(this.#prepared, this.#slices.of(question.action))
     const answer = asked(cedar =>
       cedar.statefulIsAuthorized({
         ...question,

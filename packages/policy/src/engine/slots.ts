@@ -1,16 +1,16 @@
 import type { PolicySet } from '@cedar-policy/cedar-wasm/nodejs'
+import type { Slice } from '../schema/slices.ts'
 import { asked } from './wasm.ts'
 
 /** What the engine keeps ready of a version. */
 export interface Prepared {
   readonly policies: PolicySet
-  readonly schema: string
 }
 
 /** How many versions are ready at once: the engine forgets nothing by itself, so names are used again. */
 const SLOTS = 512
-/** A schema takes some 300 kB: those that are the same share one, and few differ. */
-const SCHEMAS = 64
+/** Parts of schemas, some 30 kB each; versions without a schema of their own share theirs. */
+const SCHEMAS = 512
 
 /** Names in the engine, lent in turn: the one that was not used for longest is lent again. */
 class Names<Owner> {
@@ -47,14 +47,14 @@ class Names<Owner> {
 let names = fresh(-1)
 
 function fresh(generation: number) {
-  return { generation, sets: new Names<Prepared>('set', SLOTS), schemas: new Names<string>('schema', SCHEMAS) }
+  return { generation, sets: new Names<Prepared>('set', SLOTS), schemas: new Names<Slice>('schema', SCHEMAS) }
 }
 
 /** Names under which the engine has policies and schema ready. Throws when it cannot parse them. */
-export function ready(prepared: Prepared): { readonly set: string; readonly schema: string } {
+export function ready(prepared: Prepared, slice: Slice): { readonly set: string; readonly schema: string } {
   return asked((cedar, generation) => {
     if (names.generation !== generation) names = fresh(generation)
-    const schema = names.schemas.of(prepared.schema, name => expectDone(cedar.preparseSchema(name, prepared.schema)))
+    const schema = names.schemas.of(slice, name => expectDone(cedar.preparseSchema(name, slice.schema)))
     const set = names.sets.of(prepared, name => expectDone(cedar.preparsePolicySet(name, prepared.policies)))
     return { set, schema }
   })
