@@ -9,8 +9,9 @@ import {
   requireSubject,
 } from '@lanyard/authority'
 import { ProtocolError } from '@lanyard/protocol'
-import { sourceOf, vouchedOf } from '../http/authenticate/external-token.ts'
+import { vouchedOf } from '../http/authenticate/external-token.ts'
 import type { HandlerPorts } from '../http/ports.ts'
+import { sourceOf } from '../issuers/source-of.ts'
 
 type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'crypto' | 'issuers'>
 

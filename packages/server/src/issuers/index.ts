@@ -10,8 +10,6 @@ import { KeySources } from './key-sources.ts'
 import type { Issuers } from './ports.ts'
 import { issuerIn, verifyExternal } from './verify.ts'
 
-export { claimAt } from './claim-at.ts'
-
 export interface IssuersParts {
   readonly settings: ServerConfig['idp']
   /** Authorities of providers' servers beside those that Node brings. */

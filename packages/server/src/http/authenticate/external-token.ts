@@ -9,7 +9,8 @@ import {
   requireName,
 } from '@lanyard/authority'
 import { claimAt } from '../../issuers/claim-at.ts'
-import type { Explain, TokenSource, VerifiedToken } from '../../issuers/ports.ts'
+import type { Explain, VerifiedToken } from '../../issuers/ports.ts'
+import { sourceOf } from '../../issuers/source-of.ts'
 import type { HandlerPorts } from '../ports.ts'
 
 type Ports = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'crypto' | 'issuers'>
@@ -58,12 +59,6 @@ const refusalOf = ({ id, tenant }: IdpState): KnownRefusal => ({
   actor: `idp:${id}`,
   type: 'federation.refused',
 })
-
-/** What is expected of the tokens of a provider. */
-export const sourceOf = (idp: IdpState): TokenSource => {
-  const { issuer, jwksUri, audiences, algorithms, maxTokenAgeSec, updatedAt: changedAt } = idp
-  return { issuer, jwksUri, audiences, algorithms, maxTokenAgeSec, changedAt }
-}
 
 /** A verified token, as the authority reads it. */
 export const vouchedOf = ({ claims, hash, issuedAt, expiresAt }: VerifiedToken) => ({

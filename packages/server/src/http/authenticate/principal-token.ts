@@ -1,8 +1,8 @@
 import { LanyardError } from '@lanyard/api'
 import { type BindeeState, type Identified, type IssuerState, principalIdOf } from '@lanyard/authority'
 import type { Crypto } from '@lanyard/protocol'
-import { claimAt } from '../../issuers/index.ts'
-import type { TokenSource, VerifiedToken } from '../../issuers/ports.ts'
+import { claimAt } from '../../issuers/claim-at.ts'
+import type { VerifiedToken } from '../../issuers/ports.ts'
 
 /** Groups that one principal can be in. */
 const GROUPS_MAX = 200
@@ -59,16 +59,6 @@ const nameIn = (value: unknown): string | null =>
         .toWellFormed()
         .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')
     : null
-
-/** What a JWT of this issuer must say. */
-export const sourceOf = (issuer: IssuerState): TokenSource => ({
-  issuer: issuer.issuer,
-  jwksUri: issuer.jwksUri,
-  audiences: issuer.audiences,
-  algorithms: issuer.algorithms,
-  maxTokenAgeSec: issuer.maxTokenAgeSec,
-  changedAt: issuer.updatedAt,
-})
 
 /**
  * What an authorization server says of an opaque token must be meant for us: where it names itself or an audience, these are

@@ -14,11 +14,12 @@ import {
 } from '@lanyard/authority'
 import type { VerifiedToken } from '../../issuers/ports.ts'
 import { openSecret } from '../../issuers/sealed-secret.ts'
+import { sourceOf } from '../../issuers/source-of.ts'
 import type { HandlerPorts } from '../ports.ts'
 import { OperatorCertificates } from './operator-certificate.ts'
 import { isOwnChain } from './own-chain.ts'
 import type { PeerChain } from './peer-chain.ts'
-import { identityIn, requireMeantForUs, sourceOf } from './principal-token.ts'
+import { identityIn, requireMeantForUs } from './principal-token.ts'
 
 type Ports = Pick<
   HandlerPorts,
@@ -69,7 +70,7 @@ export class Principals {
       yield* requireUnkilledKey(rows, keyThumbprint)
       return yield* grantsOf(rows, { id, bindees, within: null }, clock.now())
     })
-    const proved: Proved = { ...of('certificate', id, name), expiresAt: endsAt }
+    const proved: Proved = { ...provedBy('certificate', id, name), expiresAt: endsAt }
     return { ...callerOf(proved, grants), keyThumbprint }
   }
 
@@ -79,7 +80,7 @@ export class Principals {
     const id = principalIdOf(['spiffe-id', agent.spiffeId], crypto)
     const grants = await store.read(() => grantsOfAgent(rows, agent, id, clock.now()))
     if (grants.length === 0) return null
-    const proved: Proved = { ...of('svid', id, agent.spiffeId), expiresAt: agent.expiresAt }
+    const proved: Proved = { ...provedBy('svid', id, agent.spiffeId), expiresAt: agent.expiresAt }
     return { ...callerOf(proved, grants), svid: agent }
   }
 
@@ -132,7 +133,7 @@ export class Principals {
   }
 }
 
-const of = (method: PrincipalMethod, id: string, subject: string) =>
+const provedBy = (method: PrincipalMethod, id: string, subject: string) =>
   ({ method, id, name: subject, issuer: null, subject, groups: [] }) as const
 
 const callerOf = (proved: Proved, grants: readonly AccessGrant[]): PrincipalCaller => ({
