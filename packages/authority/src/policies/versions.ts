@@ -12,8 +12,8 @@ export const POLICY_VERSIONS_MAX = 100
 export type PolicyInput = Pick<PolicyVersionState, 'tenant' | 'policies' | 'schema' | 'entities' | 'comment'>
 
 /**
- * The scope that a call is within: the tenant asked for, or the caller's; null: the trust domain. Throws `name_invalid`,
- * `tenant_mismatch`.
+ * The scope that a call is within: the tenant asked for, or the caller's; null: the trust domain, which nobody is within but
+ * who manages all tenants. Throws `name_invalid`, `tenant_mismatch`.
  */
 export function policyScope({ caller }: Pick<Act, 'caller'>, asked: string | undefined): string | null {
   if (asked === undefined) return caller === 'server' ? null : caller.tenant

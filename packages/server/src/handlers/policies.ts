@@ -54,14 +54,12 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const tenant = policyScope(call, call.query.tenant)
       const list = { route: 'listPolicies', tenant: call.caller.tenant, filter: { tenant } } as const
       const page = cursors.page(list, call.query)
-      requireSeen(call.caller, tenant)
       return cursors.reply(list, await store.read(() => rows.policies.list(tenant, page)), showVersion)
     },
 
     async activatePolicies(call) {
       const tenant = policyScope(call, call.body.tenant)
       const version = versionOf(call.params.version)
-      requireSeen(call.caller, tenant)
       const asked = await store.read(() => requireVersion(rows, tenant, version))
       await requireWayBack(ports, call, tenant, usable(ports, asked))
       return showVersion(
@@ -71,7 +69,6 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async rollBackPolicies(call) {
       const tenant = policyScope(call, call.body.tenant)
-      requireSeen(call.caller, tenant)
       const { before, after } = await store.read(function* () {
         const active = yield* rows.policies.active(tenant)
         if (!active) throw new LanyardError('policy_unknown', 'no version decides')
@@ -89,7 +86,6 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
       const { on } = call.body
       const tenant = policyScope(call, call.body.tenant)
       const version = versionOf(call.params.version)
-      requireSeen(call.caller, tenant)
       if (on) usable(ports, await store.read(() => requireVersion(rows, tenant, version)))
       return showVersion(
         await inForce(
@@ -103,14 +99,8 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 /** Two versions of one scope are never saved or activated at once: a number is given once, and one decides. */
 const locksOf = (tenant: string | null): Locks => (tenant === null ? exclusiveAll : exclusive(tenant))
 
-/** The policies of the trust domain are for those who manage all tenants. */
-export function requireSeen(caller: Caller, tenant: string | null): void {
-  if (tenant !== null || caller.tenant === null) return
-  throw new LanyardError('tenant_mismatch', `expected tenant ${caller.tenant}, got the trust domain`)
-}
-
 /** The number in a path. Throws `policy_unknown` for what is none. */
-export function versionOf(text: string): number {
+function versionOf(text: string): number {
   const version = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0
   if (version > 0) return version
   throw new LanyardError('policy_unknown', 'expected the number of a version')
@@ -145,7 +135,7 @@ function usable({ policies }: Pick<HandlerPorts, 'policies'>, state: PolicyVersi
 const invalid = (detail: string, errors: readonly { path: string; message: string }[] = []) =>
   new LanyardError('policy_invalid', detail, { errors })
 
-export const showVersion = (state: PolicyVersionState): PolicyVersion => ({
+const showVersion = (state: PolicyVersionState): PolicyVersion => ({
   tenant: state.tenant,
   version: state.version,
   policies: state.policies,

@@ -17,7 +17,6 @@ import { together } from '../policy/entities.ts'
 import { factsOf } from '../policy/facts.ts'
 import { askAll, type HeldSet } from '../policy/held.ts'
 import { byCertificate } from './call.ts'
-import { requireSeen } from './policies.ts'
 
 type Mine = 'getShadow' | 'explainPolicies' | 'getAgentPolicies'
 
@@ -31,7 +30,6 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
   return {
     async getShadow(call) {
       const tenant = policyScope(call, call.query.tenant)
-      requireSeen(call.caller, tenant)
       const report = policies.shadowOf(tenant)
       if (report === undefined) throw new LanyardError('policy_unknown', 'no version is in the shadow')
       const examples = report.examples.map(example => ({
@@ -44,7 +42,6 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
 
     async explainPolicies(call) {
       const tenant = policyScope(call, call.body.tenant)
-      requireSeen(call.caller, tenant)
       const question = await questionOf(ports, call.body, tenant)
       const { decision, each } = askAll(await setsOf(ports, recent, tenant, call.body.version), question)
       return {
@@ -151,7 +148,7 @@ function nextChange(policies: Pick<PolicyDesk, 'onChange'>): Promise<void> {
   })
 }
 
-export const showDecision = ({ allowed, policies, errors }: PolicyDecision) => ({
+const showDecision = ({ allowed, policies, errors }: PolicyDecision) => ({
   decision: allowed ? ('allow' as const) : ('deny' as const),
   policies: [...policies],
   errors: errors.slice(0, 20).map(text => text.slice(0, 1000)),
