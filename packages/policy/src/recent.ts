@@ -1,17 +1,14 @@
+import { hash } from 'node:crypto'
 import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Asked } from './engine/values.ts'
 import type { Mentions } from './mentions.ts'
 import type { Decision } from './question.ts'
 
-/** Over all sets together. */
-const MOST = 10_000
-/** Characters of their keys, over all sets together: groups and labels of others stand in them. */
-const MOST_CHARACTERS = 8_000_000
-const LONGEST = 8000
+/** Over all sets together, so that each agent of a large fleet has a place; some 15 MB when full. */
+const MOST = 65_536
 
 /** Least recently used first. */
 const decisions = new Map<string, Decision>()
-let characters = 0
 
 /** The decision that was made on the same question, if it was lately. */
 export function recent(key: string): Decision | undefined {
@@ -23,24 +20,18 @@ export function recent(key: string): Decision | undefined {
 }
 
 export function remember(key: string, decision: Decision): void {
-  if (key.length > LONGEST || decisions.has(key)) return
   decisions.set(key, decision)
-  characters += key.length
-  while (decisions.size > MOST || characters > MOST_CHARACTERS) {
-    const oldest = decisions.keys().next().value!
-    decisions.delete(oldest)
-    characters -= oldest.length
-  }
+  if (decisions.size > MOST) decisions.delete(decisions.keys().next().value!)
 }
 
 /**
- * The same text for questions that the policies cannot tell apart: of attributes that no policy names only their presence
+ * The same digest for questions that the policies cannot tell apart: of attributes that no policy names only their presence
  * and form stand in it (the engine refuses what the schema does not know), so that a lineage that has grown older by a
  * second is no other question to policies that do not ask its age.
  */
 export function questionKey(set: number, asked: Asked, mentions: Mentions): string {
   const { principal, action, resource, context, entities } = asked
-  return JSON.stringify([
+  const told = JSON.stringify([
     set,
     principal,
     action,
@@ -48,6 +39,8 @@ export function questionKey(set: number, asked: Asked, mentions: Mentions): stri
     mentions.wholeContext ? context : seen(context, mentions),
     entities.map(entity => seenEntity(entity, mentions)),
   ])
+  // Groups and labels of others stand in it, as long as they like.
+  return hash('sha256', told, 'base64')
 }
 
 const seenEntity = ({ uid, attrs, parents, tags }: EntityJson, mentions: Mentions) => [
