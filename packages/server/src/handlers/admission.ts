@@ -8,8 +8,8 @@ import {
   updateAdmission,
 } from '@lanyard/authority'
 import { ProtocolError } from '@lanyard/protocol'
+import { authoritiesIn } from '../authority-file.ts'
 import type { HandlerPorts } from '../http/ports.ts'
-import { authoritiesIn } from '../instance/authority-file.ts'
 import { act, urgentAct } from './call.ts'
 
 /** How agents of a tenant get identities. */

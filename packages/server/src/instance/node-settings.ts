@@ -1,6 +1,6 @@
 import { type NodeSettings, requireName, type X509PopSettings } from '@lanyard/authority'
+import { named, readAuthorities } from '../authority-file.ts'
 import type { ServerConfig } from '../config.ts'
-import { named, readAuthorities } from './authority-file.ts'
 
 /** How machines become nodes here. Throws `config_invalid`, naming the setting. */
 export const nodeSettings = ({ node, x509pop }: Pick<ServerConfig, 'node' | 'x509pop'>): NodeSettings => ({

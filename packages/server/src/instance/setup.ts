@@ -1,10 +1,10 @@
 import { LanyardError } from '@lanyard/api'
 import { type AllowedNames, type NodeSettings, requireIssuable } from '@lanyard/authority'
 import { type Certificate, IdTemplate, ProtocolError, TrustDomain } from '@lanyard/protocol'
+import { readAuthorities } from '../authority-file.ts'
 import type { ServerConfig } from '../config.ts'
 import { passphraseFrom } from '../keys/passphrase.ts'
 import { type ProxyTrust, readProxyTrust } from '../proxies/trust.ts'
-import { readAuthorities } from './authority-file.ts'
 import { nodeSettings } from './node-settings.ts'
 import { dnsSuffixes, serverNames } from './server-names.ts'
 

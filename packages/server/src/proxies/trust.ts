@@ -1,7 +1,7 @@
 import { LanyardError } from '@lanyard/api'
 import { parseIpAddress, SpiffeId } from '@lanyard/protocol'
+import { named } from '../authority-file.ts'
 import type { ServerConfig } from '../config.ts'
-import { named } from '../instance/authority-file.ts'
 import { contains, type Network, parseNetwork } from '../outbound/network.ts'
 import { KNOWN_HEADERS, type ProxyFormat, USUAL_HEADER } from './headers.ts'
 

@@ -1,9 +1,8 @@
-import { Certificate, decodePem } from '@lanyard/protocol'
+import type { Certificate } from '@lanyard/protocol'
+import { certificatesIn } from '../../authority-file.ts'
 
 /** Texts that are kept parsed; a tenant has one. The oldest leaves first. */
 const KEPT = 200
-/** Certificates in one text. */
-const CERTIFICATES_MAX = 100
 
 /** The authorities that tenants named, parsed once. */
 export class TenantAuthorities {
@@ -13,8 +12,7 @@ export class TenantAuthorities {
   of(pem: string): readonly Certificate[] {
     const known = this.#kept.get(pem)
     if (known) return known
-    const blocks = decodePem(pem, { labels: ['CERTIFICATE'], maxBlocks: CERTIFICATES_MAX })
-    const certificates = blocks.map(({ der }) => Certificate.fromDer(der))
+    const certificates = certificatesIn(pem)
     this.#kept.set(pem, certificates)
     if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     return certificates

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { LanyardError } from '@lanyard/api'
 import { Certificate, decodePem, ProtocolError } from '@lanyard/protocol'
 
-/** Certificates in one file at most. */
-const ROOTS_MAX = 100
+/** Certificates in one text at most. */
+const CERTIFICATES_MAX = 100
 
 /** Runs what reads a setting. Throws `config_invalid`, naming the setting, for what is refused. */
 export function named<T>(setting: string, read: () => T): T {
@@ -16,7 +16,7 @@ export function named<T>(setting: string, read: () => T): T {
 }
 
 /** The text of a file. Throws `config_invalid`. */
-export function readText(file: string): string {
+function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
@@ -30,9 +30,12 @@ export const readAuthorities = (setting: string, file: string | null): readonly 
 
 /** The authorities in a PEM text; `where` stands in what is refused. Throws `config_invalid`, and what PEM and DER are refused with. */
 export function authoritiesIn(pem: string, where: string): readonly Certificate[] {
-  const blocks = decodePem(pem, { labels: ['CERTIFICATE'], maxBlocks: ROOTS_MAX })
-  const roots = blocks.map(({ der }) => Certificate.fromDer(der))
+  const roots = certificatesIn(pem)
   if (roots.length === 0 || roots.some(({ basicConstraints }) => !basicConstraints?.ca))
     throw new LanyardError('config_invalid', `${where}: expected certificates of authorities alone`)
   return roots
 }
+
+/** The certificates in a PEM text. Throws what PEM and DER are refused with. */
+export const certificatesIn = (pem: string): readonly Certificate[] =>
+  decodePem(pem, { labels: ['CERTIFICATE'], maxBlocks: CERTIFICATES_MAX }).map(({ der }) => Certificate.fromDer(der))
