@@ -9,3 +9,4 @@ export { PolicyProblems, type Problem, placeOf, positionAt } from './problems.ts
 export type { Decision, Entity, EntityFacts, PolicyText, Question } from './question.ts'
 export { SCHEMA } from './schema/generate.ts'
 export { ACTIONS, type Attribute, CONTEXT, ENTITIES, NAMESPACE } from './schema/vocabulary.ts'
+export { timeContext } from './time-context.ts'

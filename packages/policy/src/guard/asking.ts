@@ -1,9 +1,8 @@
 import { DEFAULT_ID_TEMPLATE, IdTemplate } from '@lanyard/protocol'
 import type { Route, SpiffeId } from '@lanyard/sdk'
 import type { Entity, EntityFacts, Question } from '../question.ts'
+import { timeContext } from '../time-context.ts'
 import type { PolicyOptions } from './options.ts'
-
-const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
 
 /** One call between agents, as far as it is known here. */
 export interface AgentCall {
@@ -26,14 +25,12 @@ export class Asking {
   }
 
   questionOf({ peer, own, route, at }: AgentCall): Question {
-    const time = new Date(at)
     return {
       principal: agent(peer),
       action: 'call',
       resource: agent(own),
       context: {
-        hour: time.getUTCHours(),
-        weekday: WEEKDAYS[time.getUTCDay()],
+        ...timeContext(at),
         credential: 'agent-certificate',
         ...(route === undefined
           ? {}

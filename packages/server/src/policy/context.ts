@@ -1,7 +1,6 @@
 import { isIP } from 'node:net'
 import type { Caller, WorkloadCaller } from '@lanyard/authority'
-
-const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
+import { timeContext } from '@lanyard/policy'
 
 /** What is known of every call: where it came from, when (UTC), and by what kind of credential. */
 export function contextOf(
@@ -13,10 +12,4 @@ export function contextOf(
     credential: kind === 'workload' ? 'node-certificate' : kind,
     ...(source !== null && isIP(source) !== 0 ? { source } : {}),
   }
-}
-
-/** Hour and day of a moment (Unix ms), in UTC. */
-export function timeContext(at: number): Readonly<Record<string, unknown>> {
-  const time = new Date(at)
-  return { hour: time.getUTCHours(), weekday: WEEKDAYS[time.getUTCDay()] }
 }
