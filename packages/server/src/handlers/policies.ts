@@ -15,7 +15,7 @@ import {
   shadowPolicies,
 } from '@lanyard/authority'
 import { type Problem, placeOf } from '@lanyard/policy'
-import { Aside } from '@lanyard/policy/aside'
+import { CheckThread } from '@lanyard/policy/check-thread'
 import type { HandlerPorts } from '../http/ports.ts'
 import type { HeldSet, PolicyTexts } from '../policy/held.ts'
 import { requireWayBack } from '../policy/lock-out.ts'
@@ -33,7 +33,7 @@ const MOST_TOLD = 50
 export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handlers<Routes, Caller>, Mine> {
   const { store, rows, policies } = ports
   // A check can take seconds: nobody's kill shall wait for it.
-  const checks = new Aside()
+  const checks = new CheckThread()
   /** It counts here with the answer, and at all other instances within a moment. */
   const inForce = async <T>(done: T): Promise<T> => {
     policies.tell()
@@ -75,7 +75,7 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
         const follows = active.follows === null ? null : yield* requireVersion(rows, tenant, active.follows)
         return { before: active, after: follows }
       })
-      await requireWayBack(ports, call, tenant, after && policies.compiled(after))
+      await requireWayBack(ports, call, tenant, after && compiled(ports, after))
       const active = await inForce(
         await act(ports, call, locksOf(tenant), told => rollBackPolicies(rows, tenant, before.version, told)),
       )
@@ -107,7 +107,7 @@ function versionOf(text: string): number {
 }
 
 /** Throws `policy_invalid`, with what is wrong where. */
-async function requireUsable(checks: Aside, texts: PolicyTexts): Promise<void> {
+async function requireUsable(checks: CheckThread, texts: PolicyTexts): Promise<void> {
   const bytes = Buffer.byteLength(texts.policies + texts.schema + JSON.stringify(texts.entities))
   if (bytes > MAX_BYTES) throw invalid(`expected at most ${MAX_BYTES} bytes, got ${bytes}`)
   const found = await checks.check(texts)
@@ -125,9 +125,12 @@ function toldOf(problems: readonly Problem[]): { path: string; message: string }
   return [...told.values()].slice(0, MOST_TOLD)
 }
 
+const compiled = ({ policies }: Pick<HandlerPorts, 'policies'>, state: PolicyVersionState): HeldSet =>
+  policies.atTheCostOf(state.tenant, () => policies.compiled(state))
+
 /** A stored version as it would decide: another release may no longer take what one before did. */
 function usable({ policies }: Pick<HandlerPorts, 'policies'>, state: PolicyVersionState): HeldSet {
-  const set = policies.compiled(state)
+  const set = compiled({ policies }, state)
   if (set.problem !== null) throw invalid(set.problem.slice(0, 1000))
   return set
 }

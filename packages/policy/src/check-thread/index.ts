@@ -18,7 +18,7 @@ interface Job {
  * Checks versions as `compile` does, on a thread of its own: a check can take seconds, and nobody's kill shall wait for the
  * policies of somebody else.
  */
-export class Aside {
+export class CheckThread {
   readonly #longestMs: number
   readonly #waiting: Job[] = []
   #worker: Worker | null = null
@@ -52,7 +52,7 @@ export class Aside {
     clearTimeout(this.#timer)
     const job = this.#waiting.shift()
     if (job === undefined) {
-      this.#timer = setTimeout(() => this.#let(), IDLE_MS).unref()
+      this.#timer = setTimeout(() => this.#letGo(), IDLE_MS).unref()
       return
     }
     this.#current = job
@@ -82,11 +82,11 @@ export class Aside {
 
   /** The thread is of no use any more. */
   #end(why: string): void {
-    this.#let()
+    this.#letGo()
     if (this.#current !== null) this.#answer(failed(why))
   }
 
-  #let(): void {
+  #letGo(): void {
     clearTimeout(this.#timer)
     const worker = this.#worker
     this.#worker = null

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { PERMIT, textOf } from '../testing/questions.ts'
-import { Aside } from './index.ts'
+import { CheckThread } from './index.ts'
 
-function aside(t: TestContext, longestMs?: number): Aside {
-  const made = new Aside(longestMs)
+function opened(t: TestContext, longestMs?: number): CheckThread {
+  const made = new CheckThread(longestMs)
   t.after(() => made.close())
   return made
 }
 
-test('versions are checked aside, one after the other, with the same places', async t => {
-  const checks = aside(t)
+test('versions are checked on a thread of its own, one after the other, with the same places', async t => {
+  const checks = opened(t)
   const found = await Promise.all([PERMIT, 'permit', PERMIT].map(policies => checks.check(textOf(policies))))
   assert.deepEqual(
     found.map(problems => problems?.message.split(':', 1)[0]),
@@ -19,14 +19,14 @@ test('versions are checked aside, one after the other, with the same places', as
 })
 
 test('nobody waits for it on this thread', async t => {
-  const checking = aside(t).check(textOf(PERMIT))
+  const checking = opened(t).check(textOf(PERMIT))
   const turn = new Promise(resolve => setImmediate(() => resolve('turn')))
   assert.equal(await Promise.race([checking, turn]), 'turn')
   assert.equal(await checking, null)
 })
 
 test('a check that takes too long is ended, and the next one begins anew', async t => {
-  const checks = aside(t, 1)
+  const checks = opened(t, 1)
   const big = Array.from(
     { length: 190 },
     (_, hour) => `forbid (principal, action, resource) when { context has hour && context.hour == ${hour} };`,
@@ -36,7 +36,7 @@ test('a check that takes too long is ended, and the next one begins anew', async
 })
 
 test('more than wait already are refused, and who is closed checks nothing', async t => {
-  const checks = aside(t)
+  const checks = opened(t)
   const all = Array.from({ length: 25 }, () => checks.check(textOf(PERMIT)))
   assert.match((await all.at(-1))?.message ?? '', /too many/)
   checks.close()
