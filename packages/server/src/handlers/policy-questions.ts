@@ -42,11 +42,7 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
     async explainPolicies(call) {
       const tenant = policyScope(call, call.body.tenant)
       const question = await questionOf(ports, call.body, tenant)
-      const { version } = call.body
-      const state = version === undefined ? null : await store.read(() => requireVersion(rows, tenant, version))
-      const { decision, each } = policies.atTheCostOf(tenant, () =>
-        askAll(setsOf(policies, recent, tenant, state), question),
-      )
+      const { decision, each } = askAll(await setsOf(ports, recent, tenant, call.body.version), question)
       return {
         ...showDecision(decision),
         sets: each.map(({ set: { texts }, said }) => ({
@@ -103,15 +99,16 @@ function entityOf(path: string, text: string): PolicyEntity {
 }
 
 /** Those that decide; with a version, that one in place of the one of its scope. */
-function setsOf(
-  policies: Pick<PolicyDesk, 'activeFor'>,
+async function setsOf(
+  { store, rows, policies }: Pick<HandlerPorts, 'store' | 'rows' | 'policies'>,
   recent: RecentSets,
   tenant: string | null,
-  state: PolicyVersionState | null,
-): readonly HeldSet[] {
+  version: number | undefined,
+): Promise<readonly HeldSet[]> {
   const active = policies.activeFor(tenant)
-  if (state === null) return active
-  const held = active.find(({ texts }) => texts.tenant === tenant && texts.version === state.version)
+  if (version === undefined) return active
+  const state = await store.read(() => requireVersion(rows, tenant, version))
+  const held = active.find(({ texts }) => texts.tenant === tenant && texts.version === version)
   return [...active.filter(({ texts }) => texts.tenant !== tenant), held ?? recent.of(state)]
 }
 
