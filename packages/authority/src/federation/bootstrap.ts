@@ -24,14 +24,25 @@ interface Opened {
   readonly lineage: LineageState
 }
 
+/** A token came with another key than the one that it opened its lineage for. */
+export class TokenReused extends LanyardError {
+  /** The lineage; null where it is another tenant's. */
+  readonly lineage: string | null
+
+  constructor(lineage: string | null) {
+    super('token_reused', 'this token opened its lineage for another key')
+    this.lineage = lineage
+  }
+}
+
 /**
  * Opens the one lineage of an external token, for the agent that it names; registers that agent if it is not there, which
  * needs the tenant locked for this act alone. The same token with the same key thumbprint again (a lost reply) gives the
- * lineage that it opened; with another one nothing, and that refusal is recorded, so it comes back. Throws
+ * lineage that it opened; with another one nothing, and that comes back, to be told. Throws
  * `agent_provenance_conflict`, `token_reused`, `incarnation_dead`, `tenant_killed`, `agent_quarantined`, `agent_retired`,
  * `lineage_ended`, `lineage_forked`.
  */
-export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAct): Step<Opened | LanyardError> {
+export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAct): Step<Opened | TokenReused> {
   const { caller } = act
   const { tenant, agent: name, tokenHash: hash } = caller
   const spent = yield* rows.federatedTokens.find(hash)
@@ -67,22 +78,15 @@ function* openedBefore(
   { tenant, agent, lineage: id }: FederatedTokenState,
   { jkt = null as string | null }: { readonly jkt?: string | null | undefined },
   act: OwnAct,
-): Step<Opened | LanyardError> {
+): Step<Opened | TokenReused> {
   const { caller, at } = act
   const subject = yield* rows.lineages.subject(id)
   const isOwn = subject !== undefined && tenant === caller.tenant && agent === caller.agent
   // What another tenant has is none of this one's business, not even by its id.
-  if (!isOwn || subject.lineage.jkt !== jkt) return yield* reused(rows, isOwn ? id : null, act)
+  if (!isOwn || subject.lineage.jkt !== jkt) return new TokenReused(isOwn ? id : null)
   servedTier(subject)
   requireOpenLineage(subject, at)
   requireAlive(subject, subject.lineage.incarnation)
   if (at < agentTokenEnd(subject.lineage)) return subject
   throw new LanyardError('token_reused', 'this token opened its lineage before, and the agent token has ended')
-}
-
-function* reused(rows: Rows, lineage: string | null, act: OwnAct): Step<LanyardError> {
-  const error = new LanyardError('token_reused', 'this token opened its lineage for another key')
-  const detail = { code: error.code, lineage, idp: act.caller.idp }
-  yield* rows.events.append(eventOf(act, 'token.reused', act.caller, detail, 'refused'))
-  return error
 }

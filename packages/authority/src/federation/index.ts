@@ -1,5 +1,5 @@
 export { type Admitting, showAdmission, updateAdmission } from './admission.ts'
-export { type FederatedOpening, openFederated } from './bootstrap.ts'
+export { type FederatedOpening, openFederated, TokenReused } from './bootstrap.ts'
 export { type ReadClaim, requireClaims, requireSubject } from './claims.ts'
 export { callerOfExternalToken, provenanceOf, type VouchedToken } from './external-token.ts'
 export { isFederated, requireMintable } from './gate.ts'

@@ -10,7 +10,15 @@ export interface RefusedRequest {
   /** Who asked, as events name it. */
   readonly actor: string
   /** `cert.refused` where nothing else is said. */
-  readonly type?: 'cert.refused' | 'federation.refused' | 'session.refused' | 'access.refused' | undefined
+  readonly type?:
+    | 'cert.refused'
+    | 'federation.refused'
+    | 'session.refused'
+    | 'access.refused'
+    | 'token.reused'
+    | undefined
+  /** What is told beside the code. */
+  readonly detail?: Readonly<Record<string, unknown>> | undefined
   readonly source: string | null
   readonly correlation: string | null
 }
@@ -26,12 +34,12 @@ export class Refusals {
   /** Tells of a refusal, unless it was told; faults of ours are no refusals. Never throws what the store throws. */
   async tell(
     error: unknown,
-    { agent: { tenant, agent }, actor, type = 'cert.refused', source, correlation }: RefusedRequest,
+    { agent: { tenant, agent }, actor, type = 'cert.refused', source, correlation, detail }: RefusedRequest,
   ): Promise<void> {
     const code = refusalCode(error)
     if (code === null) return
     const name = `${type} ${code} ${actor} ${tenant}/${agent}`
-    await this.#events.tell(name, { type, tenant, agent, actor, source, correlation, detail: { code } })
+    await this.#events.tell(name, { type, tenant, agent, actor, source, correlation, detail: { code, ...detail } })
   }
 }
 

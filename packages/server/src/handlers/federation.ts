@@ -1,4 +1,4 @@
-import { type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import type { Handlers, Routes } from '@lanyard/api'
 import {
   actorOf,
   type Caller,
@@ -7,6 +7,7 @@ import {
   freshLineage,
   openFederated,
   shared,
+  TokenReused,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { mintAgentToken } from './agent-tokens.ts'
@@ -24,10 +25,10 @@ export function federationHandlers(ports: HandlerPorts): Pick<Handlers<Routes, C
         // A name is given to one agent, whichever of two instances is asked.
         const isKnown = (await store.read(() => rows.agents.find(own.caller))) !== undefined
         const locks = isKnown ? shared(tenant) : exclusive(tenant)
-        return await act(ports, own, locks, told => openFederated(rows, opening, told))
+        const done = await act(ports, own, locks, told => openFederated(rows, opening, told))
+        if (done instanceof TokenReused) throw done
+        return done
       })
-      // The refusal of another key is recorded by then.
-      if (opened instanceof LanyardError) throw opened
       return await mintAgentToken(ports, opened.agent, opened.lineage)
     },
   }
@@ -41,8 +42,12 @@ async function telling<T>({ issuing }: Pick<HandlerPorts, 'issuing'>, call: Own,
     return await run()
   } catch (error) {
     const { caller, source, requestId: correlation } = call
-    const refusal = { agent: caller, actor: actorOf(caller), type: 'federation.refused', source, correlation } as const
-    await issuing.refused(error, refusal)
+    const refusal = { agent: caller, actor: actorOf(caller), source, correlation }
+    // Whoever found one spent token could send it a thousand times a minute, for a day.
+    if (error instanceof TokenReused) {
+      const detail = { lineage: error.lineage, idp: caller.idp }
+      await issuing.refused(error, { ...refusal, type: 'token.reused', detail })
+    } else await issuing.refused(error, { ...refusal, type: 'federation.refused' })
     throw error
   }
 }
