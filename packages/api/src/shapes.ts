@@ -29,13 +29,11 @@ export const Name = z.string().max(256).meta({ pattern: NAME_PATTERN.source })
 export const Time = z.string().meta({ format: 'date-time' })
 /** Thirty-two lower-case hex digits. */
 export const Serial = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
-/** Text that every database keeps as it came: PostgreSQL takes no U+0000, and none takes half a character. */
-export const Text = z
-  .string()
-  .refine(
-    text => !text.includes('\0') && text.isWellFormed(),
-    'expected text without U+0000 and without half characters',
-  )
+/** Whether every database keeps a text as it came: PostgreSQL takes no U+0000, and none takes half a character. */
+export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed()
+
+/** Text that every database keeps as it came. */
+export const Text = z.string().refine(isStorable, 'expected text without U+0000 and without half characters')
 export const Reason = Text.min(1).max(500)
 export const Labels = z
   .record(z.string().min(1).max(63), z.string().max(255))

@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { isStorable, LanyardError } from '@lanyard/api'
 import type { IdpState } from '../ports.ts'
 
 /** The value of a claim of a token, by its name or by a JSON Pointer; undefined where there is none. */
@@ -9,7 +9,7 @@ export function requireSubject(read: ReadClaim, { agentClaim }: Pick<IdpState, '
   const value = read(agentClaim)
   const fits = typeof value === 'string' && value.length > 0 && value.length <= 1024
   // A text that cannot be stored as it came would be stored as another's.
-  if (fits && value.isWellFormed() && !value.includes('\0')) return value
+  if (fits && isStorable(value)) return value
   throw invalid(`expected claim ${agentClaim} to be a text of 1 to 1,024 characters, got ${shapeOf(value)}`)
 }
 

@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { isStorable, LanyardError } from '@lanyard/api'
 import { type BindeeState, isoTime } from '@lanyard/authority'
 import {
   type Certificate,
@@ -96,8 +96,8 @@ function namesOf({ subject, subjectAltName }: Certificate, trustDomain: string):
     ...email.map(text => `email:${text}`),
   ]
   if (names.length > NAMES_MAX) throw untrusted(`expected at most ${NAMES_MAX} names, got ${names.length}`)
-  // What no binding can say is no name: PostgreSQL takes no U+0000.
-  return names.filter(text => text.length <= 1024 && !text.includes('\0') && text.isWellFormed())
+  // What no binding can say is no name.
+  return names.filter(text => text.length <= 1024 && isStorable(text))
 }
 
 const untrusted = (detail: string) => new LanyardError('certificate_untrusted', detail)

@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { isStorable, LanyardError } from '@lanyard/api'
 import { type BindeeState, type Identified, type IssuerState, principalIdOf } from '@lanyard/authority'
 import type { Crypto } from '@lanyard/protocol'
 import { claimAt } from '../../issuers/claim-at.ts'
@@ -43,13 +43,9 @@ function groupsIn(value: unknown, claim: string): readonly string[] {
   return [...new Set(groups)]
 }
 
-// Text that every database takes, or it could be no binding's: PostgreSQL takes no U+0000.
+// What cannot be stored could be no binding's.
 const isValue = (value: unknown): value is string =>
-  typeof value === 'string' &&
-  value.length > 0 &&
-  value.length <= VALUE_MAX &&
-  !value.includes('\0') &&
-  value.isWellFormed()
+  typeof value === 'string' && value.length > 0 && value.length <= VALUE_MAX && isStorable(value)
 
 /** For people to read, without what would deceive a terminal. */
 const nameIn = (value: unknown): string | null =>
