@@ -153,6 +153,20 @@ test('made-up tokens cannot send us at a server without end, nor push out what i
   assert.equal(await outcome(issuers.introspect('opaque', ASKED)), 'accepted')
 })
 
+test('made-up tokens lock out nobody who was let in before', async () => {
+  const network = networkWith(ACTIVE)
+  const issuers = network.issuers()
+  await issuers.introspect('opaque', ASKED)
+  network.now += 31_000
+  const opened = Promise.withResolvers<void>()
+  network.gate = opened.promise
+  const flood = Array.from({ length: 100 }, (_, at) => outcome(issuers.introspect(`made-up-${at}`, ASKED)))
+  const known = outcome(issuers.introspect('opaque', ASKED))
+  opened.resolve()
+  assert.equal(await known, 'accepted')
+  assert.equal((await Promise.all(flood)).filter(code => code === 'introspection_failed').length, 36)
+})
+
 test('long answers are not remembered without end', async () => {
   const network = networkWith({ ...ACTIVE, pad: 'x'.repeat(60_000) })
   const issuers = network.issuers()

@@ -16,7 +16,10 @@ const MAX_ANSWERS = 5000
  * may send as many tokens as they like: 5,000 answers of 64 KiB are 4 GB once they are parsed.
  */
 const MAX_CHARACTERS = 4_194_304
-/** Questions under way at once to one server: whoever sends made-up tokens must not send us at it. */
+/**
+ * Questions under way at once to one server: whoever sends made-up tokens must not send us at it. As many more are kept for
+ * tokens that were active when it was last asked, or strangers could lock out everybody who is logged in.
+ */
 const MAX_UNDER_WAY = 64
 
 export interface IntrospectionParts {
@@ -68,14 +71,16 @@ export class Introspections {
     const id = `${server} ${hash}`
     const known = this.#active.get(id) ?? this.#inactive.get(id)
     if (known && this.#isBelieved(known)) return known
-    return await this.#once(server, hash, async () => this.#remember(id, await this.#askNow(token, hash, introspector)))
+    const most = this.#active.has(id) ? 2 * MAX_UNDER_WAY : MAX_UNDER_WAY
+    const ask = async () => this.#remember(id, await this.#askNow(token, hash, introspector))
+    return await this.#once(server, hash, most, ask)
   }
 
-  async #once(server: string, hash: string, ask: () => Promise<Answer>): Promise<Answer> {
+  async #once(server: string, hash: string, most: number, ask: () => Promise<Answer>): Promise<Answer> {
     const questions = this.#underWay.get(server) ?? new Map<string, Promise<Answer>>()
     const underWay = questions.get(hash)
     if (underWay) return await underWay
-    if (questions.size >= MAX_UNDER_WAY) throw failed('expected fewer questions at once')
+    if (questions.size >= most) throw failed('expected fewer questions at once')
     const asking = ask().finally(() => {
       questions.delete(hash)
       if (questions.size === 0) this.#underWay.delete(server)
