@@ -27,8 +27,9 @@ export type KeyRole = z.output<typeof KeyRole>
 export const Name = z.string().max(256).meta({ pattern: NAME_PATTERN.source })
 /** RFC 3339, in UTC. */
 export const Time = z.string().meta({ format: 'date-time' })
-/** Thirty-two lower-case hex digits. */
-export const Serial = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
+/** Sixteen bytes, as ids of ours and serials are written. */
+export const HexId = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
+export const Serial = HexId
 /** Whether every database keeps a text as it came: PostgreSQL takes no U+0000, and none takes half a character. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed()
 

@@ -1,13 +1,10 @@
 import { z } from 'zod'
 import { PERMISSIONS, type Permission } from '../permissions.ts'
 import { MANAGERS, route } from '../route.ts'
-import { AgentPattern, Description, listOf, Name, page, RoleText, Text, Time } from '../shapes.ts'
+import { AgentPattern, Description, HexId, listOf, Name, page, RoleText, Text, Time } from '../shapes.ts'
 import { Algorithms, HttpsUrl } from './idps.ts'
 
 const PermissionName = z.enum(Object.keys(PERMISSIONS) as [Permission, ...Permission[]])
-const Id = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits')
-/** Seconds that the answer of an authorization server about a token is believed at most. */
-export const INTROSPECTION_SEC = 30
 
 export const AccessRole = z.strictObject({
   /** Null for the built-in ones. */
@@ -83,7 +80,7 @@ export const BINDEE_KINDS = ['user', 'group', 'spiffe-id', 'certificate'] as con
 const Bindee = z.strictObject({
   kind: z.enum(BINDEE_KINDS),
   /** Id of the issuer, of users and groups alone. */
-  issuer: Id.optional(),
+  issuer: HexId.optional(),
   value: Text.min(1).max(1024),
 })
 export type Bindee = z.output<typeof Bindee>
@@ -256,7 +253,7 @@ export const explainAccess = route({
     /** `api-key` by its id, beside the kinds of bindings. */
     who: z.strictObject({
       kind: z.enum([...BINDEE_KINDS, 'api-key']),
-      issuer: Id.optional(),
+      issuer: HexId.optional(),
       value: Text.min(1).max(1024),
     }),
     /** Groups that the issuer would say of a user. */
