@@ -75,6 +75,7 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
         const follows = active.follows === null ? null : yield* requireVersion(rows, tenant, active.follows)
         return { before: active, after: follows }
       })
+      // Whoever rolls back is never told to wait.
       await requireWayBack(ports, call, tenant, after && policies.compiled(after))
       const active = await inForce(
         await act(ports, call, locksOf(tenant), told => rollBackPolicies(rows, tenant, before.version, told)),
@@ -127,7 +128,7 @@ function toldOf(problems: readonly Problem[]): { path: string; message: string }
 
 /** A stored version as it would decide: another release may no longer take what one before did. */
 function usable({ policies }: Pick<HandlerPorts, 'policies'>, state: PolicyVersionState): HeldSet {
-  const set = policies.compiled(state)
+  const set = policies.atTheCostOf(state.tenant, () => policies.compiled(state))
   if (set.problem !== null) throw invalid(set.problem.slice(0, 1000))
   return set
 }

@@ -42,7 +42,11 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
     async explainPolicies(call) {
       const tenant = policyScope(call, call.body.tenant)
       const question = await questionOf(ports, call.body, tenant)
-      const { decision, each } = askAll(await setsOf(ports, recent, tenant, call.body.version), question)
+      const { version } = call.body
+      const state = version === undefined ? null : await store.read(() => requireVersion(rows, tenant, version))
+      const { decision, each } = policies.atTheCostOf(tenant, () =>
+        askAll(setsOf(policies, recent, tenant, state), question),
+      )
       return {
         ...showDecision(decision),
         sets: each.map(({ set: { texts }, said }) => ({
@@ -99,16 +103,15 @@ function entityOf(path: string, text: string): PolicyEntity {
 }
 
 /** Those that decide; with a version, that one in place of the one of its scope. */
-async function setsOf(
-  { store, rows, policies }: Pick<HandlerPorts, 'store' | 'rows' | 'policies'>,
+function setsOf(
+  policies: Pick<PolicyDesk, 'activeFor'>,
   recent: RecentSets,
   tenant: string | null,
-  version: number | undefined,
-): Promise<readonly HeldSet[]> {
+  state: PolicyVersionState | null,
+): readonly HeldSet[] {
   const active = policies.activeFor(tenant)
-  if (version === undefined) return active
-  const state = await store.read(() => requireVersion(rows, tenant, version))
-  const held = active.find(({ texts }) => texts.tenant === tenant && texts.version === version)
+  if (state === null) return active
+  const held = active.find(({ texts }) => texts.tenant === tenant && texts.version === state.version)
   return [...active.filter(({ texts }) => texts.tenant !== tenant), held ?? recent.of(state)]
 }
 

@@ -146,6 +146,8 @@ export interface PolicyDesk extends Policies {
   activeFor(tenant: string | null): readonly HeldSet[]
   /** A version as it would decide; never throws. */
   compiled(texts: PolicyTexts): HeldSet
+  /** Does what may take long for a tenant (null: the trust domain). Throws `rate_limited` where it took too much lately. */
+  atTheCostOf<T>(tenant: string | null, work: () => T): T
   /** What came of the version in the shadow; undefined: none is. */
   shadowOf(tenant: string | null): ShadowReport | undefined
   /** What was read last: its revision, and when (Unix ms). */

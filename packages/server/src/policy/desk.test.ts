@@ -144,6 +144,39 @@ describe('the policies of an instance', () => {
     assert.match(errors[0]!, /took 101 ms/)
   })
 
+  test('of a tenant that are slow again and again are asked no more for a while, and deny', async t => {
+    await clear()
+    await put(null, ALL)
+    await put('acme', ALL)
+    let now = 0
+    let slow = 0
+    const desk = await open({ ticks: () => (now += slow) })
+    t.after(() => desk.stop())
+    slow = 90
+    const failures = (tenant: string | null) =>
+      Array.from({ length: 20 }, () => desk.decide(asking(tenant))).filter(({ allowed }) => !allowed).length
+    assert.equal(failures('acme'), 8)
+    assert.match(desk.decide(asking('acme')).errors.join(), /^acme@\d+ took too long lately$/)
+    assert.equal(failures(null), 0, 'its owner’s own set would deny everything to everybody')
+    clock.advance(2)
+    assert.equal(failures('acme'), 19)
+    slow = 3
+    clock.advance(10)
+    assert.equal(failures('acme'), 0)
+  })
+
+  test('what is done for a tenant beside its calls may take so long and no longer', async t => {
+    let now = 0
+    const desk = await open({ ticks: () => now })
+    t.after(() => desk.stop())
+    const work = (tenant: string | null) => desk.atTheCostOf(tenant, () => (now += 2600))
+    assert.ok([work('acme'), work('acme'), work(null), work(null), work('globex')].every(done => done > 0))
+    assert.throws(() => work('acme'), { code: 'rate_limited' })
+    clock.advance(10)
+    work('acme')
+    assert.throws(() => work('acme'), { code: 'rate_limited' })
+  })
+
   test('that are suspended are asked by nobody, and can still be explained', async t => {
     await clear()
     await put(null, NONE)

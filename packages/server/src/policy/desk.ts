@@ -1,3 +1,4 @@
+import { LanyardError } from '@lanyard/api'
 import type {
   Clock,
   PolicyDecision,
@@ -15,6 +16,7 @@ import { Turns } from '../node-news/turns.ts'
 import { HeldSet, type PolicyTexts } from './held.ts'
 import { InForce } from './in-force.ts'
 import type { ShadowReport } from './shadow.ts'
+import { type ThreadShare, ThreadTime } from './thread-time.ts'
 
 export interface PolicyDeskParts {
   /** Where it looks. */
@@ -35,12 +37,22 @@ export interface PolicyDeskParts {
   readonly ticks?: () => number
 }
 
+/**
+ * What the decisions of a tenant's set may take of this thread beyond the usual: whoever writes policies that are slow to
+ * decide about makes their own calls fail, and not the kills of others wait.
+ */
+const EXCESS: ThreadShare = { atOnce: 1000, perSecond: 50 }
+/** What a tenant may take to have versions made ready, and asked. */
+const ASIDE: ThreadShare = { atOnce: 5000, perSecond: 50 }
+
 /** The policies in force at this instance, which follows what all instances store. */
 export class RunningPolicies implements PolicyDesk {
   readonly #parts: PolicyDeskParts
   readonly #looks = new Turns(1)
   readonly #listeners = new Set<() => void>()
   readonly #ends: (() => void)[] = []
+  /** By tenant: no more than there are. */
+  readonly #aside = new Map<string, ThreadTime>()
   #held: ReadonlyMap<string, HeldSet> = new Map()
   #inForce: InForce
   #seen = { revision: -1, at: 0 }
@@ -86,8 +98,28 @@ export class RunningPolicies implements PolicyDesk {
   }
 
   compiled(texts: PolicyTexts): HeldSet {
-    const { timeoutMs, ticks = threadMs } = this.#parts
-    return HeldSet.of(texts, { timeoutMs, ticks })
+    const { timeoutMs, ticks = threadMs, clock } = this.#parts
+    // Those of the trust domain are its owner's: denying for slowness would deny everything to everybody.
+    const excess = texts.tenant === null ? null : new ThreadTime(EXCESS, clock)
+    return HeldSet.of(texts, { timeoutMs, ticks, excess })
+  }
+
+  atTheCostOf<T>(tenant: string | null, work: () => T): T {
+    if (tenant === null) return work()
+    const { ticks = threadMs, clock } = this.#parts
+    const account = this.#aside.get(tenant) ?? new ThreadTime(ASIDE, clock)
+    this.#aside.set(tenant, account)
+    const seconds = Math.ceil(account.waitMs / 1000)
+    if (seconds > 0)
+      throw new LanyardError('rate_limited', `the policies of ${tenant} took too long lately; wait ${seconds} s`, {
+        retry_after_sec: seconds,
+      })
+    const begun = ticks()
+    try {
+      return work()
+    } finally {
+      account.take(ticks() - begun)
+    }
   }
 
   shadowOf(tenant: string | null): ShadowReport | undefined {

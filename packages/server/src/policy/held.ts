@@ -1,5 +1,6 @@
 import type { PolicyDecision, PolicyQuestion, PolicyVersionState } from '@lanyard/authority'
 import { CompiledSet, restore } from '@lanyard/policy'
+import type { ThreadTime } from './thread-time.ts'
 
 /** What is evaluated together, as it is stored. */
 export type PolicyTexts = Pick<PolicyVersionState, 'tenant' | 'version' | 'policies' | 'schema' | 'entities'>
@@ -9,7 +10,12 @@ export interface Patience {
   readonly timeoutMs: number
   /** Milliseconds that only go on, and only while this thread works: nobody is denied for what others make it wait. */
   readonly ticks: () => number
+  /** What decisions may take beyond the usual, all of this set together; null: as long as they like. */
+  readonly excess: ThreadTime | null
 }
+
+/** Milliseconds of a decision that are nobody's fault: most take a tenth. */
+const USUAL_MS = 3
 
 /** A version that can be asked. */
 export class HeldSet {
@@ -52,10 +58,12 @@ export class HeldSet {
   /** Never throws: what fails denies. */
   decide(question: Omit<PolicyQuestion, 'tenant'>): PolicyDecision {
     if (this.#set === null) return failed(this.#problem)
-    const { timeoutMs, ticks } = this.#patience
+    const { timeoutMs, ticks, excess } = this.#patience
+    if (excess !== null && excess.waitMs > 0) return failed(`${nameOf(this.texts)} took too long lately`)
     const begun = ticks()
     const decision = this.#set.decide(question)
     const took = ticks() - begun
+    excess?.take(Math.max(0, took - USUAL_MS))
     // The engine cannot be interrupted: so much that is true is that nothing which takes so long is ever allowed.
     if (took <= timeoutMs) return decision
     return {

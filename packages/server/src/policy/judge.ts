@@ -6,6 +6,7 @@ import { contextOf } from './context.ts'
 import { together } from './entities.ts'
 import { principalOf } from './principal.ts'
 import { resourcesOf, saysWhose } from './resources.ts'
+import { Turn } from './thread-time.ts'
 import { requireAllowed } from './verdict.ts'
 
 export type JudgePorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'policies' | 'spiffeIdOf' | 'authorities'>
@@ -17,7 +18,9 @@ export function createJudge(ports: JudgePorts): (call: JudgedCall) => Promise<vo
   return async call => {
     if (policies.isIdle || isUnheard(policies, call)) return
     const asker = { actor: actorOf(call.caller), source: call.source, correlation: call.requestId }
+    const turn = new Turn()
     for (const { about, ...question } of await questionsOf(ports, call)) {
+      await turn.go()
       if (policies.asks(question.tenant)) await requireAllowed(policies, denials, question, { ...asker, tenant: about })
     }
   }

@@ -3,6 +3,7 @@ import type { HandlerPorts } from '../http/ports.ts'
 import { contextOf } from './context.ts'
 import { type Known, type NamedAgent, ofAgent, together } from './entities.ts'
 import { principalOf } from './principal.ts'
+import { Turn } from './thread-time.ts'
 
 type LookUpPorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'policies' | 'spiffeIdOf' | 'authorities'>
 
@@ -30,7 +31,12 @@ export async function seenBy<T extends NamedAgent | AgentState>(
     const both = { principal: principal.self, resource: agent.self, entities: together(principal, agent) }
     return policies.decide({ ...both, action, tenant, context }).allowed
   }
-  const seen = new Map([...agents].map(([spiffeId, { known, tenant }]) => [spiffeId, maySee(known, tenant)]))
+  const turn = new Turn()
+  const seen = new Map<string, boolean>()
+  for (const [spiffeId, { known, tenant }] of agents) {
+    await turn.go()
+    seen.set(spiffeId, maySee(known, tenant))
+  }
   return { ...page, items: page.items.filter(({ spiffeId }) => seen.get(spiffeId) ?? true) }
 }
 
