@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
-import type { Answer, CallOptions, ClientTls } from '../testing/client.ts'
+import { type CallOptions, type ClientTls, codeOf } from '../testing/client.ts'
 import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
 import { People, type TestIssuer } from '../testing/people.ts'
 
@@ -27,7 +27,6 @@ after(() => server.close())
 let numbers = 0
 const fresh = (text: string) => `${text}-${++numbers}`
 const someone = () => ({ kind: 'certificate', value: `dn:CN=${fresh('mallory')}` }) as const
-const codeOf = ({ status, body }: Answer) => (status < 400 ? status : body.code)
 
 /** A role of these permissions, in a tenant or for all; gives its name and id. */
 async function roleOf(permissions: readonly string[], tenant?: string): Promise<{ id: string; role: string }> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { adminCalls } from '../testing/admin-calls.ts'
-import { codeOf, federation } from '../testing/federated.ts'
+import { codeOf } from '../testing/client.ts'
+import { federation } from '../testing/federated.ts'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
 import { type Claims, Providers } from '../testing/provider.ts'
 

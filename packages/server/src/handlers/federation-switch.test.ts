@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import type { HttpParts } from '../http/ports.ts'
 import { adminCalls } from '../testing/admin-calls.ts'
-import type { Answer } from '../testing/client.ts'
+import { type Answer, codeOf } from '../testing/client.ts'
 import { csrOf, type HttpHarness, openHttp } from '../testing/http.ts'
 import { type HeldNode, joinNode } from '../testing/nodes.ts'
 import { Providers, type TestProvider } from '../testing/provider.ts'
@@ -86,7 +86,6 @@ const admission = (tenant: string) => ok(`GET /v1/tenants/${tenant}/admission`, 
 const newCsr = () => csrOf(generateKeyNow('P-256'))
 const certificateBy = async (token: string) =>
   server.call('POST /v1/agent/auth/cert', { token, body: { csr: await newCsr() } })
-const codeOf = ({ status, body }: Answer) => (status < 400 ? status : body.code)
 const BOOTSTRAP = 'POST /v1/agent/bootstrap'
 const X509 = 'POST /v1/node/svids/x509'
 const JWT = 'POST /v1/node/svids/jwt'

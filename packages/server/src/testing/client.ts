@@ -15,6 +15,9 @@ export interface Answer {
   readonly body: any
 }
 
+/** A status, or the code of a refusal. */
+export const codeOf = ({ status, body }: Answer): number | string => (status < 400 ? status : body.code)
+
 export interface CallOptions {
   readonly token?: string | undefined
   readonly tls?: ClientTls | undefined

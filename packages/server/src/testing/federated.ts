@@ -1,6 +1,7 @@
 import { generateKeyNow } from '@lanyard/protocol/node'
 import type { AdminCalls } from './admin-calls.ts'
 import type { Answer } from './client.ts'
+
 import { csrOf, type HttpHarness } from './http.ts'
 import type { Claims, Providers, TestProvider } from './provider.ts'
 
@@ -43,6 +44,3 @@ export function federation(server: () => HttpHarness, { call, ok }: AdminCalls, 
       server().call('POST /v1/agent/auth/cert', { token, body: { csr: await csrOf(generateKeyNow('P-256')) } }),
   }
 }
-
-/** A status, or the code of a refusal. */
-export const codeOf = ({ status, body }: Answer): number | string => (status < 400 ? status : body.code)

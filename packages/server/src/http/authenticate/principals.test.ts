@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
-import type { Answer, CallOptions } from '../../testing/client.ts'
+import { type CallOptions, codeOf } from '../../testing/client.ts'
 import { ClientAuthority } from '../../testing/client-authority.ts'
 import { type HttpHarness, openHttp } from '../../testing/http.ts'
 import { People, type TestIssuer } from '../../testing/people.ts'
@@ -24,7 +24,6 @@ before(async () => {
 after(() => server.close())
 
 const list = (options: CallOptions, query = '') => server.call(`GET /v1/agents${query}`, options)
-const codeOf = ({ status, body }: Answer) => (status < 400 ? status : body.code)
 const hinted = (options: CallOptions, tenant: string): CallOptions => ({
   ...options,
   headers: { 'x-lanyard-tenant-id': tenant },
