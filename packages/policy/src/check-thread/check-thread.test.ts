@@ -35,9 +35,22 @@ test('a check that takes too long is ended, and the next one begins anew', async
   assert.match((await checks.check(textOf(big.join(''))))?.message ?? '', /takes too long/)
 })
 
+const of = (tenant: string | null) => ({ ...textOf(PERMIT), tenant })
+
+test('scopes take turns, and none takes all the places', async t => {
+  const checks = opened(t)
+  const done: (string | null)[] = []
+  const check = async (tenant: string | null) => {
+    const problem = await checks.check(of(tenant))
+    done.push(problem === null ? tenant : `${tenant} refused`)
+  }
+  await Promise.all(['acme', 'acme', 'acme', 'acme', 'acme', 'acme', null, 'globex'].map(check))
+  assert.deepEqual(done, ['acme refused', 'acme', null, 'acme', 'globex', 'acme', 'acme', 'acme'])
+})
+
 test('more than wait already are refused, and who is closed checks nothing', async t => {
   const checks = opened(t)
-  const all = Array.from({ length: 25 }, () => checks.check(textOf(PERMIT)))
+  const all = Array.from({ length: 25 }, (_, at) => checks.check(of(`t${at}`)))
   assert.match((await all.at(-1))?.message ?? '', /too many/)
   checks.close()
   const messages = (await Promise.all(all)).map(problems => problems?.message)

@@ -6,8 +6,9 @@ import type { PolicyText } from '../question.ts'
 const LONGEST_MS = 20_000
 /** Without work for so long the thread is let go: it holds an engine of its own. */
 const IDLE_MS = 30_000
-/** More at once are refused. */
+/** More at once are refused, and of one scope more than these: one tenant must not take the places of all. */
 const MOST_WAITING = 20
+const MOST_OF_ONE = 4
 
 interface Job {
   readonly text: PolicyText
@@ -24,6 +25,8 @@ export class CheckThread {
   #worker: Worker | null = null
   #current: Job | null = null
   #timer: NodeJS.Timeout | undefined
+  /** Whose turn was last. */
+  #last: string | null | undefined
 
   constructor(longestMs = LONGEST_MS) {
     this.#longestMs = longestMs
@@ -31,9 +34,10 @@ export class CheckThread {
 
   /** What is wrong with a version; null: nothing. Never throws: what cannot be checked is wrong. */
   async check(text: PolicyText): Promise<PolicyProblems | null> {
-    if (this.#waiting.length >= MOST_WAITING)
-      return problemOf('policies', 'too many versions are being checked: try again')
     const { tenant, version, policies, schema, entities } = text
+    const own = this.#waiting.filter(job => job.text.tenant === tenant).length
+    if (own >= MOST_OF_ONE || this.#waiting.length >= MOST_WAITING)
+      return problemOf('policies', 'too many versions are being checked: try again')
     const problems = await new Promise<readonly Problem[]>(done => {
       this.#waiting.push({ text: { tenant, version, policies, schema, entities }, done })
       this.#next()
@@ -50,7 +54,7 @@ export class CheckThread {
   #next(): void {
     if (this.#current !== null) return
     clearTimeout(this.#timer)
-    const job = this.#waiting.shift()
+    const job = this.#taken()
     if (job === undefined) {
       this.#timer = setTimeout(() => this.#letGo(), IDLE_MS).unref()
       return
@@ -58,6 +62,14 @@ export class CheckThread {
     this.#current = job
     this.#timer = setTimeout(() => this.#end('it takes too long to check: make it smaller'), this.#longestMs)
     this.#started().postMessage(job.text)
+  }
+
+  /** Of those that wait the first that is not of the scope whose turn was last. */
+  #taken(): Job | undefined {
+    const at = this.#waiting.findIndex(({ text }) => text.tenant !== this.#last)
+    const [job] = this.#waiting.splice(Math.max(0, at), 1)
+    if (job) this.#last = job.text.tenant
+    return job
   }
 
   #started(): Worker {
