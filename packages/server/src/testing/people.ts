@@ -5,7 +5,7 @@ import type { HttpParts } from '../http/ports.ts'
 import type { Answer, CallOptions } from './client.ts'
 import { ClientAuthority } from './client-authority.ts'
 import type { HttpHarness } from './http.ts'
-import { type Claims, Providers, type TestProvider } from './provider.ts'
+import { AUDIENCE, type Claims, Providers, type TestProvider } from './provider.ts'
 
 /** Providers that also answer for opaque tokens (RFC 7662), at `<issuer>/introspect`. */
 export class Introspecting extends Providers {
@@ -13,10 +13,10 @@ export class Introspecting extends Providers {
   /** Where which token was shown. */
   readonly shown: { readonly url: string; readonly token: string; readonly authorization: string | undefined }[] = []
 
-  /** An opaque token that only this issuer knows. */
+  /** An opaque token that only this issuer knows; for us, unless its claims say otherwise. */
   opaque(issuer: string, claims: Claims): string {
     const token = `opaque-${randomUUID()}`
-    this.#claims.set(`${issuer}/introspect ${token}`, claims)
+    this.#claims.set(`${issuer}/introspect ${token}`, { aud: AUDIENCE, ...claims })
     return token
   }
 

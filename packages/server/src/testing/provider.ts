@@ -10,12 +10,15 @@ import { type Outbound, OutboundError } from '../outbound/ports.ts'
 /** Claims of a token; a member that is undefined is left out. */
 export type Claims = Readonly<Record<string, unknown>>
 
+/** For whom its tokens are. */
+export const AUDIENCE = 'https://lanyard.test'
+
 type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey']
 
 /** An identity provider in memory: it signs real tokens, and {@link Providers} answer for it as its server would. */
 export class TestProvider {
   readonly issuer: string
-  readonly audience = 'https://lanyard.test'
+  readonly audience = AUDIENCE
   /** As its server: null while it is away. */
   isAway = false
   readonly #clock: Clock

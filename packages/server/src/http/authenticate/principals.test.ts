@@ -195,7 +195,7 @@ describe('an opaque token', () => {
       ['principal_unbound', { sub: subject() }],
       ['external_token_invalid', { sub: subject(), aud: 'https://mail.test' }],
       ['external_token_invalid', { sub: subject(), cnf: { jkt: 'a'.repeat(43) } }],
-      ['external_token_invalid', {}],
+      ['external_token_invalid', { aud: undefined }],
     ] as const
     for (const [code, claims] of table) {
       const token = people.providers.opaque(issuer, claims)
@@ -233,6 +233,7 @@ describe('an opaque token', () => {
       { aud: [audience, 'x'] },
       { aud: [] },
       { aud: null },
+      { aud: undefined },
     ])
       assert.equal(await code(claims), 'external_token_invalid', JSON.stringify(claims))
   })
