@@ -150,6 +150,24 @@ test('a remembered decision is the one that a fresh set makes', () => {
 
 const restored = (policies: string, version = 3) => restore(textOf(policies, { version })) as CompiledSet
 
+test('what the engine does not take is denied though it asked the same before', () => {
+  const set = setOf(PERMIT)
+  assert.equal(set.decide(killing({ source: '10.0.0.1', path: '/a' })).allowed, true)
+  const extension = (fn: string, arg: string) => ({ source: { __extn: { fn, arg } } })
+  const hostile = [
+    extension('decimal', '1.0'),
+    extension('ip', 'localhost'),
+    extension('ip', '::ffff:10.0.0.1'),
+    extension('ip', 'fe80::1%eth0'),
+    { source: { __extn: 'ip' } },
+  ]
+  for (const context of [
+    ...hostile.map(({ source }) => ({ source, path: '/a' })),
+    { source: '10.0.0.1', path: '\ud800' },
+  ])
+    assert.equal(set.decide(killing(context)).errors.length, 1, JSON.stringify(context))
+})
+
 test('a policy about the whole context sees all of it', () => {
   // The strict check allows no such comparison: what was saved by another version may hold one all the same.
   const set = restored('permit (principal, action, resource) when { context == {hour: 5} };')

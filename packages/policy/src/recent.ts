@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Asked } from './engine/values.ts'
 import type { Mentions } from './mentions.ts'
@@ -53,8 +54,16 @@ const seenEntity = ({ uid, attrs, parents, tags }: EntityJson, mentions: Mention
 const seen = (attributes: Readonly<Record<string, CedarValueJson>>, mentions: Mentions) =>
   Object.entries(attributes).map(([name, value]) => [name, mentions.attributes.has(name) ? value : formOf(value)])
 
-/** What is left of a value that nobody looks at: whether the schema allows it depends on no more. */
+/** What is left of a value that nobody looks at: whether the engine takes it depends on no more. */
 function formOf(value: CedarValueJson): CedarValueJson {
+  if (typeof value === 'string') return value.isWellFormed() ? 'string' : value
   if (typeof value !== 'object' || value === null) return typeof value
-  return '__extn' in value ? 'extension' : value
+  return isAddress(value) ? 'address' : value
+}
+
+/** Whoever asks may write extensions as they like, those that the engine does not take included. */
+function isAddress(value: CedarValueJson): boolean {
+  const { __extn: made, ...rest } = value as { readonly __extn?: { readonly fn?: unknown; readonly arg?: unknown } }
+  if (made?.fn !== 'ip' || typeof made.arg !== 'string' || Object.keys(rest).length > 0) return false
+  return isIP(made.arg) === 4 || (isIP(made.arg) === 6 && !/[.%]/.test(made.arg))
 }
