@@ -11,7 +11,7 @@ let desk: Desk
 before(async () => {
   const users = { ada: { name: 'Ada', groups: ['dev'] } }
   // Shorter than what a session still sends: each command refreshes it.
-  provider = await OidcProvider.start({ audience: 'https://id.example.org', users, tokenSec: 25 })
+  provider = await OidcProvider.start({ audience: 'https://admin.example.org', users, tokenSec: 25 })
   const env = { LANYARD_IDP_CA_FILE: provider.caFile, LANYARD_IDP_ALLOW_ADDRESSES: '127.0.0.0/8,::1/128' }
   authority = await lanyardUp({ flags: ['--trust-domain', 'example.internal'], env })
   await authority.call('POST', '/v1/tenants', { tenant: 'acme' })
