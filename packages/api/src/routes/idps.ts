@@ -73,7 +73,7 @@ export const createIdp = route({
   }),
   status: 201,
   reply: Idp,
-  errors: [...ERRORS, 'idp_exists', 'idp_address_forbidden', 'role_too_wide', 'too_many_entries'],
+  errors: [...ERRORS, 'idp_exists', 'idp_address_forbidden', 'agent_not_covered', 'role_too_wide', 'too_many_entries'],
 })
 
 export const listIdps = route({
@@ -108,7 +108,7 @@ export const updateIdp = route({
   body: z.strictObject(partly),
   status: 200,
   reply: Idp,
-  errors: [...ERRORS, 'not_found', 'idp_address_forbidden', 'role_too_wide'],
+  errors: [...ERRORS, 'not_found', 'idp_address_forbidden', 'agent_not_covered', 'role_too_wide'],
 })
 
 export const deleteIdp = route({

@@ -159,7 +159,7 @@ export const updateNode = route({
   body: z.strictObject({ groups: Groups }),
   status: 200,
   reply: Node,
-  errors: ['not_found', 'name_invalid', 'role_too_wide'],
+  errors: ['not_found', 'name_invalid', 'agent_not_covered', 'role_too_wide'],
 })
 
 export const banNode = route({

@@ -1,3 +1,4 @@
+import { LanyardError } from '@lanyard/api'
 import type { Act } from '../caller.ts'
 import type { AgentKey, AgentState, BindingState, Listed, Rows, Step } from '../ports.ts'
 import { hasEnded } from './ended.ts'
@@ -17,18 +18,28 @@ export function* requireMayBecome(rows: Rows, agent: Pick<AgentState, 'spiffeId'
 
 /**
  * The same for whoever makes a machine a node, of a tenant or of all (null): it gets the identity of every agent that has
- * an entry there. What is bound beyond the tenant does not count by its machines, and is not asked for.
+ * an entry there. What is bound beyond the tenant does not count by its machines, and is not asked for. Throws
+ * `agent_not_covered`, `role_too_wide`.
  */
 export function* requireMayServe(rows: Rows, tenant: string | null, act: Act): Step<void> {
+  requireAllCovered(act)
   if (isManager(act)) yield* requireAllBound(rows, tenant, binding => isServed(rows, binding, tenant), act)
 }
 
 /**
  * The same for whoever says which provider vouches for the agents of a tenant: it can name every agent that is not ours,
- * and those that nobody has seen yet. What is bound beyond the tenant does not count by its word. Throws `role_too_wide`.
+ * and those that nobody has seen yet. What is bound beyond the tenant does not count by its word. Throws
+ * `agent_not_covered`, `role_too_wide`.
  */
 export function* requireMayVouch(rows: Rows, tenant: string, act: Act): Step<void> {
+  requireAllCovered(act)
   if (isManager(act)) yield* requireAllBound(rows, tenant, binding => isVouchedFor(rows, binding, tenant), act)
+}
+
+// Machines and providers are every agent's of their tenant, and whoever names one may be it.
+function requireAllCovered({ caller }: Act): void {
+  if (caller === 'server' || caller.kind !== 'api-key' || caller.agents === null) return
+  throw new LanyardError('agent_not_covered', `expected an API key of every agent, got one of ${caller.agents}`)
 }
 
 function* requireAllBound(

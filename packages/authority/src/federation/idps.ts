@@ -24,7 +24,7 @@ export const IDPS_MAX = 50
 
 /**
  * Lets a provider vouch in a tenant. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `idp_exists`,
- * `role_too_wide`, `too_many_entries`.
+ * `agent_not_covered`, `role_too_wide`, `too_many_entries`.
  */
 export function* createIdp(
   rows: Rows,
@@ -46,7 +46,10 @@ export function* createIdp(
   return idp
 }
 
-/** Changes a provider. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `not_found`, `role_too_wide`. */
+/**
+ * Changes a provider. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `not_found`, `agent_not_covered`,
+ * `role_too_wide`.
+ */
 export function* updateIdp(
   rows: Rows,
   { tenant, id }: Pick<IdpState, 'tenant' | 'id'>,

@@ -15,7 +15,10 @@ export function* requireNode(rows: Rows, id: string, { caller }: Pick<Act, 'call
   return node
 }
 
-/** Puts a node in other groups: it serves the entries of these from now on. Throws `not_found`, `name_invalid`, `role_too_wide`. */
+/**
+ * Puts a node in other groups: it serves the entries of these from now on. Throws `not_found`, `name_invalid`,
+ * `agent_not_covered`, `role_too_wide`.
+ */
 export function* regroupNode(rows: Rows, id: string, groups: readonly string[], act: Act): Step<NodeState> {
   const before = yield* requireNode(rows, id, act)
   for (const group of groups) requireName('group', group)

@@ -49,7 +49,6 @@ export function* createJoinToken(
   for (const group of groups) requireName('group', group)
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
   else requireEveryTenant(act)
-  requireEveryAgent(act)
   yield* requireMayServe(rows, tenant, act)
   const node = yield* rows.nodes.findByName(tenant, name)
   if (node !== undefined && (node.bannedAt !== null || act.at < endOfGrace(node, settings)))
@@ -73,12 +72,6 @@ function requireNodeName(name: string): void {
   requireName('node', name)
   if (name.startsWith(X509POP_PREFIX))
     throw new LanyardError('name_invalid', `names with ${X509POP_PREFIX} belong to machines that attest by certificate`)
-}
-
-// A node gets what is every agent's of its tenant, and who makes one may be that machine.
-function requireEveryAgent({ caller }: Act): void {
-  if (caller === 'server' || caller.kind !== 'api-key' || caller.agents === null) return
-  throw new LanyardError('agent_not_covered', `expected an API key of every agent, got one of ${caller.agents}`)
 }
 
 function requireEveryTenant({ caller }: Act): void {

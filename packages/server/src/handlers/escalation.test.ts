@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import { type CallOptions, type ClientTls, codeOf } from '../testing/client.ts'
 import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
+import { joinNode } from '../testing/nodes.ts'
 import { People, type TestIssuer } from '../testing/people.ts'
 
 // An admin of a tenant who wants all tenants, and an operator who wants to be an admin: what they could try, by what they
@@ -414,6 +415,21 @@ describe('a grant for some agents', () => {
       ['a tenant', 'agent_not_covered', 'POST /v1/tenants/acme/kill', { reason: 'x' }],
     ])
     assert.equal((await server.call('POST /v1/agents/acme/inv-1/kill', { ...clerk, body: kill('agent') })).status, 202)
+  })
+
+  test('of an API key makes neither a machine nor a provider, which would be every agent', async () => {
+    const token = await server.apiKey('admin', { tenant: 'acme', agents: 'inv-*' })
+    const idps = 'POST /v1/tenants/acme/idps'
+    const node = await joinNode(server, { name: fresh('n'), tenant: 'acme' })
+    const settings = { issuer: 'https://x.test', audiences: ['a'] }
+    const idp = (await people.done(idps, settings)).id
+    await attempts({ token }, [
+      ['a machine', 'agent_not_covered', 'POST /v1/nodes/join-tokens', { name: fresh('n'), tenant: 'acme' }],
+      ['a machine elsewhere', 'agent_not_covered', `PATCH /v1/nodes/${node.reply.node}`, { groups: ['led'] }],
+      ['a provider', 'agent_not_covered', idps, { ...settings, issuer: 'https://y.test' }],
+      ['one that may', 'agent_not_covered', `PATCH /v1/tenants/acme/idps/${idp}`, { allow_agent_federation: true }],
+    ])
+    await people.done(`DELETE /v1/tenants/acme/idps/${idp}`)
   })
 
   test('is given within the pattern of the key that gives it', async () => {
