@@ -141,8 +141,10 @@ export class KeySource {
     } catch (error) {
       const refusal = refusalOf(error)
       if (refusal instanceof AnotherIssuer) this.#keys = null
+      // Once: whoever names a provider that is never there could fill the log with tokens that nobody signed.
+      const level = this.#failure === null ? 'warn' : 'debug'
       this.#failure = { at: clock.now(), error: refusal }
-      log.warn({ provider: name, err: error }, 'cannot read the keys of a provider')
+      log[level]({ provider: name, err: error }, 'cannot read the keys of a provider')
       throw refusal
     }
   }

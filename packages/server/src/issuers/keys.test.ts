@@ -194,6 +194,23 @@ test('a provider that was never reached is said to be unreachable, and is found 
   assert.equal(await outcome(issuers.verify(living(network), SOURCE)), 'accepted')
 })
 
+test('the log tells once that a provider is away, and again when it went away again', async () => {
+  const network = new TestNetwork()
+  const issuers = network.issuers()
+  const judge = async () => {
+    network.now += 61 * MINUTE
+    return await outcome(issuers.verify(living(network), SOURCE))
+  }
+  network.documents.set(JWKS, away)
+  for (let at = 0; at < 5; at++) assert.equal(await judge(), 'idp_unreachable')
+  assert.equal(network.warned.length, 1)
+  network.documents.set(JWKS, { keys: PUBLISHED })
+  assert.equal(await judge(), 'accepted')
+  network.documents.set(JWKS, away)
+  await judge()
+  assert.equal(network.warned.length, 2)
+})
+
 test('an address that is forbidden is called so', async () => {
   const network = new TestNetwork()
   network.documents.set(JWKS, new OutboundError('forbidden', 'expected a public address'))

@@ -52,6 +52,8 @@ export class TestNetwork {
   ])
   readonly asked: OutboundRequest[] = []
   now = NOW
+  /** Messages of the log that somebody is to see. */
+  readonly warned: string[] = []
   /** Answers wait for it. */
   gate: Promise<void> = Promise.resolve()
 
@@ -67,7 +69,8 @@ export class TestNetwork {
   }
 
   issuers(idp: object = {}): Issuers {
-    const log = { debug() {}, info() {}, warn() {}, error() {} }
+    const warn = (_fields: object, message: string) => void this.warned.push(message)
+    const log = { debug() {}, info() {}, warn, error() {} }
     const { outbound } = this
     const settings = serverConfig({ idp }).idp
     return openIssuers({ settings, roots: [], clock: { now: () => this.now }, crypto: nodeCrypto, log, outbound })
