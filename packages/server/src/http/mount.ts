@@ -1,92 +1,41 @@
 import {
   type Body,
-  type CredentialKind,
   type Handlers,
   LanyardError,
-  type Permission,
   type Route,
   type RouteId,
   type Routes,
   type Streaming,
 } from '@lanyard/api'
-import { type Caller, type CertificateCaller, narrow, requireName, requirePermission } from '@lanyard/authority'
+import type { Caller } from '@lanyard/authority'
 import type { Answered } from '../observe/answers.ts'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
+import { type Authenticated, Callers, type CallersParts, type CallHead } from './callers.ts'
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import { textOf } from './document.ts'
 import { requireForm } from './form.ts'
-import { type ReadHeaders, readHeaders } from './headers.ts'
+import { readHeaders } from './headers.ts'
 import type { AnyRequest, Arrival } from './listener.ts'
-import { judged } from './permitted.ts'
 import type { Log } from './ports.ts'
 import { isRefusal, PROBLEM_MEDIA, problemOf } from './problem.ts'
 import { parseQuery } from './query.ts'
-import type { RateLimit } from './rate-limit.ts'
 import { newRequestId } from './request-id.ts'
 import { type Reply, respond } from './respond.ts'
 import { Router } from './router.ts'
 import { Streams, type StreamsParts } from './streams.ts'
 import { UnreadReplies } from './unread-replies.ts'
 
-/** Who was proved. */
-export interface Authenticated {
-  readonly caller: Caller
-  /** Whose the connection is, where it is a proxy's and says nothing of the caller; null: the caller's own. */
-  readonly carrier: CertificateCaller | 'proxy' | null
-}
-
-/** Who calls, by what came with the request. `raw`: names and values of all headers, in turn. */
-export interface Authenticate {
-  /** Throws when nothing proves anyone. */
-  prove(headers: ReadHeaders, connection: Connection, id: RouteId, raw: readonly string[]): Promise<Authenticated>
-  /** Where nobody needs to be proved: throws for what nobody but a proxy may send. */
-  screen(connection: Connection, raw: readonly string[]): void
-}
-
-/** One call before its handler: what the policies judge, after the roles. */
-export interface JudgedCall {
-  readonly id: RouteId
-  readonly route: Route
-  readonly caller: Caller
-  /** As the call names them. */
-  readonly tenant: string | undefined
-  readonly agent: string | undefined
-  readonly parts: CallParts
-  readonly source: string
-  readonly requestId: string
-}
-
-/** What a call says, parsed. */
-export interface CallParts {
-  readonly params: Readonly<Record<string, string>>
-  readonly query: unknown
-  readonly body: unknown
-}
-
-export interface MountParts {
+export interface MountParts extends CallersParts {
   readonly routes: Routes
   readonly handlers: Handlers<Routes, Caller>
-  readonly authenticate: Authenticate
-  readonly rateLimit: RateLimit
   readonly bodyBytes: number
   readonly deadlines: Deadlines
   readonly log: Log
   /** Every reply should be the last of its connection. */
   readonly closing: () => boolean
-  /** A credential was refused at the door. Kept once whatever is told of it is told. */
-  readonly refused: (
-    error: unknown,
-    request: { readonly id: RouteId; readonly source: string; readonly correlation: string },
-  ) => Promise<void>
-  /** The connection has carried a good credential. */
-  readonly prove: (connection: Connection, authenticated: Authenticated) => void
   /** The same lines, which end when the caller dies although its connection goes on. */
   readonly whileAlive: (streaming: Streaming, caller: Caller) => Streaming
-  /** Asks the policies. Throws `policy_denied`, `policy_failed`. */
-  readonly judge: (call: JudgedCall) => Promise<void>
-  /** Whether this instance was put out of service. */
-  readonly evicted: () => boolean
   /** Counts what was answered. */
   readonly answered: (answer: Answered) => void
   /** Takes the limits of time away from a reply that has no end. */
@@ -100,13 +49,9 @@ const MAX_FAILURES = 20
 /** As many of these does a proof of a machine count that was none: it costs several verifications of signatures. */
 const PROOF_FAILURES = 7
 
-interface Call {
-  readonly id: RouteId
-  readonly route: Route
+interface Call extends CallHead {
   readonly params: Readonly<Record<string, string>>
   readonly search: string
-  readonly headers: ReadHeaders
-  readonly raw: readonly string[]
 }
 
 type AnyHandler = (request: object) => unknown
@@ -118,12 +63,14 @@ type AnyHandler = (request: object) => unknown
 export class Mount {
   readonly #parts: MountParts
   readonly #router: Router<RouteId>
+  readonly #callers: Callers
   readonly #unread = new UnreadReplies()
   readonly #streams: Streams
 
   constructor(parts: MountParts) {
     this.#parts = parts
     this.#router = new Router(parts.routes)
+    this.#callers = new Callers(parts)
     this.#streams = new Streams({ deadlines: parts.deadlines, unread: this.#unread, keep: parts.keep })
   }
 
@@ -186,24 +133,24 @@ export class Mount {
       return reply
     }
     try {
-      const call = this.#find(arrival.request)
+      const call = this.#find(arrival.request, requestId)
       id = call.id
-      return answered(await this.#reply(call, arrival, requestId), null)
+      return answered(await this.#reply(call, arrival), null)
     } catch (error) {
       const { reply, code } = this.#refuse(error, arrival, requestId)
       return answered(reply, code)
     }
   }
 
-  async #reply(call: Call, arrival: Arrival, requestId: string): Promise<Reply> {
+  async #reply(call: Call, arrival: Arrival): Promise<Reply> {
     const { connection } = arrival
-    const admitted = await this.#admit(call, connection, requestId)
+    const admitted = await this.#callers.admit(call, connection)
     if (call.route.stream) this.#streams.requireRoom(connection)
     const query = queryOf(call)
     const body = await this.#body(call, arrival)
-    const { params } = call
+    const { params, requestId } = call
     const parts = { params, query, body }
-    const caller = admitted && (await this.#authorized(call, admitted.caller, parts, connection, requestId))
+    const caller = admitted && (await this.#callers.authorized(call, admitted.caller, parts, connection))
     const handler = this.#parts.handlers[call.id] as AnyHandler
     const { 'x-lanyard-tenant-id': chosen, host = call.headers[':authority'] } = call.headers
     const reply = await this.#inspected(call, () =>
@@ -212,75 +159,20 @@ export class Mount {
     return toReply(call.route, call.route.stream ? this.#untilDeath(reply as Streaming, admitted) : reply)
   }
 
-  #find(request: AnyRequest): Call {
+  #find(request: AnyRequest, requestId: string): Call {
     const target = request.url ?? ''
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
     const { id, params } = this.#router.find(request.method ?? '', path)
     const headers = readHeaders(request.rawHeaders)
     const search = mark < 0 ? '' : target.slice(mark + 1)
-    return { id, route: this.#parts.routes[id], params, search, headers, raw: request.rawHeaders }
-  }
-
-  async #admit(call: Call, connection: Connection, requestId: string): Promise<Authenticated | null> {
-    const { id, route } = call
-    const { auth, limit } = route
-    if (auth.kind === 'public') {
-      this.#parts.authenticate.screen(connection, call.raw)
-      return null
-    }
-    if (this.#parts.evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
-    const authenticated = await this.#authenticated(call, connection, requestId)
-    const { caller } = authenticated
-    this.#parts.rateLimit.spend(caller, id, limit)
-    const tell = (error: unknown) =>
-      this.#parts.refused(error, { id, source: connection.source, correlation: requestId })
-    if (auth.permission !== null)
-      await judged(caller, tell, () => requirePermission(caller, auth.permission as Permission))
-    requireKind(caller, auth.accepts)
-    return authenticated
-  }
-
-  /** The caller as it counts for what the call names, once roles and policies have allowed it. */
-  async #authorized(
-    { id, route, headers }: Call,
-    admitted: Caller,
-    parts: CallParts,
-    { source }: Connection,
-    requestId: string,
-  ): Promise<Caller> {
-    if (route.auth.kind === 'public') return admitted
-    const permission = route.auth.permission as Permission | null
-    const { tenant, agent } = targetOf(parts)
-    const chosen = headers['x-lanyard-tenant-id']
-    if (chosen !== undefined) requireName('tenant', chosen)
-    const tell = (error: unknown) => this.#parts.refused(error, { id, source, correlation: requestId })
-    const caller = await judged(admitted, tell, () => {
-      const narrowed = narrow(admitted, { permission, tenant, agent, chosen })
-      if (permission !== null) requirePermission(narrowed, permission)
-      return narrowed
-    })
-    await this.#parts.judge({ id, route, caller, tenant, agent, parts, source, requestId })
-    return caller
+    return { id, route: this.#parts.routes[id], params, search, headers, raw: request.rawHeaders, requestId }
   }
 
   // A death cuts the connection of whoever died; where that is a proxy's, it ends the one reply.
   #untilDeath(streaming: Streaming, admitted: Authenticated | null): Streaming {
     if (admitted === null || admitted.carrier === null) return streaming
     return this.#parts.whileAlive(streaming, admitted.caller)
-  }
-
-  async #authenticated({ id, headers, raw }: Call, connection: Connection, requestId: string): Promise<Authenticated> {
-    try {
-      const authenticated = await this.#parts.authenticate.prove(headers, connection, id, raw)
-      connection.failures = 0
-      this.#parts.prove(connection, authenticated)
-      return authenticated
-    } catch (error) {
-      connection.failures++
-      await this.#parts.refused(error, { id, source: connection.source, correlation: requestId })
-      throw error
-    }
   }
 
   async #body({ route, headers }: Call, { request, response, continues }: Arrival): Promise<unknown> {
@@ -324,24 +216,6 @@ export class Mount {
 const isLast = ({ failures, occupied, doomed }: Connection) => failures >= MAX_FAILURES || occupied || doomed
 
 const explain = (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))
-
-/**
- * The tenant and the agent that a call is about. In the path they are what the handler acts on, before what a body says;
- * where both name one and they differ, the call is about neither.
- */
-function targetOf({ params, query, body }: CallParts) {
-  const named = (name: 'tenant' | 'agent'): string | undefined => {
-    const found = [params, query, body].map(part => (part as Record<string, unknown> | undefined)?.[name])
-    const texts = new Set(found.filter(value => typeof value === 'string'))
-    return texts.size === 1 ? [...texts][0] : undefined
-  }
-  return { tenant: named('tenant'), agent: named('agent') }
-}
-
-function requireKind(caller: Caller, accepts: readonly CredentialKind[]): void {
-  if (accepts.includes(caller.kind)) return
-  throw new LanyardError('unauthenticated', `expected ${accepts.join(' or ')}, got ${caller.kind}`)
-}
 
 function queryOf({ route, search }: Call): unknown {
   const query = parseQuery(search)

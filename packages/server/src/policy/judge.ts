@@ -1,6 +1,6 @@
 import type { Permission, Route, RouteId } from '@lanyard/api'
 import { actorOf, type Caller, type PolicyQuestion, RefusalEvents } from '@lanyard/authority'
-import type { JudgedCall } from '../http/mount.ts'
+import type { JudgedCall } from '../http/callers.ts'
 import type { HandlerPorts } from '../http/ports.ts'
 import { contextOf } from './context.ts'
 import { together } from './entities.ts'

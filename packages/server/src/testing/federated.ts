@@ -1,7 +1,6 @@
 import { generateKeyNow } from '@lanyard/protocol/node'
 import type { AdminCalls } from './admin-calls.ts'
 import type { Answer } from './client.ts'
-
 import { csrOf, type HttpHarness } from './http.ts'
 import type { Claims, Providers, TestProvider } from './provider.ts'
 

@@ -1,6 +1,6 @@
 import { LanyardError, type RouteId, routes } from '@lanyard/api'
 import { API_KEY_PREFIX, type Caller, callerOfApiKey, findApiKey, parseApiKey } from '@lanyard/authority'
-import type { Authenticate } from '../mount.ts'
+import type { Authenticate } from '../callers.ts'
 import type { HandlerPorts } from '../ports.ts'
 import { AgentCertificates } from './agent-certificate.ts'
 import { AgentSecrets } from './agent-secret.ts'
