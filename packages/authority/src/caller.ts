@@ -44,6 +44,8 @@ export interface PrincipalCaller {
   readonly name: string
   /** Issuer of its token; null for certificates. */
   readonly issuer: string | null
+  /** The tenant that configured that issuer, and may have called it like another one; missing: it is of all. */
+  readonly issuerTenant?: string
   /** `sub`, DN, SAN or SPIFFE ID. */
   readonly subject: string
   readonly groups: readonly string[]

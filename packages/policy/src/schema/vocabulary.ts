@@ -63,7 +63,11 @@ export const ENTITIES: Readonly<Record<string, EntityType>> = {
     in: ['Group', 'Role'],
     attributes: {
       name: { type: 'String', says: 'as its issuer calls it: to read, not to trust' },
-      issuer: { type: 'String', always: true, says: 'the issuer of its token' },
+      issuer: {
+        type: 'String',
+        always: true,
+        says: 'the issuer of its token; one that a tenant configured behind its name: `acme/https://…`',
+      },
       subject: { type: 'String', always: true, says: 'its `sub` there' },
       method: { type: 'String', says: '`jwt` or `introspection`' },
     },
@@ -77,7 +81,7 @@ export const ENTITIES: Readonly<Record<string, EntityType>> = {
   Group: {
     in: [],
     attributes: {},
-    says: 'a group of a user; its id is the issuer, `#`, and the name that the token says',
+    says: 'a group of a user; its id is the issuer as above, `#`, and the name that the token says',
   },
   Role: { in: [], attributes: {}, says: 'a role; its id is its name, of a role that a tenant defined `TENANT/NAME`' },
 }

@@ -85,10 +85,13 @@ export function ofNode({ node, tenant, groups }: NodeScope & { readonly node: st
   return known({ ...entity('Node', node), attributes, parents: [scope.self] }, ...scope.entities)
 }
 
-/** A person or program with a token. Groups carry their issuer: what another one calls alike is another group. */
+/**
+ * A person or program with a token. Groups carry their issuer: what another one calls alike is another group. An issuer of a
+ * tenant stands behind the name of that tenant, which may have called it as it likes, and says where its keys are.
+ */
 export function ofUser(caller: PrincipalCaller, roles: readonly PolicyEntityState[]): Known {
-  const { id, name, subject, method } = caller
-  const issuer = caller.issuer ?? ''
+  const { id, name, subject, method, issuerTenant } = caller
+  const issuer = `${issuerTenant === undefined ? '' : `${issuerTenant}/`}${caller.issuer ?? ''}`
   const groups = caller.groups.map(group => plain('Group', `${issuer}#${group}`))
   const parents = [...groups, ...roles].map(parent => entity(parent.type, parent.id))
   return known({ ...entity('User', id), attributes: { name, issuer, subject, method }, parents }, ...groups, ...roles)

@@ -32,7 +32,10 @@ const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
 const OURS = /^lanyard/i
 
 /** What was proved, before it is asked what that is given. */
-type Proved = Pick<PrincipalCaller, 'method' | 'id' | 'name' | 'issuer' | 'subject' | 'groups' | 'expiresAt'>
+type Proved = Pick<
+  PrincipalCaller,
+  'method' | 'id' | 'name' | 'issuer' | 'issuerTenant' | 'subject' | 'groups' | 'expiresAt'
+>
 
 /** People and programs by what they have already. Rows are read at each call: what was taken away counts no more. */
 export class Principals {
@@ -129,7 +132,8 @@ export class Principals {
     const grants = await store.read(() => grantsOf(rows, identity, clock.now()))
     const { id, name, subject, groups } = identity
     const { expiresAt } = verified
-    return callerOf({ method, id, name, issuer: issuer.issuer, subject, groups, expiresAt }, grants)
+    const of = issuer.tenant === null ? {} : { issuerTenant: issuer.tenant }
+    return callerOf({ method, id, name, issuer: issuer.issuer, ...of, subject, groups, expiresAt }, grants)
   }
 }
 
