@@ -17,27 +17,45 @@ export interface KeySourcesParts {
   readonly log: Log
 }
 
-/** The keys of all providers that were asked for lately. Those not asked for longest make room. */
+type Asked = Pick<TokenSource, 'issuer' | 'jwksUri' | 'owner'>
+
+/** Who configured a provider, and the keys that were read for them. */
+interface Held {
+  readonly owner: string
+  readonly source: KeySource
+}
+
+/**
+ * The keys of all providers that were asked for lately. Each tenant has its own, also of one that several name: none of
+ * them can wear out what another one has. Of whoever has the most, those not asked for longest make room.
+ */
 export class KeySources {
   readonly #parts: KeySourcesParts
-  readonly #sources = new Map<string, KeySource>()
+  readonly #held = new Map<string, Held>()
 
   constructor(parts: KeySourcesParts) {
     this.#parts = parts
   }
 
-  of(source: Pick<TokenSource, 'issuer' | 'jwksUri'>): KeySource {
-    const { issuer, jwksUri } = source
+  of(source: Asked): KeySource {
+    const { issuer, jwksUri, owner = '' } = source
     // Two issuers may have one discovery URL (with and without a slash at the end), and each is compared with its own.
-    const id = jwksUri === null ? `issuer ${issuer}` : `jwks ${jwksUri}`
-    const found = this.#sources.get(id) ?? this.#open(source)
-    this.#sources.delete(id)
-    this.#sources.set(id, found)
-    if (this.#sources.size > MAX_SOURCES) this.#sources.delete(this.#sources.keys().next().value!)
-    return found
+    const id = JSON.stringify([owner, jwksUri === null ? 'issuer' : 'jwks', jwksUri ?? issuer])
+    const found = this.#held.get(id) ?? { owner, source: this.#open(source) }
+    this.#held.delete(id)
+    this.#held.set(id, found)
+    if (this.#held.size > MAX_SOURCES) this.#makeRoom()
+    return found.source
   }
 
-  #open({ issuer, jwksUri }: Pick<TokenSource, 'issuer' | 'jwksUri'>): KeySource {
+  #makeRoom(): void {
+    const counts = new Map<string, number>()
+    for (const { owner } of this.#held.values()) counts.set(owner, (counts.get(owner) ?? 0) + 1)
+    const most = Math.max(...counts.values())
+    for (const [id, { owner }] of this.#held) if (counts.get(owner) === most) return void this.#held.delete(id)
+  }
+
+  #open({ issuer, jwksUri }: Asked): KeySource {
     const { outbound } = this.#parts
     const load = jwksUri === null ? () => discover(issuer, outbound) : () => keysAt(jwksUri, outbound)
     return new KeySource({ ...this.#parts, load, name: jwksUri ?? issuer })

@@ -274,6 +274,22 @@ test('a provider of another tenant proves nothing: its key, its issuer, or both 
   assert.equal(await outcome(issuers.verify(inOurName, foreign)), 'external_token_invalid')
 })
 
+test('a tenant wears out no keys that another one reads, nor the patience with their provider', async () => {
+  const network = new TestNetwork()
+  const issuers = network.issuers()
+  const judge = (owner: string, text: string, jwksUri = JWKS) =>
+    outcome(issuers.verify(text, { ...SOURCE, owner, jwksUri }))
+  assert.equal(await judge('acme', living(network)), 'accepted')
+  const before = network.count()
+  for (let at = 0; at < 600; at++) await judge('globex', living(network), `https://globex.example/${at}`)
+  assert.equal(await judge('globex', token({}, { alg: 'RS256', kid: 'made up' })), 'external_token_invalid')
+  const read = network.count() - before
+  assert.equal(await judge('acme', living(network)), 'accepted')
+  assert.equal(network.count(), before + read)
+  rotate(network)
+  assert.equal(await judge('acme', rotated(network)), 'accepted')
+})
+
 test('of more than five hundred providers, those asked for longest ago make room', async () => {
   const network = new TestNetwork()
   const issuers = network.issuers()

@@ -10,6 +10,8 @@ export interface TokenSource {
   readonly maxTokenAgeSec: number
   /** When this was configured so, Unix milliseconds: keys that were read before are read again. */
   readonly changedAt?: number
+  /** The tenant that configured it; absent: whoever administers all. */
+  readonly owner?: string
 }
 
 /** A token whose signature, issuer, audience and times were proved. */
