@@ -7,7 +7,7 @@ import {
   type Routes,
   type Streaming,
 } from '@lanyard/api'
-import type { Caller } from '@lanyard/authority'
+import { type Caller, identityOf } from '@lanyard/authority'
 import type { Answered } from '../observe/answers.ts'
 import { announcesBody, parseBody, readBody, requireJson } from './body.ts'
 import { type Authenticated, Callers, type CallersParts, type CallHead } from './callers.ts'
@@ -116,7 +116,7 @@ export class Mount {
       const size = respond(request, response, reply, { requestId, last: connection.ended })
       if (size === null) return
       if (reply.streaming === undefined) this.#unread.add(response, size, connection)
-      else await this.#streams.run(response, connection, reply.streaming)
+      else await this.#streams.run(response, connection, reply.streaming, reply.reader)
     } catch (error) {
       this.#parts.log.error({ request_id: requestId, error: explain(error) }, 'a reply could not be written')
       response.destroy()
@@ -145,7 +145,8 @@ export class Mount {
   async #reply(call: Call, arrival: Arrival): Promise<Reply> {
     const { connection } = arrival
     const admitted = await this.#callers.admit(call, connection)
-    if (call.route.stream) this.#streams.requireRoom(connection)
+    const reader = admitted === null || admitted.carrier === null ? null : identityOf(admitted.caller)
+    if (call.route.stream) this.#streams.requireRoom(connection, reader)
     const query = queryOf(call)
     const body = await this.#body(call, arrival)
     const { params, requestId } = call
@@ -156,7 +157,8 @@ export class Mount {
     const reply = await this.#inspected(call, () =>
       handler({ params, body, query, caller, requestId, source: connection.source, chosen, host }),
     )
-    return toReply(call.route, call.route.stream ? this.#untilDeath(reply as Streaming, admitted) : reply)
+    if (!call.route.stream) return toReply(call.route, reply)
+    return { ...toReply(call.route, this.#untilDeath(reply as Streaming, admitted)), reader }
   }
 
   #find(request: AnyRequest, requestId: string): Call {

@@ -12,6 +12,8 @@ export interface Reply {
   readonly text?: string
   /** In place of a text: the reply has no end, and this writes it. */
   readonly streaming?: Streaming
+  /** Whose reply without end it is on the connection of a proxy, which is everybody's there. */
+  readonly reader?: string | null
   /** Further names and values in turn. */
   readonly headers?: readonly string[]
 }

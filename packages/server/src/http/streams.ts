@@ -13,7 +13,10 @@ export interface StreamsParts {
   readonly keep: (response: AnyResponse, connection: Connection) => void
 }
 
-/** Streams of one connection. Each costs as much as a reader, and a connection is what admission counts. */
+/**
+ * Streams of one connection. Each costs as much as a reader, and a connection is what admission counts. On that of a proxy
+ * every caller has as many, or one client of it could keep the feed from all others.
+ */
 const MOST_PER_CONNECTION = 4
 
 /** Replies without end, as long as they last. */
@@ -26,9 +29,14 @@ export class Streams {
     this.#parts = parts
   }
 
-  /** Goes on with a reply whose head is sent. Kept once it is over. */
-  run(response: AnyResponse, connection: Connection, streaming: Streaming): Promise<void> {
-    const sink = new ReplySink(response, connection, this.#parts)
+  /** Goes on with a reply whose head is sent. `caller`: whose it is on the connection of a proxy. Kept once it is over. */
+  run(
+    response: AnyResponse,
+    connection: Connection,
+    streaming: Streaming,
+    caller: string | null = null,
+  ): Promise<void> {
+    const sink = new ReplySink(response, connection, caller, this.#parts)
     if (this.#ended) sink.end()
     else this.#parts.keep(response, connection)
     this.#open.add(sink)
@@ -46,9 +54,9 @@ export class Streams {
   }
 
   /** Throws `rate_limited` where a connection has as many as one reader has a use for. */
-  requireRoom(connection: Connection): void {
+  requireRoom(connection: Connection, caller: string | null = null): void {
     let open = 0
-    for (const sink of this.#open) if (sink.isOf(connection)) open++
+    for (const sink of this.#open) if (sink.isOf(connection) && sink.caller === caller) open++
     if (open < MOST_PER_CONNECTION) return
     throw new LanyardError('rate_limited', `expected at most ${MOST_PER_CONNECTION} streams on one connection`, {
       retry_after_sec: 1,
@@ -74,13 +82,15 @@ export class Streams {
 }
 
 class ReplySink implements Sink {
+  readonly caller: string | null
   readonly #response: AnyResponse
   readonly #connection: Connection
   readonly #parts: StreamsParts
   /** Forgets the deadline of what waits; null while nothing does. */
   #inTime: (() => void) | null = null
 
-  constructor(response: AnyResponse, connection: Connection, parts: StreamsParts) {
+  constructor(response: AnyResponse, connection: Connection, caller: string | null, parts: StreamsParts) {
+    this.caller = caller
     this.#response = response
     this.#connection = connection
     this.#parts = parts
@@ -106,7 +116,9 @@ class ReplySink implements Sink {
   }
 
   cut(): void {
-    this.#connection.raw.destroy()
+    // Whoever reads too slowly behind a proxy takes nothing from the others there.
+    if (this.caller === null) this.#connection.raw.destroy()
+    else this.breakOff()
   }
 
   isOf(connection: Connection): boolean {

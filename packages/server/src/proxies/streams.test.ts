@@ -11,7 +11,10 @@ describe('streams on the connection of a proxy', () => {
   let server: HttpHarness
   let admin: string
   before(async () => {
-    const settings = { format: 'rfc9440' as const, spiffe_ids: ['spiffe://example.test/tenant/ops/agent/proxy'] }
+    const settings = {
+      format: 'rfc9440' as const,
+      spiffe_ids: ['proxy', 'lb'].map(agent => `spiffe://example.test/tenant/ops/agent/${agent}`),
+    }
     const proxies = readProxyTrust(serverConfig({ proxy: settings }).proxy)
     server = await openHttp({ parts: parts => ({ ...parts, proxies }) })
     admin = await server.apiKey('admin')
@@ -63,5 +66,14 @@ describe('streams on the connection of a proxy', () => {
     const closed = once(session, 'close')
     await kill('ops', 'proxy')
     await Promise.all([gone, closed])
+  })
+
+  test('are as many for each, and whoever takes more than a few takes none of another', async t => {
+    const session = connectAs(await held('ops', 'lb'))
+    t.after(() => session.destroy())
+    const [greedy, modest] = [await held('globex', 'greedy'), await held('acme', 'modest')]
+    for (let at = 0; at < 4; at++) assert.equal((await ask(session, '/v1/feed', greedy)).status, 200)
+    assert.equal((await ask(session, '/v1/feed', greedy)).status, 429)
+    assert.equal((await ask(session, '/v1/feed', modest)).status, 200)
   })
 })
