@@ -5,7 +5,7 @@ import { type CredentialKind, type Route, splitCall } from './route.ts'
 type Json = Record<string, unknown>
 
 /** Codes that come with the declaration of a route, beside its own. */
-export function impliedErrors(route: Route): ErrorCode[] {
+function impliedErrors(route: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['request_invalid', 'query_invalid', 'internal_error', 'proxy_header_untrusted']
   if (route.body !== undefined) {
     codes.push('body_invalid', 'media_type_unsupported', 'body_too_large', 'request_timeout')

@@ -10,7 +10,7 @@ import { requireRole } from './roles.ts'
 import { requireHeld } from './within.ts'
 
 /** Bindings in one tenant, or for all, at most. */
-export const BINDINGS_MAX = 2000
+const BINDINGS_MAX = 2000
 
 export interface BindingInput {
   readonly kind: BindeeKind

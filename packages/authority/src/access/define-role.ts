@@ -9,7 +9,7 @@ import { isBuiltIn } from './roles.ts'
 import { requireHeld } from './within.ts'
 
 /** Roles of one tenant, or of all, at most. */
-export const ROLES_MAX = 200
+const ROLES_MAX = 200
 
 export interface RoleInput {
   readonly role: string

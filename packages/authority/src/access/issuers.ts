@@ -11,7 +11,7 @@ import { permissionsOfRole } from './roles.ts'
 import { requireHeld } from './within.ts'
 
 /** Issuers of one tenant, or of all, at most. */
-export const ISSUERS_MAX = 100
+const ISSUERS_MAX = 100
 
 type Fixed = 'id' | 'issuer' | 'tenant' | 'createdAt' | 'updatedAt'
 /** What may be said of an issuer. */

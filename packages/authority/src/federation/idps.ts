@@ -20,7 +20,7 @@ export interface IdpSettings {
 }
 
 /** Identity providers of one tenant. */
-export const IDPS_MAX = 50
+const IDPS_MAX = 50
 
 /**
  * Lets a provider vouch in a tenant. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `idp_exists`,

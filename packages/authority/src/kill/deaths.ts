@@ -11,7 +11,7 @@ const isDead = ({ reborn, through }: Pick<DeathState, 'reborn' | 'through'>): bo
  * When the last credential of any kind that was given out before `at` has ended, a minute added for clocks that differ.
  * Nothing renews what is dead, so no credential needs to be looked up.
  */
-export const lastBreath = (at: number): number => at + (LONGEST_LIFE + 60) * 1000
+const lastBreath = (at: number): number => at + (LONGEST_LIFE + 60) * 1000
 
 /** Stays until the agent is reborn. */
 export const agentDeath = ({ spiffeId, deadThrough }: AgentState): NewDeath => ({

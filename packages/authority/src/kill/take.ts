@@ -14,7 +14,7 @@ const BATCH = 200
 /** Lineages whose certificates one statement revokes. */
 const REVOKED = 1000
 /** Lineages that are taken between two looks for more: at each, all is walked that their agents got. */
-export const LINKED = 5000
+const LINKED = 5000
 
 /** When a certificate issued at this moment would end at the latest. */
 const latestEnd = (at: number) => at + LIFETIME.platinum * 1000

@@ -1,5 +1,4 @@
-export { AGENT_SECRET_PREFIX, agentSecretsIn, type FreshSecret, newAgentSecret, parseAgentSecret } from './secret.ts'
+export { agentSecretsIn, newAgentSecret, parseAgentSecret } from './secret.ts'
 export { createSecret, currentSecret, revokeSecrets, rotateSecret } from './secrets.ts'
 export { openSession } from './session.ts'
 export { requireCurrent } from './standing.ts'
-export type { TakenSecrets } from './take.ts'

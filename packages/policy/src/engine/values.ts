@@ -27,7 +27,7 @@ export function toAsked(question: Question): Asked {
 }
 
 /** A type of ours is in our namespace; another stands as it is. */
-export const uidOf = ({ type, id }: Entity): TypeAndId => ({
+const uidOf = ({ type, id }: Entity): TypeAndId => ({
   type: Object.hasOwn(ENTITIES, type) ? `${NAMESPACE}::${type}` : type,
   id,
 })
