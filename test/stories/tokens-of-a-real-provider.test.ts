@@ -30,6 +30,7 @@ const open = (idp: object = { allow_addresses: ['127.0.0.0/8', '::1/128'] }) =>
 const source = (): TokenSource => ({
   issuer: provider.issuer,
   jwksUri: null,
+  owner: null,
   audiences: [provider.audience],
   algorithms: ['RS256'],
   maxTokenAgeSec: 3600,

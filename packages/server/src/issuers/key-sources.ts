@@ -21,7 +21,7 @@ type Asked = Pick<TokenSource, 'issuer' | 'jwksUri' | 'owner'>
 
 /** Who configured a provider, and the keys that were read for them. */
 interface Held {
-  readonly owner: string
+  readonly owner: string | null
   readonly source: KeySource
 }
 
@@ -38,7 +38,7 @@ export class KeySources {
   }
 
   of(source: Asked): KeySource {
-    const { issuer, jwksUri, owner = '' } = source
+    const { issuer, jwksUri, owner } = source
     // Two issuers may have one discovery URL (with and without a slash at the end), and each is compared with its own.
     const id = JSON.stringify([owner, jwksUri === null ? 'issuer' : 'jwks', jwksUri ?? issuer])
     const found = this.#held.get(id) ?? { owner, source: this.#open(source) }
@@ -49,7 +49,7 @@ export class KeySources {
   }
 
   #makeRoom(): void {
-    const counts = new Map<string, number>()
+    const counts = new Map<string | null, number>()
     for (const { owner } of this.#held.values()) counts.set(owner, (counts.get(owner) ?? 0) + 1)
     const most = Math.max(...counts.values())
     for (const [id, { owner }] of this.#held) if (counts.get(owner) === most) return void this.#held.delete(id)

@@ -10,8 +10,8 @@ export interface TokenSource {
   readonly maxTokenAgeSec: number
   /** When this was configured so, Unix milliseconds: keys that were read before are read again. */
   readonly changedAt?: number
-  /** The tenant that configured it; absent: whoever administers all. */
-  readonly owner?: string
+  /** The tenant that configured it; null: whoever administers all. */
+  readonly owner: string | null
 }
 
 /** A token whose signature, issuer, audience and times were proved. */

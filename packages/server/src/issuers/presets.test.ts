@@ -218,6 +218,7 @@ async function agentOf({ preset, values, header, jwk, more = [] }: Real, claims:
   const verified = await network.issuers().verify(craft(header, { aud: AUDIENCE, iat, ...claims }), {
     issuer: settings.issuer,
     jwksUri: settings.jwks_uri,
+    owner: null,
     audiences: [AUDIENCE],
     algorithms: settings.algorithms,
     maxTokenAgeSec: settings.max_token_age_sec,

@@ -88,6 +88,7 @@ export const SOURCE: TokenSource = {
   audiences: [AUDIENCE, 'lanyard'],
   algorithms: ['RS256', 'ES256', 'ES384', 'EdDSA', 'PS256'],
   maxTokenAgeSec: 3600,
+  owner: null,
 }
 
 export const claims = (more: object = {}) =>
