@@ -1,5 +1,5 @@
-// Benchmarks: `npm run bench -- issue | renewals | kill | workload-api | doors [--json FILE] [--chart FILE] [--seconds N]`. Each prints tables and,
-// with --json, writes them; --chart draws them. `kill` takes [--kills N] [--case a,b,…].
+// Benchmarks: `npm run bench -- issue | renewals | kill | workload-api | doors [--json FILE] [--chart FILE] [--seconds
+// N]`. Each prints tables and, with --json, writes them; --chart draws them. `kill` takes [--kills N] [--case a,b,…].
 import { parseArgs } from 'node:util'
 
 interface Bench {
@@ -25,7 +25,9 @@ export interface BenchOptions {
   readonly agents: number
   /** `kill`: kills of each case; `workload-api`: changes. */
   readonly kills: number
-  /** `kill`: letters of the cases to play, and `guard` for what the guard costs, such as `a,d,guard`; all when absent. */
+  /**
+   * `kill`: letters of the cases to play, and `guard` for what the guard costs, such as `a,d,guard`; all when absent.
+   */
   readonly cases: string | undefined
 }
 

@@ -1,6 +1,6 @@
 // Programs of others that the Workload API is tried with: `npm run interop` makes what is missing and tries them all,
-// `npm run interop -- --install` only makes them. Versions and hashes stand beside their sources in test/interop/clients;
-// what is made lies in .cache/interop, under the hash of those sources.
+// `npm run interop -- --install` only makes them. Versions and hashes stand beside their sources in
+// test/interop/clients; what is made lies in .cache/interop, under the hash of those sources.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Makes the tarballs of what goes into the programs of others: `node tools/node.mjs tools/pack.ts [--out FOLDER]` prints
-// the path of each.
+// Makes the tarballs of what goes into the programs of others: `node tools/node.mjs tools/pack.ts [--out FOLDER]`
+// prints the path of each.
 //
 // Node refuses to strip types under node_modules, so what is published is JavaScript with declarations. What a package
 // needs of ours goes along inside, as source of the same package: whoever installs the SDK gets it and undici, and
@@ -17,7 +17,9 @@ interface Packing {
   readonly name: 'sdk' | 'policy'
   /** Entry points: export → source, seen from `src`. */
   readonly entries: Readonly<Record<string, string>>
-  /** Packages of ours that go along, by the entry points that are imported: specifier → source, seen from `packages`. */
+  /**
+   * Packages of ours that go along, by the entry points that are imported: specifier → source, seen from `packages`.
+   */
   readonly vendored: Readonly<Record<string, string>>
   /** Packages of ours that stand beside it: specifier → source. */
   readonly beside: Readonly<Record<string, string>>
@@ -84,7 +86,8 @@ function emit({ name, entries, vendored, beside }: Packing, stage: string): void
       rewriteRelativeImportExtensions: true,
       rootDir: join(ROOT, 'packages'),
       outDir: join(stage, 'emitted'),
-      // Found by way of node_modules they would count as somebody else's, and not be emitted; what these import neither.
+      // Found by way of node_modules they would count as somebody else's, and not be emitted; what these import
+      // neither.
       paths: Object.fromEntries(
         Object.entries({ ...vendored, ...beside }).map(([specifier, path]) => [specifier, [source(path)]]),
       ),
@@ -109,7 +112,9 @@ function assemble(packing: Packing, stage: string, folder: string): void {
   cpSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'))
 }
 
-/** Points imports at the vendored copy; a package of ours that is not vendored is an error, not a surprise at run time. */
+/**
+ * Points imports at the vendored copy; a package of ours that is not vendored is an error, not a surprise at run time.
+ */
 function relink({ vendored, beside }: Packing, text: string, file: string, dist: string): string {
   const linked = text.replace(SPECIFIER, (all, before: string, quote: string, name: string) => {
     if (Object.hasOwn(beside, name)) return all

@@ -41,7 +41,9 @@ export interface LoadCall {
   readonly body?: string
 }
 
-/** Calls over kept-alive connections, in turn: each once where they are spent by that, else again for so many seconds. */
+/**
+ * Calls over kept-alive connections, in turn: each once where they are spent by that, else again for so many seconds.
+ */
 export interface CallsJob {
   readonly kind: 'calls'
   readonly url: string

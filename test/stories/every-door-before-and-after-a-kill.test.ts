@@ -7,8 +7,8 @@ import { joinNode } from '../../packages/server/src/testing/nodes.ts'
 import { People } from '../../packages/server/src/testing/people.ts'
 import { bySecret, SecretAgent } from '../../packages/server/src/testing/secrets.ts'
 
-// Every way by which an agent gets in, tried while it lives, when it was killed, and when it was reinstated: by what it held
-// before the kill, and by what it got since. Nothing old revives.
+// Every way by which an agent gets in, tried while it lives, when it was killed, and when it was reinstated: by what it
+// held before the kill, and by what it got since. Nothing old revives.
 
 let server: HttpHarness
 let admin: string

@@ -26,9 +26,9 @@ import {
   TAKES_AWAY,
 } from '../support/attempts-to-mint.ts'
 
-// A tenant lets its own identity provider vouch for its agents, and wants to be sure that nobody else can: not the operator
-// of the authority, by whatever key, route or command. All that exists is tried here, also what is added tomorrow: a route or
-// a command that nobody has thought about here fails.
+// A tenant lets its own identity provider vouch for its agents, and wants to be sure that nobody else can: not the
+// operator of the authority, by whatever key, route or command. All that exists is tried here, also what is added
+// tomorrow: a route or a command that nobody has thought about here fails.
 
 let server: HttpHarness
 let admin: string

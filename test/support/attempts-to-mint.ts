@@ -108,7 +108,9 @@ export const MINTING: Record<string, readonly string[]> = {
   'agent session': ['acme', 'invoice'],
   'cert request': ['--tenant', 'acme', '--agent', 'invoice', '--out', 'OUT'],
 }
-/** Commands that call no route of their own, or several, and why none of them mints for a tenant of a running authority. */
+/**
+ * Commands that call no route of their own, or several, and why none of them mints for a tenant of a running authority.
+ */
 export const APART: Record<string, string> = {
   demo: 'has an authority of its own',
   init: 'makes an authority',

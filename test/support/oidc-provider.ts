@@ -95,7 +95,10 @@ export class OidcProvider {
     return this.#keys[0]! as JWK & { kid: string }
   }
 
-  /** An access token of a client, by its client credentials: a JWT, or opaque for a `resource` that begins with {@link OPAQUE}. */
+  /**
+   * An access token of a client, by its client credentials: a JWT, or opaque for a `resource` that begins with {@link
+   * OPAQUE}.
+   */
   async clientToken(client: string, resource?: string): Promise<string> {
     const body = { grant_type: 'client_credentials', ...(resource === undefined ? {} : { resource }) }
     return (await this.#post('/token', body, client)).access_token as string

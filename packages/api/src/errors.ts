@@ -513,7 +513,10 @@ const fromProtocol = Object.fromEntries(
 
 export type ErrorCode = keyof typeof OWN | ProtocolCode
 
-/** Every refusal: code → status, title, remedy. Where both floors know a code, the row of this floor says how it is shown. */
+/**
+ * Every refusal: code → status, title, remedy. Where both floors know a code, the row of this floor says how it is
+ * shown.
+ */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = { ...fromProtocol, ...OWN }
 
 /** Members that some problems carry beside the standard ones (RFC 9457, 3.2). */

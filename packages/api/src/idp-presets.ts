@@ -9,8 +9,9 @@ export interface PresetParameter {
 }
 
 /**
- * How the tokens of a well-known provider look. In texts, `{name}` stands for a parameter. A preset admits programs alone:
- * what it requires is in no token that a person can get, or, where a provider says nothing of the kind, the notes say so.
+ * How the tokens of a well-known provider look. In texts, `{name}` stands for a parameter. A preset admits programs
+ * alone: what it requires is in no token that a person can get, or, where a provider says nothing of the kind, the
+ * notes say so.
  */
 export interface IdpPreset {
   readonly title: string

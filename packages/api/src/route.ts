@@ -6,9 +6,9 @@ import type { Permission } from './permissions.ts'
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 /**
- * Kinds of credentials that a route can accept. `principal`: a person or program that holds roles by what it has already, a
- * token of a configured issuer or a client certificate. `external-token`: of a tenant's identity provider, for an agent.
- * `agent-secret`: with the client certificate beside it where that is required.
+ * Kinds of credentials that a route can accept. `principal`: a person or program that holds roles by what it has
+ * already, a token of a configured issuer or a client certificate. `external-token`: of a tenant's identity provider,
+ * for an agent. `agent-secret`: with the client certificate beside it where that is required.
  */
 export type CredentialKind =
   | 'api-key'
@@ -32,9 +32,9 @@ export type Auth =
     }
 
 /**
- * How often. `identity` counts against the caller's own allowance, or, with `times`, against one of this route alone that is
- * so many times as large; `none` says why no limit is needed: what comes
- * before authentication is limited by connection, not here.
+ * How often. `identity` counts against the caller's own allowance, or, with `times`, against one of this route alone
+ * that is so many times as large; `none` says why no limit is needed: what comes before authentication is limited by
+ * connection, not here.
  */
 export type Limit =
   | { readonly per: 'identity'; readonly times?: number }

@@ -38,8 +38,8 @@ export const freshLineage = (dice: Dice): Fresh => ({ lineage: toHex(dice.bytes(
 
 /**
  * Opens a lineage for an agent, which a token then names. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_not_covered`, `role_too_wide`, `federation_required` where only a provider's token opens one, and by the liveness
- * gate `tenant_killed`, `agent_quarantined`, `agent_retired`.
+ * `agent_unknown`, `agent_not_covered`, `role_too_wide`, `federation_required` where only a provider's token opens one,
+ * and by the liveness gate `tenant_killed`, `agent_quarantined`, `agent_retired`.
  */
 export function* openLineage(
   rows: Rows,

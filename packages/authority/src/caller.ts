@@ -32,8 +32,8 @@ export interface AccessGrant {
 export type PrincipalMethod = 'jwt' | 'introspection' | 'certificate' | 'svid'
 
 /**
- * A person or program that holds roles by what it has already. As authentication gives it, `permissions` are all that any
- * grant holds; `narrow` leaves those that count for the call at hand.
+ * A person or program that holds roles by what it has already. As authentication gives it, `permissions` are all that
+ * any grant holds; `narrow` leaves those that count for the call at hand.
  */
 export interface PrincipalCaller {
   readonly kind: 'principal'
@@ -89,7 +89,9 @@ export interface ExternalTokenCaller {
   readonly expiresAt: number
 }
 
-/** The certificate that stands beside the secret of an agent: an SVID of ours, or one of the authority of its tenant. */
+/**
+ * The certificate that stands beside the secret of an agent: an SVID of ours, or one of the authority of its tenant.
+ */
 export type SecondFactor =
   | { readonly kind: 'svid'; readonly certificate: CertificateCaller }
   | { readonly kind: 'certificate'; readonly keyThumbprint: string; readonly endsAt: number }
@@ -157,8 +159,8 @@ export type Caller =
   | NodeCaller
 
 /**
- * A workload for which a node asks: the pipeline's caller at the door of nodes. The node vouches, and its own certificate
- * bounds how long.
+ * A workload for which a node asks: the pipeline's caller at the door of nodes. The node vouches, and its own
+ * certificate bounds how long.
  */
 export interface WorkloadCaller extends AgentCaller {
   readonly kind: 'workload'
@@ -215,8 +217,8 @@ export function actorOf(caller: Caller | WorkloadCaller | 'server'): string {
 export const actorOfSecret = (id: string): string => `agent-secret:${id}`
 
 /**
- * The name under which calls are counted: all credentials of one agent share one allowance. A provider's token is not yet
- * one: it may name an agent that is not the provider's, and would use up what that one needs to renew.
+ * The name under which calls are counted: all credentials of one agent share one allowance. A provider's token is not
+ * yet one: it may name an agent that is not the provider's, and would use up what that one needs to renew.
  */
 export function identityOf(caller: Caller): string {
   switch (caller.kind) {
@@ -246,7 +248,9 @@ export function requirePermission(caller: Caller | 'server', permission: Permiss
   })
 }
 
-/** Whether the caller may learn of what belongs to this tenant; of what belongs to none (null) only a caller of all may. */
+/**
+ * Whether the caller may learn of what belongs to this tenant; of what belongs to none (null) only a caller of all may.
+ */
 export const maySee = (caller: Caller | 'server', tenant: string | null): boolean =>
   caller === 'server' || caller.tenant === null || caller.tenant === tenant
 

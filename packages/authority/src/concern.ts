@@ -4,8 +4,8 @@ import type { AgentState } from './ports.ts'
 const concerned = new WeakMap<object, AgentState>()
 
 /**
- * Runs a gate behind a credential that was proved. What it refuses remembers whom it concerns, so that an event can name
- * the agent, although its caller is turned away.
+ * Runs a gate behind a credential that was proved. What it refuses remembers whom it concerns, so that an event can
+ * name the agent, although its caller is turned away.
  */
 export function concerning<T>(agent: AgentState, gate: () => T): T {
   try {
@@ -25,7 +25,9 @@ export type KnownRefusal = Pick<RefusedRequest, 'agent' | 'actor' | 'type'>
 
 const known = new WeakMap<object, KnownRefusal>()
 
-/** The refusal of a credential that proved itself (a signature, a secret), and gave no caller. Strangers prove nothing. */
+/**
+ * The refusal of a credential that proved itself (a signature, a secret), and gave no caller. Strangers prove nothing.
+ */
 export function refusedAs<E extends object>(error: E, refusal: KnownRefusal): E {
   known.set(error, refusal)
   return error

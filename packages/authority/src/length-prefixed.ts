@@ -1,6 +1,9 @@
 import { concat, encodeUtf8 } from '@lanyard/protocol'
 
-/** Texts in UTF-8, each behind its length in four bytes: no two lists give the same, whoever chooses what stands in them. */
+/**
+ * Texts in UTF-8, each behind its length in four bytes: no two lists give the same, whoever chooses what stands in
+ * them.
+ */
 export const lengthPrefixed = (texts: readonly string[]): Uint8Array =>
   concat(...texts.map(encodeUtf8).flatMap(bytes => [lengthOf(bytes), bytes]))
 

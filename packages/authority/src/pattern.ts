@@ -1,4 +1,7 @@
-/** Whether `pattern` covers `name` from end to end; `*` stands for any run of characters. Linear: no backtracking into earlier stars. */
+/**
+ * Whether `pattern` covers `name` from end to end; `*` stands for any run of characters. Linear: no backtracking into
+ * earlier stars.
+ */
 export function matchesPattern(pattern: string, name: string): boolean {
   const [first, ...rest] = pattern.split('*') as [string, ...string[]]
   if (rest.length === 0) return pattern === name

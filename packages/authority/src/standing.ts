@@ -11,9 +11,9 @@ import { requireCounting } from './registry/api-keys.ts'
 import { requireCurrentSecret } from './secrets/standing.ts'
 
 /**
- * Asks inside the transaction of an act whether its caller's credential still counts. It was judged when the head of the
- * request came, and whoever holds the body back could act with a key that has been deleted meanwhile: make another one.
- * Throws `unauthenticated`, for agents what the liveness gate throws, for nodes `node_unknown` and `node_banned`.
+ * Asks inside the transaction of an act whether its caller's credential still counts. It was judged when the head of
+ * the request came, and whoever holds the body back could act with a key that has been deleted meanwhile: make another
+ * one. Throws `unauthenticated`, for agents what the liveness gate throws, for nodes `node_unknown` and `node_banned`.
  */
 export function* requireStanding(rows: Rows, { caller, at }: Act): Step<void> {
   if (caller === 'server') return

@@ -12,15 +12,16 @@ import { SchemaSlices } from './schema/slices.ts'
 import { ACTIONS, NAMESPACE } from './schema/vocabulary.ts'
 
 /**
- * Checks a version whole and makes it ready: its schema together with ours, every policy against both, its entities. Gives
- * a set that decides, or every problem with its place; never throws. The rules are Cedar's strict ones, so that a policy
- * which speaks of what no such call has is a problem when it is saved and not a surprise at night. Takes some 100 ms.
+ * Checks a version whole and makes it ready: its schema together with ours, every policy against both, its entities.
+ * Gives a set that decides, or every problem with its place; never throws. The rules are Cedar's strict ones, so that a
+ * policy which speaks of what no such call has is a problem when it is saved and not a surprise at night. Takes some
+ * 100 ms.
  */
 export const compile = (text: PolicyText): CompiledSet | PolicyProblems => attempt(() => checked(text, true))
 
 /**
- * The same for a version that was checked when it was saved: without the check of types, which is what takes long. Cedar
- * decides alike; what has become wrong since, with another schema of ours, is a denial when it is asked.
+ * The same for a version that was checked when it was saved: without the check of types, which is what takes long.
+ * Cedar decides alike; what has become wrong since, with another schema of ours, is a denial when it is asked.
  */
 export const restore = (text: PolicyText): CompiledSet | PolicyProblems => attempt(() => checked(text, false))
 

@@ -64,8 +64,8 @@ export class CompiledSet {
   }
 
   /**
-   * What the policies say: denied unless one permits and none forbids. What cannot be evaluated, in any policy, is a denial
-   * with its reason in `errors`, where Cedar itself would leave that policy out. Never throws.
+   * What the policies say: denied unless one permits and none forbids. What cannot be evaluated, in any policy, is a
+   * denial with its reason in `errors`, where Cedar itself would leave that policy out. Never throws.
    */
   decide(question: Question): Decision {
     try {

@@ -12,8 +12,8 @@ export interface Difference {
 }
 
 /**
- * Which policies differ, by id: a change of layout or of comments is none. Policies without an id are told apart by what
- * they say, and so are never `changed`.
+ * Which policies differ, by id: a change of layout or of comments is none. Policies without an id are told apart by
+ * what they say, and so are never `changed`.
  */
 export function diff(before: CompiledSet, after: CompiledSet): readonly Difference[] {
   const [old, fresh] = [byName(before), byName(after)]

@@ -5,8 +5,9 @@ import { PolicyProblems } from './problems.ts'
 import { NAMESPACE } from './schema/vocabulary.ts'
 
 /**
- * Entities of applications, as they stand in a version. Throws {@link PolicyProblems} unless the schema has their types and
- * none of them is ours: what is true of an agent is for the authority to say. Null: they were held against the schema before.
+ * Entities of applications, as they stand in a version. Throws {@link PolicyProblems} unless the schema has their types
+ * and none of them is ours: what is true of an agent is for the authority to say. Null: they were held against the
+ * schema before.
  */
 export function checkEntities(entities: readonly unknown[], schema: string | null): readonly EntityJson[] {
   if (entities.length === 0) return []

@@ -8,14 +8,16 @@ const MAX_NESTING = 32
 const MAX_OPERATORS = 128
 /** Of all policies together: a text at this bound is checked in a second or two. */
 const MAX_ALL_OPERATORS = 2000
-/** What the schema of an application declares, and all that it lists: it is read at each start, on the way of everybody. */
+/**
+ * What the schema of an application declares, and all that it lists: it is read at each start, on the way of everybody.
+ */
 const MAX_DECLARATIONS = 100
 const MAX_LISTED = 250
 
 type Found = Pick<Problem, 'message'> & { readonly at: number }
 
-// Strings and comments say nothing; of what stands between, one token at a time. A comment ends at a lone carriage return
-// too, for the engine: what stands behind one must not be hidden from us.
+// Strings and comments say nothing; of what stands between, one token at a time. A comment ends at a lone carriage
+// return too, for the engine: what stands behind one must not be hidden from us.
 const TOKENS =
   /"(?:[^"\\]|\\.)*"?|\/\/[^\n\r]*|::|&&|\|\||[=!<>]=?|[()[\]{}.+\-*;,]|\b(?:else|has|in|is|like|when|unless)\b/gs
 const ASIDE = /"(?:[^"\\]|\\.)*"?|\/\/[^\n\r]*/gs

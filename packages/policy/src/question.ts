@@ -1,4 +1,7 @@
-/** An entity of Cedar. A type of ours stands without its namespace (`Agent`), one of an application with it (`Todo::User`). */
+/**
+ * An entity of Cedar. A type of ours stands without its namespace (`Agent`), one of an application with it
+ * (`Todo::User`).
+ */
 export interface Entity {
   readonly type: string
   readonly id: string
@@ -13,7 +16,9 @@ export interface EntityFacts extends Entity {
 /** What is asked: may this principal do this to this resource? */
 export interface Question {
   readonly principal: Entity
-  /** Id of a route, `issue`, `call` or a permission; an action of an application with its type: `Todo::Action::"read"`. */
+  /**
+   * Id of a route, `issue`, `call` or a permission; an action of an application with its type: `Todo::Action::"read"`.
+   */
   readonly action: string
   readonly resource: Entity
   /** `source`: an IP address as text; `node`: the id of a node. What is null or undefined is left out. */

@@ -26,9 +26,9 @@ export function remember(key: string, decision: Decision): void {
 }
 
 /**
- * The same digest for questions that the policies cannot tell apart: of attributes that no policy names only their presence
- * and form stand in it (the engine refuses what the schema does not know), so that a lineage that has grown older by a
- * second is no other question to policies that do not ask its age.
+ * The same digest for questions that the policies cannot tell apart: of attributes that no policy names only their
+ * presence and form stand in it (the engine refuses what the schema does not know), so that a lineage that has grown
+ * older by a second is no other question to policies that do not ask its age.
  */
 export function questionKey(set: number, asked: Asked, mentions: Mentions): string {
   const { principal, action, resource, context, entities } = asked

@@ -28,7 +28,10 @@ function readText(file: string): string {
 export const readAuthorities = (setting: string, file: string | null): readonly Certificate[] =>
   file === null ? [] : named(setting, () => authoritiesIn(readText(file), file))
 
-/** The authorities in a PEM text; `where` stands in what is refused. Throws `config_invalid`, and what PEM and DER are refused with. */
+/**
+ * The authorities in a PEM text; `where` stands in what is refused. Throws `config_invalid`, and what PEM and DER are
+ * refused with.
+ */
 export function authoritiesIn(pem: string, where: string): readonly Certificate[] {
   const roots = certificatesIn(pem)
   if (roots.length === 0 || roots.some(({ basicConstraints }) => !basicConstraints?.ca))

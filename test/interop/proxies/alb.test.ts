@@ -5,8 +5,8 @@ import { FORWARDED } from '../../../packages/server/src/testing/forwarding.ts'
 import type { Credential } from '../../support/credential.ts'
 import { ProxyStage, snippets } from './stage.ts'
 
-// Nobody runs a load balancer of AWS in a test. What it sends stands in its documentation ("HTTP headers and mutual TLS"):
-// the names, the URL-encoding with + / = as they are, and the forms of serial number, names and validity.
+// Nobody runs a load balancer of AWS in a test. What it sends stands in its documentation ("HTTP headers and mutual
+// TLS"): the names, the URL-encoding with + / = as they are, and the forms of serial number, names and validity.
 
 const [passthrough, verify] = snippets('## AWS Application Load Balancer', 'yaml')
 const here = (settings: string) => settings.replace('10.20.0.0/28', '127.0.0.0/8')

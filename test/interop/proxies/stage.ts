@@ -41,7 +41,10 @@ export class ProxyStage {
     this.#public = authority
   }
 
-  /** `settings`: the proxy's part of lanyard.yaml, as the guide has it. `group`: may open what lies in the folder of the socket. */
+  /**
+   * `settings`: the proxy's part of lanyard.yaml, as the guide has it. `group`: may open what lies in the folder of the
+   * socket.
+   */
   static async open(settings: string, group: number | null = null): Promise<ProxyStage> {
     const folder = mkdtempSync(join(tmpdir(), 'lanyard-behind-'))
     // The programs run under accounts of their own.

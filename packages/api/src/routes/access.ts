@@ -72,9 +72,9 @@ export const deleteRole = route({
 })
 
 /**
- * Whom a role is given to. `user`: a subject of an issuer. `group`: whoever has the value among the groups that the issuer
- * says. `spiffe-id`: an agent by its SVID. `certificate`: of the operators' authority, by `dn:CN=…,O=…` (RFC 4514),
- * `dns:…`, `uri:…` or `email:…`.
+ * Whom a role is given to. `user`: a subject of an issuer. `group`: whoever has the value among the groups that the
+ * issuer says. `spiffe-id`: an agent by its SVID. `certificate`: of the operators' authority, by `dn:CN=…,O=…` (RFC
+ * 4514), `dns:…`, `uri:…` or `email:…`.
  */
 export const BINDEE_KINDS = ['user', 'group', 'spiffe-id', 'certificate'] as const
 const Bindee = z.strictObject({

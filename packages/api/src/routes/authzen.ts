@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
 import { Text } from '../shapes.ts'
 
-// AuthZEN 1.0 lets requests carry members that a server does not know; only the named ones are read. At the top they are
-// dropped: a `tenant` or an `agent` there would be taken for what the call is about.
+// AuthZEN 1.0 lets requests carry members that a server does not know; only the named ones are read. At the top they
+// are dropped: a `tenant` or an `agent` there would be taken for what the call is about.
 const Properties = z.record(z.string(), z.unknown())
 const Entity = z.looseObject({
   type: Text.min(1).max(256),

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
 import { listOf, Name, page, Text, Time } from '../shapes.ts'
 
-/** `type:kind:value`, printable: `unix:uid:1001`, `docker:label:app:invoice`. Its form is judged by the authority: `selector_invalid`. */
+/**
+ * `type:kind:value`, printable: `unix:uid:1001`, `docker:label:app:invoice`. Its form is judged by the authority:
+ * `selector_invalid`.
+ */
 export const Selector = Text.min(3).max(512)
 /** Where an entry is served: `node:<name>` or `group:<name>`; absent: every node of the tenant. */
 export const Parent = z.string().regex(/^(node|group):[a-z0-9][a-z0-9._-]{0,62}$/, 'expected node:NAME or group:NAME')

@@ -71,7 +71,10 @@ export const acknowledge = route({
   auth: { kind: 'identity', accepts: ['agent-certificate'], permission: 'feed.enrol' },
   limit: { per: 'none', because: 'as many as there are deaths; each is checked against the lease of its point' },
   audit: { because: 'kept with the incident that it belongs to' },
-  /** Compact JWS (`typ: lanyard-ack+jwt`, `x5c`), see protocol/feed/ack.ts: point, epoch, applied_at, cut, last_accept, clock. */
+  /**
+   * Compact JWS (`typ: lanyard-ack+jwt`, `x5c`), see protocol/feed/ack.ts: point, epoch, applied_at, cut, last_accept,
+   * clock.
+   */
   body: z.strictObject({ ack: z.string().max(32_768) }),
   status: 204,
   errors: ['ack_invalid', 'not_found'],

@@ -14,7 +14,9 @@ export const EXTERNAL_ALGORITHMS = [
   'ES384',
   'EdDSA',
 ] as const
-/** What becomes of lineages that began internally, when a provider begins to vouch: they end at once, or at their end. */
+/**
+ * What becomes of lineages that began internally, when a provider begins to vouch: they end at once, or at their end.
+ */
 export const ON_FEDERATION = ['end', 'drain'] as const
 
 export const HttpsUrl = Text.max(2048).regex(

@@ -3,8 +3,8 @@ import { MANAGERS, route } from '../route.ts'
 import { listOf, Name, page, Reason, Serial, Time } from '../shapes.ts'
 
 /**
- * Caller's own or made by us; whoever names it can ask again after a lost reply. Names are shared by all tenants: one that
- * others can guess may be taken, and the kill is then refused as a conflict.
+ * Caller's own or made by us; whoever names it can ask again after a lost reply. Names are shared by all tenants: one
+ * that others can guess may be taken, and the kill is then refused as a conflict.
  */
 export const IncidentId = z
   .string()
@@ -156,7 +156,9 @@ const IncidentHead = z.strictObject({
   closed_at: Time.nullable(),
   ttl_until: Time.nullable(),
   revoked: z.int(),
-  /** Until then a service without a guard may accept what was given out, also what was revoked before; null: nothing. */
+  /**
+   * Until then a service without a guard may accept what was given out, also what was revoked before; null: nothing.
+   */
   unguarded_until: Time.nullable(),
 })
 export type IncidentHead = z.output<typeof IncidentHead>

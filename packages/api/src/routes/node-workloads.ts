@@ -88,8 +88,8 @@ const GATE = [
   'store_unavailable',
 ] as const
 
-// A node asks for all its workloads, paced by `renew_after`, and keeps what it gets. One that was taken over shall not fill
-// the record with lineages and tokens, which a ban has to walk through.
+// A node asks for all its workloads, paced by `renew_after`, and keeps what it gets. One that was taken over shall not
+// fill the record with lineages and tokens, which a ban has to walk through.
 const FOR_ALL = { per: 'identity', times: 5 } as const
 
 export const issueWorkloadCert = route({
@@ -101,7 +101,10 @@ export const issueWorkloadCert = route({
   body: z.strictObject({
     entry: z.string().max(64),
     csr: Csr,
-    /** The certificate that this one follows; absent: the first, or the node has lost what it held. One lineage serves a node and an entry. */
+    /**
+     * The certificate that this one follows; absent: the first, or the node has lost what it held. One lineage serves a
+     * node and an entry.
+     */
     renews: z.strictObject({ lineage: z.string().max(64), serial: z.string().max(64) }).optional(),
   }),
   status: 201,

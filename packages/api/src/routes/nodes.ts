@@ -95,7 +95,9 @@ export const attestNode = route({
       method: z.literal('x509pop'),
       challenge: z.string().max(4096),
       certificates: z.string().max(16_384),
-      /** Base64url: signature by the key of the machine certificate, see authority/nodes/x509pop.ts for what is signed. */
+      /**
+       * Base64url: signature by the key of the machine certificate, see authority/nodes/x509pop.ts for what is signed.
+       */
       signature: z.string().max(2048),
       csr: Csr,
     }),

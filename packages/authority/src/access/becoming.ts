@@ -8,8 +8,8 @@ import { requireHeld } from './within.ts'
 const PAGE = 200
 
 /**
- * Whoever hands out the identity of an agent can be that agent: so they must hold what it is bound to, or an operator would
- * be an admin by one bootstrap. Throws `role_too_wide`.
+ * Whoever hands out the identity of an agent can be that agent: so they must hold what it is bound to, or an operator
+ * would be an admin by one bootstrap. Throws `role_too_wide`.
  */
 export function* requireMayBecome(rows: Rows, agent: Pick<AgentState, 'spiffeId'>, act: Act): Step<void> {
   if (!isManager(act)) return
@@ -17,8 +17,8 @@ export function* requireMayBecome(rows: Rows, agent: Pick<AgentState, 'spiffeId'
 }
 
 /**
- * The same for whoever makes a machine a node, of a tenant or of all (null): it gets the identity of every agent that has
- * an entry there. What is bound beyond the tenant does not count by its machines, and is not asked for. Throws
+ * The same for whoever makes a machine a node, of a tenant or of all (null): it gets the identity of every agent that
+ * has an entry there. What is bound beyond the tenant does not count by its machines, and is not asked for. Throws
  * `agent_not_covered`, `role_too_wide`.
  */
 export function* requireMayServe(rows: Rows, tenant: string | null, act: Act): Step<void> {
@@ -27,8 +27,8 @@ export function* requireMayServe(rows: Rows, tenant: string | null, act: Act): S
 }
 
 /**
- * The same for whoever says which provider vouches for the agents of a tenant: it can name every agent that is not ours,
- * and those that nobody has seen yet. What is bound beyond the tenant does not count by its word. Throws
+ * The same for whoever says which provider vouches for the agents of a tenant: it can name every agent that is not
+ * ours, and those that nobody has seen yet. What is bound beyond the tenant does not count by its word. Throws
  * `agent_not_covered`, `role_too_wide`.
  */
 export function* requireMayVouch(rows: Rows, tenant: string, act: Act): Step<void> {

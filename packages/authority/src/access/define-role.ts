@@ -19,8 +19,8 @@ export interface RoleInput {
 }
 
 /**
- * Defines a role within what the caller has. It gives nothing to anybody: bindings and API keys do. Throws `name_invalid`,
- * `tenant_mismatch`, `tenant_unknown`, `role_exists`, `role_too_wide`, `too_many_entries`.
+ * Defines a role within what the caller has. It gives nothing to anybody: bindings and API keys do. Throws
+ * `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `role_exists`, `role_too_wide`, `too_many_entries`.
  */
 export function* createRole(rows: Rows, id: string, input: RoleInput, act: ManagerAct): Step<RoleState> {
   const tenant = input.tenant ?? act.caller.tenant

@@ -54,8 +54,8 @@ export function* createIssuer(rows: Rows, id: string, input: IssuerInput, act: M
 }
 
 /**
- * Changes an issuer. Whoever says where its keys are, or what its claims mean, can be everybody that it vouches for: so the
- * caller must have all that is bound to its users and groups. To disable it needs no more than to see it. Throws
+ * Changes an issuer. Whoever says where its keys are, or what its claims mean, can be everybody that it vouches for: so
+ * the caller must have all that is bound to its users and groups. To disable it needs no more than to see it. Throws
  * `issuer_unknown`, `issuer_exists`, `role_too_wide`, `last_admin`.
  */
 export function* updateIssuer(

@@ -13,8 +13,8 @@ export interface CallTarget {
 
 /**
  * The caller as it counts for one call: of a principal's grants those that hold there, its permissions these and no
- * others, its tenant the one that the call is within. So what one grant allows in one place adds nothing to what another
- * allows elsewhere. Other callers stay as they are. Throws `tenant_ambiguous`, `agent_not_covered`.
+ * others, its tenant the one that the call is within. So what one grant allows in one place adds nothing to what
+ * another allows elsewhere. Other callers stay as they are. Throws `tenant_ambiguous`, `agent_not_covered`.
  */
 export function narrow(caller: Caller, target: CallTarget): Caller {
   // What asks for no permission tells callers of themselves alone: all that they have.

@@ -8,8 +8,8 @@ export type PrincipalParts =
   | readonly ['spiffe-id', id: string]
 
 /**
- * The id of a principal, 32 hex digits: the same at each call, whatever the token. Each part stands behind its length, so
- * that nobody can choose a subject that reads as another issuer's.
+ * The id of a principal, 32 hex digits: the same at each call, whatever the token. Each part stands behind its length,
+ * so that nobody can choose a subject that reads as another issuer's.
  */
 export function principalIdOf(parts: PrincipalParts, crypto: Crypto): string {
   return toHex(crypto.sha256(lengthPrefixed(parts)).subarray(0, 16))

@@ -17,8 +17,8 @@ const isGiven = (role: string): role is BuiltInRole => (BUILT_IN_ROLES as readon
 const NONE: ReadonlySet<Permission> = new Set()
 
 /**
- * What a role holds where it is given in this tenant (null: in all). One that is not there holds nothing: what was given
- * may outlive what it was given by.
+ * What a role holds where it is given in this tenant (null: in all). One that is not there holds nothing: what was
+ * given may outlive what it was given by.
  */
 export function* permissionsOfRole(
   rows: Pick<Rows, 'roles'>,

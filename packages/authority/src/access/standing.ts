@@ -6,9 +6,9 @@ import { hasEnded } from './ended.ts'
 import { permissionsOfRole } from './roles.ts'
 
 /**
- * Asks inside a transaction whether a principal still counts: it is not shut out, and every grant that it acts by is as it
- * was, with its issuer still vouching. One that was taken away since may be what allowed this. Throws `principal_barred`,
- * `key_killed`, `unauthenticated`.
+ * Asks inside a transaction whether a principal still counts: it is not shut out, and every grant that it acts by is as
+ * it was, with its issuer still vouching. One that was taken away since may be what allowed this. Throws
+ * `principal_barred`, `key_killed`, `unauthenticated`.
  */
 export function* requirePrincipalStanding(rows: Rows, caller: PrincipalCaller, at: number): Step<void> {
   if (caller.keyThumbprint !== undefined) yield* requireUnkilledKey(rows, caller.keyThumbprint)

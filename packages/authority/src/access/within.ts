@@ -26,8 +26,8 @@ const covers = (grant: Pick<AccessGrant, 'tenant' | 'agents'>, { tenant, agents 
   (grant.agents === null || (agents !== null && matchesPattern(grant.agents, agents)))
 
 /**
- * Nobody gives more than they hold, nor further than it reaches: whoever may give roles would else have them all. Throws
- * `role_too_wide`.
+ * Nobody gives more than they hold, nor further than it reaches: whoever may give roles would else have them all.
+ * Throws `role_too_wide`.
  */
 export function requireHeld(caller: Act['caller'], given: Given): void {
   if (caller === 'server') return
@@ -45,8 +45,8 @@ export function requireHeld(caller: Act['caller'], given: Given): void {
 const NONE: ReadonlySet<Permission> = new Set()
 
 /**
- * Throws `agent_not_covered` where a permission holds for some agents alone, and the act goes beyond the one that its call
- * names.
+ * Throws `agent_not_covered` where a permission holds for some agents alone, and the act goes beyond the one that its
+ * call names.
  */
 export function requireEveryAgent({ caller }: Pick<Act, 'caller'>, permission: Permission): void {
   if (caller === 'server' || caller.kind !== 'principal') return

@@ -36,11 +36,11 @@ export class TokenReused extends LanyardError {
 }
 
 /**
- * Opens the one lineage of an external token, for the agent that it names; registers that agent if it is not there, which
- * needs the tenant locked for this act alone. The same token with the same key thumbprint again (a lost reply) gives the
- * lineage that it opened; with another one nothing, and that comes back, to be told. Throws
- * `agent_provenance_conflict`, `token_reused`, `incarnation_dead`, `tenant_killed`, `agent_quarantined`, `agent_retired`,
- * `lineage_ended`, `lineage_forked`.
+ * Opens the one lineage of an external token, for the agent that it names; registers that agent if it is not there,
+ * which needs the tenant locked for this act alone. The same token with the same key thumbprint again (a lost reply)
+ * gives the lineage that it opened; with another one nothing, and that comes back, to be told. Throws
+ * `agent_provenance_conflict`, `token_reused`, `incarnation_dead`, `tenant_killed`, `agent_quarantined`,
+ * `agent_retired`, `lineage_ended`, `lineage_forked`.
  */
 export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAct): Step<Opened | TokenReused> {
   const { caller } = act

@@ -14,8 +14,8 @@ export function requireSubject(read: ReadClaim, { agentClaim }: Pick<IdpState, '
 }
 
 /**
- * Throws `external_token_invalid`, naming the claim, unless each required one has its value, or one of its values. A claim
- * that is a list has a value when it holds it.
+ * Throws `external_token_invalid`, naming the claim, unless each required one has its value, or one of its values. A
+ * claim that is a list has a value when it holds it.
  */
 export function requireClaims(read: ReadClaim, { requiredClaims }: Pick<IdpState, 'requiredClaims'>): void {
   for (const [path, wanted] of Object.entries(requiredClaims)) {

@@ -5,8 +5,8 @@ import type { LineageState, Rows, Step } from '../ports.ts'
 export const isFederated = ({ mintedBy }: Pick<LineageState, 'mintedBy'>): boolean => mintedBy.startsWith('idp:')
 
 /**
- * Asks, inside the transaction that would mint, whether we may mint for a tenant at all. While an identity provider vouches
- * for its agents we do for nobody, whatever their role. Throws `federation_required`.
+ * Asks, inside the transaction that would mint, whether we may mint for a tenant at all. While an identity provider
+ * vouches for its agents we do for nobody, whatever their role. Throws `federation_required`.
  */
 export function* requireMintable(rows: Pick<Rows, 'idps'>, tenant: string): Step<void> {
   if (yield* rows.idps.federates(tenant))

@@ -77,7 +77,10 @@ export function* changeIdp(rows: Rows, before: IdpState, change: IdpSettings, ac
   return after
 }
 
-/** Deletes a provider; what it vouched for goes on. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `not_found`. */
+/**
+ * Deletes a provider; what it vouched for goes on. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
+ * `not_found`.
+ */
 export function* deleteIdp(rows: Rows, key: Pick<IdpState, 'tenant' | 'id'>, act: Act): Step<void> {
   const idp = yield* requireIdp(rows, key, act)
   const federated = yield* rows.idps.federates(idp.tenant)

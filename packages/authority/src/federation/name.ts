@@ -5,8 +5,8 @@ import { lengthPrefixed } from '../length-prefixed.ts'
 const MADE = /^f-[a-z2-7]{52}$/
 
 /**
- * The name of an agent by the claim that its identity provider gave it: the claim itself where it is a name, otherwise `f-`
- * and base32 of SHA-256 over issuer and claim, each after its length, so that no two pairs give one text.
+ * The name of an agent by the claim that its identity provider gave it: the claim itself where it is a name, otherwise
+ * `f-` and base32 of SHA-256 over issuer and claim, each after its length, so that no two pairs give one text.
  */
 export function agentNameOf(issuer: string, claim: string, crypto: Pick<Crypto, 'sha256'>): string {
   if (NAME_PATTERN.test(claim) && !MADE.test(claim)) return claim

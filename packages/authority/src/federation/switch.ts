@@ -5,8 +5,8 @@ import { settle, Toll } from '../kill/toll.ts'
 import type { Rows, Step } from '../ports.ts'
 
 /**
- * Tells what a change of providers made of a tenant that federated, or did not, before it; and where it does from now on,
- * ends what began internally if the tenant has it so.
+ * Tells what a change of providers made of a tenant that federated, or did not, before it; and where it does from now
+ * on, ends what began internally if the tenant has it so.
  */
 export function* settleFederation(rows: Rows, tenant: string, before: boolean, act: Act): Step<void> {
   const after = yield* rows.idps.federates(tenant)

@@ -12,8 +12,8 @@ export interface FoundIdp {
 }
 
 /**
- * A provider that was found out: all that it vouched for ends, and it vouches for nobody until somebody enables it again;
- * else it would have it minted again at once. One that was deleted is found by what it left. Throws `not_found`,
+ * A provider that was found out: all that it vouched for ends, and it vouches for nobody until somebody enables it
+ * again; else it would have it minted again at once. One that was deleted is found by what it left. Throws `not_found`,
  * `permission_missing`.
  */
 export function* findIdpToTake(rows: Rows, id: string, reason: string, act: ManagerAct): Step<FoundIdp> {

@@ -8,8 +8,9 @@ import { provenanceOf } from './external-token.ts'
 export type Named = Pick<ExternalTokenCaller, 'tenant' | 'agent' | 'issuer' | 'subject' | 'issuedAt'>
 
 /**
- * The agent that a token names, if it may be that; undefined where there is none yet. Only reads. Throws `tenant_unknown`,
- * `tenant_killed`, `agent_provenance_conflict`, `agent_quarantined`, `agent_retired`, `incarnation_dead`.
+ * The agent that a token names, if it may be that; undefined where there is none yet. Only reads. Throws
+ * `tenant_unknown`, `tenant_killed`, `agent_provenance_conflict`, `agent_quarantined`, `agent_retired`,
+ * `incarnation_dead`.
  */
 export function* judgeUpsert(rows: Rows, named: Named): Step<AgentState | undefined> {
   const tenant = yield* rows.tenants.find(named.tenant)
@@ -32,8 +33,8 @@ function requireSameOrigin(agent: AgentState, { issuer, subject }: Named): void 
 }
 
 /**
- * A token that was stolen before its agent was killed would count again with the rebirth: reinstatement revives nothing, so
- * only what the provider said afterwards counts.
+ * A token that was stolen before its agent was killed would count again with the rebirth: reinstatement revives
+ * nothing, so only what the provider said afterwards counts.
  */
 function* requireIssuedSinceRebirth(
   rows: Rows,

@@ -75,7 +75,9 @@ const FORMS = new Set([
   ...['pem', 'der', 'hex', 'base64', 'b64', 'jwk', 'json', 'old', 'new', 'current', 'previous'],
 ])
 
-/** By the last words of the name: `access_token` and `apiKey` are secrets, `token_count` and `key_thumbprint` are not. */
+/**
+ * By the last words of the name: `access_token` and `apiKey` are secrets, `token_count` and `key_thumbprint` are not.
+ */
 function isSecretName(name: string): boolean {
   if (!TOLD_BY.test(name)) return false
   const words = name

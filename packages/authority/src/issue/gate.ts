@@ -21,7 +21,7 @@ export interface IssueAsked {
 }
 
 /**
- * Asks the policies, before anything is signed. Undefined: nobody was to be asked. Throws `policy_denied`, `policy_failed`, after
- * the denial was told in an event.
+ * Asks the policies, before anything is signed. Undefined: nobody was to be asked. Throws `policy_denied`,
+ * `policy_failed`, after the denial was told in an event.
  */
 export type IssueGate = (asked: IssueAsked) => Promise<void> | undefined

@@ -42,8 +42,8 @@ export interface IssuingPorts {
 }
 
 /**
- * The one way to a certificate: check → ask the policies → build → sign → inspect → record → reply. Every door (the exchange of CSRs,
- * that of nodes) ends here. A certificate whose record is refused never leaves.
+ * The one way to a certificate: check → ask the policies → build → sign → inspect → record → reply. Every door (the
+ * exchange of CSRs, that of nodes) ends here. A certificate whose record is refused never leaves.
  */
 export class Issuing {
   readonly #ports: IssuingPorts

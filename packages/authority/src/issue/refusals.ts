@@ -23,7 +23,10 @@ export interface RefusedRequest {
   readonly correlation: string | null
 }
 
-/** Tells of refusals: a dead agent that knocks is worth knowing. Strangers never come here: they are counted, not recorded. */
+/**
+ * Tells of refusals: a dead agent that knocks is worth knowing. Strangers never come here: they are counted, not
+ * recorded.
+ */
 export class Refusals {
   readonly #events: RefusalEvents
 

@@ -26,8 +26,8 @@ export const agentDeath = ({ spiffeId, deadThrough }: AgentState): NewDeath => (
 const OLDEST_EXTERNAL_TOKEN = 86_400
 
 /**
- * When the last token of a provider has ended that was issued before `at`: it carries no incarnation of ours, and is judged
- * by when its agent was reborn.
+ * When the last token of a provider has ended that was issued before `at`: it carries no incarnation of ours, and is
+ * judged by when its agent was reborn.
  */
 const lastWord = (at: number): number => at + (OLDEST_EXTERNAL_TOKEN + 60) * 1000
 
@@ -58,8 +58,8 @@ export const tenantRebirth = ({ tenant, deadThrough, incarnation }: TenantState,
 })
 
 /**
- * Of an agent whose tenant died: the rebirth of the tenant must not revive what the agent held. Nothing that it was given
- * outlives this, so it needs no rebirth of its own.
+ * Of an agent whose tenant died: the rebirth of the tenant must not revive what the agent held. Nothing that it was
+ * given outlives this, so it needs no rebirth of its own.
  */
 export const agentDeathWithTenant = ({ spiffeId, deadThrough, incarnation }: AgentState, at: number): NewDeath => ({
   kind: 'agent',

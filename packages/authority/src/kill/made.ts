@@ -38,8 +38,9 @@ export function* takePrincipal(rows: Rows, toll: Toll, id: string, reason: strin
 }
 
 /**
- * Ends what one maker made: lineages that it opened, join tokens, the nodes that joined with these, secrets of agents with
- * what they were exchanged for, and the roles that it gave. Whoever stole its credential would else stay: as an agent, as a machine, or as somebody else.
+ * Ends what one maker made: lineages that it opened, join tokens, the nodes that joined with these, secrets of agents
+ * with what they were exchanged for, and the roles that it gave. Whoever stole its credential would else stay: as an
+ * agent, as a machine, or as somebody else.
  */
 function* takeMade(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
   const tenant = tenantOf(act)

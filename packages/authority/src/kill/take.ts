@@ -164,8 +164,8 @@ function* takeOfAgent(rows: Rows, toll: Toll, lineages: readonly LineageState[],
 }
 
 /**
- * When the last certificate or token for a workload ends of those that an agent or a whole tenant holds, in Unix ms; null:
- * all have ended. Also one that was revoked before counts: who hears of no deaths still accepts it.
+ * When the last certificate or token for a workload ends of those that an agent or a whole tenant holds, in Unix ms;
+ * null: all have ended. Also one that was revoked before counts: who hears of no deaths still accepts it.
  */
 export function* lastEnd(rows: Rows, whose: AgentKey | { readonly tenant: string }, at: number): Step<number | null> {
   const filter = { tenant: whose.tenant, agent: 'agent' in whose ? whose.agent : undefined, now: at }

@@ -23,7 +23,10 @@ export interface Widening {
 
 const ALONE: Widening = { links: [], apiKeys: [], spared: [] }
 
-/** Finds what the scope of an agent's kill takes along, within the caller's tenant. Only reads. Throws `agent_not_covered`. */
+/**
+ * Finds what the scope of an agent's kill takes along, within the caller's tenant. Only reads. Throws
+ * `agent_not_covered`.
+ */
 export function* widen(rows: Rows, agent: AgentState, scope: KillScope, act: Act): Step<Widening> {
   if (scope === 'api-key' || scope === 'source') requireEveryAgent(act, 'agent.kill')
   switch (scope) {

@@ -33,8 +33,8 @@ export function* regroupNode(rows: Rows, id: string, groups: readonly string[], 
 }
 
 /**
- * Cuts a node off at once, for as long as nobody lifts it: it gets nothing more, and what it got for its workloads dies as
- * by a kill. Again without effect. Throws `not_found`.
+ * Cuts a node off at once, for as long as nobody lifts it: it gets nothing more, and what it got for its workloads dies
+ * as by a kill. Again without effect. Throws `not_found`.
  */
 export function* banNode(rows: Rows, id: string, reason: string, act: Act): Step<NodeState> {
   const before = yield* requireNode(rows, id, act)
@@ -67,8 +67,8 @@ export function* unbanNode(rows: Rows, id: string, act: Act): Step<NodeState> {
 }
 
 /**
- * Removes a node, with all that it got for its workloads; it may attest again. A banned one stays, since its row is what
- * keeps it out. Throws `not_found`, `node_banned`.
+ * Removes a node, with all that it got for its workloads; it may attest again. A banned one stays, since its row is
+ * what keeps it out. Throws `not_found`, `node_banned`.
  */
 export function* removeNode(rows: Rows, id: string, act: Act): Step<void> {
   const node = yield* requireNode(rows, id, act)
@@ -84,6 +84,9 @@ export function* removeNode(rows: Rows, id: string, act: Act): Step<void> {
 const named = ({ node, name }: NodeState) => ({ node, name })
 const lossOf = ({ revoked, lineages }: Toll) => ({ revoked, lineages })
 
-/** Ends what the node opened for its workloads, where it is cut off by other means. Their agents lose these, and not their lifecycle; each is told of its own. */
+/**
+ * Ends what the node opened for its workloads, where it is cut off by other means. Their agents lose these, and not
+ * their lifecycle; each is told of its own.
+ */
 export const takeWorkloads = (rows: Rows, toll: Toll, { node }: NodeState, reason: string, act: Act): Step<void> =>
   takeTold(rows, toll, { by: { mintedBy: `node:${node}` }, tenant: null }, reason, act)

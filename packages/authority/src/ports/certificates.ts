@@ -114,8 +114,8 @@ export interface CertificateRows {
   /** One insert is the certificate and its `cert.issued` event. */
   insert(certificate: CertificateState): Step<void>
   /**
-   * Revokes what is not yet revoked and not over at `at`, with its lineage, with lineages of one agent, of its agent or its
-   * tenant; gives back the serials, newest first.
+   * Revokes what is not yet revoked and not over at `at`, with its lineage, with lineages of one agent, of its agent or
+   * its tenant; gives back the serials, newest first.
    */
   revoke(
     whose: { readonly lineage: string } | LineagesOf | AgentKey | { readonly tenant: string },

@@ -51,13 +51,16 @@ export interface FederatedTokenState extends AgentKey {
 export interface FederatedTokenRows {
   find(hash: string): Step<FederatedTokenState | undefined>
   /**
-   * Writes down what the token opens, unless it has opened something: then nothing is written, and that comes back. Of two
-   * transactions at once with one token, the second waits for the first.
+   * Writes down what the token opens, unless it has opened something: then nothing is written, and that comes back. Of
+   * two transactions at once with one token, the second waits for the first.
    */
   claim(token: FederatedTokenState): Step<FederatedTokenState | undefined>
 }
 
-/** How agents of a tenant get identities. What was never set is as {@link AdmissionState} says by default: drain, null, null. */
+/**
+ * How agents of a tenant get identities. What was never set is as {@link AdmissionState} says by default: drain, null,
+ * null.
+ */
 export interface AdmissionState {
   readonly tenant: string
   readonly onFederation: 'end' | 'drain'

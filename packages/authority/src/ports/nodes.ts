@@ -25,7 +25,9 @@ export interface NodeRows {
   find(node: string): Step<NodeState | undefined>
   /** Names are unique within a tenant, and among nodes without one. */
   findByName(tenant: string | null, name: string): Step<NodeState | undefined>
-  /** Those that joined with tokens of this maker and are not banned, at most `limit`; of one tenant; none or null: any. */
+  /**
+   * Those that joined with tokens of this maker and are not banned, at most `limit`; of one tenant; none or null: any.
+   */
   joinedBy(maker: string, limit: number, tenant?: string | null): Step<readonly NodeState[]>
   /** Those that are known by this key, banned or not; of one tenant, or of all and without one where that is null. */
   withKey(keyThumbprint: string, tenant: string | null): Step<readonly NodeState[]>

@@ -36,11 +36,13 @@ export interface PolicyRows {
   /** Newest first. */
   list(tenant: string | null, page: Page): Step<Listed<PolicyVersionState>>
   /**
-   * Removes the oldest version of a scope that neither decides, nor is in the shadow, nor would decide after a roll-back, nor
-   * is the newest. Whether there was one.
+   * Removes the oldest version of a scope that neither decides, nor is in the shadow, nor would decide after a
+   * roll-back, nor is the newest. Whether there was one.
    */
   removeOldest(tenant: string | null): Step<boolean>
-  /** Grows with each activation, roll-back and shadow: instances look at it, and read what is in force when it moved. */
+  /**
+   * Grows with each activation, roll-back and shadow: instances look at it, and read what is in force when it moved.
+   */
   revision(): Step<number>
   bumpRevision(): Step<number>
   /** Active and shadowed ones of every scope, without what stands in them: that never changes. */

@@ -81,7 +81,10 @@ export interface AgentRows {
   update(agent: AgentState): Step<void>
   /** By tenant and name. */
   list(filter: AgentFilter, page: Page): Step<Listed<AgentState>>
-  /** Quarantines every agent of the tenant that is neither quarantined nor retired, all its incarnations dead; gives how many. */
+  /**
+   * Quarantines every agent of the tenant that is neither quarantined nor retired, all its incarnations dead; gives how
+   * many.
+   */
   quarantineAll(tenant: string, at: number): Step<number>
   /** Reinstates every agent that the kill of the tenant at `killedAt` quarantined, each in its next incarnation. */
   reinstateAll(tenant: string, killedAt: number, at: number): Step<number>

@@ -89,7 +89,10 @@ export function* updateAgent(
   return after
 }
 
-/** Retires an agent for ever; again without effect. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `agent_unknown`. */
+/**
+ * Retires an agent for ever; again without effect. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
+ * `agent_unknown`.
+ */
 export function* retireAgent(rows: Rows, key: AgentKey, act: Act): Step<AgentState> {
   const agent = yield* requireAgent(rows, key, act)
   if (agent.lifecycle === 'retired') return agent

@@ -106,8 +106,8 @@ export function* createApiKey(
 }
 
 /**
- * Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were not
- * there. Throws `last_admin`.
+ * Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were
+ * not there. Throws `last_admin`.
  */
 export function* deleteApiKey(rows: Rows, id: string, crypto: Crypto, act: ManagerAct): Step<void> {
   const state = yield* rows.apiKeys.find(id)

@@ -20,8 +20,8 @@ export interface EntryInput extends AgentKey {
 
 /**
  * Registers entries: all of them, or throws and none. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`,
- * `agent_unknown`, `agent_not_covered`, `role_too_wide`, `agent_retired`, `selector_invalid`, `ttl_out_of_range`, `dns_name_forbidden`, `entry_exists`,
- * `too_many_entries`.
+ * `agent_unknown`, `agent_not_covered`, `role_too_wide`, `agent_retired`, `selector_invalid`, `ttl_out_of_range`,
+ * `dns_name_forbidden`, `entry_exists`, `too_many_entries`.
  */
 export function* createEntries(
   rows: Rows,

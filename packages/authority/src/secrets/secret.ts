@@ -1,8 +1,8 @@
 import { type Crypto, encodeUtf8, toHex } from '@lanyard/protocol'
 import type { Dice } from '../ports.ts'
 
-// lanyard-secret_<12 hex: public id>_<64 hex: 256 random bits>_<8 hex: checksum>: a form that secret scanners can know, and
-// a checksum by which they know a whole one.
+// lanyard-secret_<12 hex: public id>_<64 hex: 256 random bits>_<8 hex: checksum>: a form that secret scanners can know,
+// and a checksum by which they know a whole one.
 const FORM = /^(lanyard-secret_([0-9a-f]{12})_([0-9a-f]{64}))_([0-9a-f]{8})$/
 /** What every secret of an agent begins with, and nothing else. */
 export const AGENT_SECRET_PREFIX = 'lanyard-secret_'

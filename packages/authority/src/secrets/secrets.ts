@@ -14,17 +14,18 @@ import type { FreshSecret } from './secret.ts'
 import { type TakenSecrets, takeSecrets } from './take.ts'
 
 /**
- * Secrets of an agent that are remembered after their end. Whoever holds one can exchange it as often as it is let: a kill
- * that follows where they went must not grow with that.
+ * Secrets of an agent that are remembered after their end. Whoever holds one can exchange it as often as it is let: a
+ * kill that follows where they went must not grow with that.
  */
 const REMEMBERED = 100
 
 type Fresh = Pick<FreshSecret, 'id' | 'hash'>
 
 /**
- * Makes the secret of an agent. The one before is superseded: so an operator helps whoever lost a secret, or the reply that
- * held it. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `agent_unknown`, `agent_not_covered`,
- * `role_too_wide`, `federation_required`, `tenant_killed`, `agent_quarantined`, `agent_retired`. Under the tenant's exclusive lock.
+ * Makes the secret of an agent. The one before is superseded: so an operator helps whoever lost a secret, or the reply
+ * that held it. Throws `name_invalid`, `tenant_mismatch`, `tenant_unknown`, `agent_unknown`, `agent_not_covered`,
+ * `role_too_wide`, `federation_required`, `tenant_killed`, `agent_quarantined`, `agent_retired`. Under the tenant's
+ * exclusive lock.
  */
 export function* createSecret(rows: Rows, key: AgentKey, fresh: Fresh, act: ManagerAct): Step<SecretState> {
   requireName('agent', key.agent)
@@ -47,8 +48,8 @@ export function* currentSecret(rows: Rows, key: AgentKey, act: Pick<Act, 'caller
 }
 
 /**
- * Exchanges the caller's secret for a new one. That it is the current one was asked by the same transaction, which keeps it
- * from all others: of many at once one wins. Throws `federation_required`.
+ * Exchanges the caller's secret for a new one. That it is the current one was asked by the same transaction, which
+ * keeps it from all others: of many at once one wins. Throws `federation_required`.
  */
 export function* rotateSecret(
   rows: Rows,

@@ -4,8 +4,8 @@ import { requireAlive } from '../liveness.ts'
 import type { Rows, SecretState, Step } from '../ports.ts'
 
 /**
- * Asks inside a transaction whether a secret is still the agent's current one and the agent alive, and keeps others from the
- * secret. Throws `secret_superseded`, `secret_revoked`, and what the liveness gate refuses with.
+ * Asks inside a transaction whether a secret is still the agent's current one and the agent alive, and keeps others
+ * from the secret. Throws `secret_superseded`, `secret_revoked`, and what the liveness gate refuses with.
  */
 export function* requireCurrentSecret(rows: Rows, { secret: id }: SecretCaller): Step<void> {
   const secret = requireCurrent(yield* rows.secrets.claim(id))

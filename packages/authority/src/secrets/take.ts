@@ -17,8 +17,8 @@ export interface TakenSecrets {
 const PREFIX = actorOfSecret('')
 
 /**
- * Ends all that the secrets of an agent opened, and the one that counts. Also of secrets that nobody remembers any more: it
- * goes by the lineages. As a part of an act that settles by itself.
+ * Ends all that the secrets of an agent opened, and the one that counts. Also of secrets that nobody remembers any
+ * more: it goes by the lineages. As a part of an act that settles by itself.
  */
 export function* takeSecrets(rows: Rows, toll: Toll, agent: AgentKey, reason: string, act: Act): Step<TakenSecrets> {
   const current = yield* rows.secrets.current(agent)

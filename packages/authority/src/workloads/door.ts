@@ -43,8 +43,8 @@ export interface IssuedToken {
 }
 
 /**
- * The door of nodes: SVIDs for the workloads of entries that the node serves. A node keeps one lineage for each entry, in
- * which all that it got is found again when the node is banned.
+ * The door of nodes: SVIDs for the workloads of entries that the node serves. A node keeps one lineage for each entry,
+ * in which all that it got is found again when the node is banned.
  */
 export class WorkloadDoor {
   readonly #ports: WorkloadPorts

@@ -15,8 +15,8 @@ export const isFor = ({ jti, tenant }: LineageState, node: NodeCaller, entry: En
   jti === nameOf(node.node, entry.id) && tenant === entry.tenant
 
 /**
- * The lineage of an entry on a node that goes on at `at`; undefined where there is none. Throws `lineage_forked` where too many
- * are frozen for another one to be opened.
+ * The lineage of an entry on a node that goes on at `at`; undefined where there is none. Throws `lineage_forked` where
+ * too many are frozen for another one to be opened.
  */
 export function* openLineageOf(
   rows: Rows,
@@ -35,7 +35,10 @@ export function* openLineageOf(
 
 /** Forks leave frozen ones behind, each with an event. */
 const LOOKED_THROUGH = 1000
-/** A copy of the node is noticed by the first. Whoever goes on is no copy, but fills the store with what a ban has to end. */
+/**
+ * A copy of the node is noticed by the first. Whoever goes on is no copy, but fills the store with what a ban has to
+ * end.
+ */
 const FROZEN_MOST = 20
 
 /** A lineage of an entry on a node, before it is stored. */

@@ -66,7 +66,9 @@ export async function makeJwt(
   return { token, type: 'jwt.issued', keyThumbprint: null, told: { audience } }
 }
 
-/** A WIT-SVID for the key of a CSR. Throws `key_type_forbidden`, what is wrong with the CSR, and what `allow` throws. */
+/**
+ * A WIT-SVID for the key of a CSR. Throws `key_type_forbidden`, what is wrong with the CSR, and what `allow` throws.
+ */
 export async function makeWit(
   { crypto, authorities }: TokenPorts,
   ready: Ready,

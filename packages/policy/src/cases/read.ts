@@ -32,8 +32,9 @@ export class CasesInvalid extends Error {
 type Tree = Readonly<Record<string, unknown>>
 
 /**
- * Reads what YAML or JSON made of a file: `given` (what holds for each case that does not say otherwise), `entities` and
- * `cases`. Throws {@link CasesInvalid}; a member that is none is refused, since a misspelt `expect` would test nothing.
+ * Reads what YAML or JSON made of a file: `given` (what holds for each case that does not say otherwise), `entities`
+ * and `cases`. Throws {@link CasesInvalid}; a member that is none is refused, since a misspelt `expect` would test
+ * nothing.
  */
 export function readCases(file: unknown): Cases {
   const { given, entities, cases } = treeOf(file, 'the file', ['given', 'entities', 'cases'])

@@ -16,8 +16,8 @@ interface Job {
 }
 
 /**
- * Checks versions as `compile` does, on a thread of its own: a check can take seconds, and nobody's kill shall wait for the
- * policies of somebody else.
+ * Checks versions as `compile` does, on a thread of its own: a check can take seconds, and nobody's kill shall wait for
+ * the policies of somebody else.
  */
 export class CheckThread {
   readonly #longestMs: number

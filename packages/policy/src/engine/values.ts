@@ -68,7 +68,10 @@ function inContext(name: string, value: unknown): CedarValueJson {
   return value
 }
 
-/** A socket that serves both families calls 192.0.2.1 `::ffff:192.0.2.1`: a policy about networks shall see the one behind. */
+/**
+ * A socket that serves both families calls 192.0.2.1 `::ffff:192.0.2.1`: a policy about networks shall see the one
+ * behind.
+ */
 function addressOf(address: string): string {
   const plain = /^::ffff:[\d.]+$/i.test(address) ? address.slice(7) : address
   if (isIP(plain) !== 0 && !plain.includes('%')) return plain
@@ -104,7 +107,10 @@ function toValue(value: unknown): CedarValueJson {
 
 const ENTITY = /^(\w+(?:::\w+)*)::("(?:[^"\\\p{Cc}]|\\["\\0nrt']|\\u\{[\da-f]{1,6}\})*")$/iu
 
-/** Reads `Lanyard::Agent::"spiffe://…"`, as Cedar writes it; a type of ours also without its namespace. Undefined when it is none. */
+/**
+ * Reads `Lanyard::Agent::"spiffe://…"`, as Cedar writes it; a type of ours also without its namespace. Undefined when
+ * it is none.
+ */
 export function parseEntity(text: string): Entity | undefined {
   const [, type, id] = ENTITY.exec(text) ?? []
   if (type === undefined) return undefined

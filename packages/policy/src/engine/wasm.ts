@@ -11,8 +11,8 @@ let loaded: Engine | null = null
 let generation = 0
 
 /**
- * The engine, loaded when it is first needed: who has no policies pays nothing for it. `generation` tells one instance from
- * the next; what was prepared in another one is gone.
+ * The engine, loaded when it is first needed: who has no policies pays nothing for it. `generation` tells one instance
+ * from the next; what was prepared in another one is gone.
  */
 export function engine(): { readonly cedar: Engine; readonly generation: number } {
   loaded ??= require(MODULE) as Engine
@@ -20,8 +20,8 @@ export function engine(): { readonly cedar: Engine; readonly generation: number 
 }
 
 /**
- * Calls the engine. When it traps (a stack that is too deep, memory that is out) its memory may be in any state, locks held
- * included: the instance is dropped, and the next call has a new one. Throws what it threw.
+ * Calls the engine. When it traps (a stack that is too deep, memory that is out) its memory may be in any state, locks
+ * held included: the instance is dropped, and the next call has a new one. Throws what it threw.
  */
 export function asked<T>(call: (cedar: Engine, generation: number) => T): T {
   const { cedar, generation } = engine()
@@ -33,7 +33,10 @@ export function asked<T>(call: (cedar: Engine, generation: number) => T): T {
   }
 }
 
-/** What the engine does not take, such as half a surrogate pair, it throws as a plain error, and goes on: no reason to begin anew. */
+/**
+ * What the engine does not take, such as half a surrogate pair, it throws as a plain error, and goes on: no reason to
+ * begin anew.
+ */
 const isTrap = (error: unknown) =>
   error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 

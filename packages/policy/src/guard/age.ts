@@ -4,8 +4,9 @@ import type { TimeSource } from '@lanyard/sdk'
 const DRIFT = 0.01
 
 /**
- * How long ago the authority last knew what was in force, by our own clocks. Its clock is never compared with ours, only
- * with itself: an instance that goes on answering while it cannot read its database says the same moment again and again.
+ * How long ago the authority last knew what was in force, by our own clocks. Its clock is never compared with ours,
+ * only with itself: an instance that goes on answering while it cannot read its database says the same moment again and
+ * again.
  */
 export class Age {
   readonly #time: Pick<TimeSource, 'now' | 'monotonic'>
@@ -31,7 +32,9 @@ export class Age {
     this.#heard = { monotonic, wall: this.#time.now() }
   }
 
-  /** Milliseconds; infinite before anything was heard. Of both clocks the one that says more: one stands still in sleep. */
+  /**
+   * Milliseconds; infinite before anything was heard. Of both clocks the one that says more: one stands still in sleep.
+   */
   get ms(): number {
     if (this.#heard === null) return Number.POSITIVE_INFINITY
     const { monotonic, wall } = this.#heard

@@ -65,6 +65,8 @@ const agent = (id: SpiffeId): Entity => ({ type: 'Agent', id: `${id}` })
 /** Path without query. */
 export const pathOf = ({ url }: Route): string => url.split('?', 1)[0]!
 
-/** Whether every router reads the path alike: `//`, `..`, `%` and a backslash are resolved by some, and not by others. */
+/**
+ * Whether every router reads the path alike: `//`, `..`, `%` and a backslash are resolved by some, and not by others.
+ */
 export const isPlain = (path: string): boolean =>
   /^(?:\/[\w.~!$&'()*+,;=:@-]+)*\/?$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path)

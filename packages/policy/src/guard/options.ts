@@ -3,7 +3,9 @@ import type { PoliciesChoice, Route, SpiffeId, TimeSource } from '@lanyard/sdk'
 /** Who asks the authority: an `Identity` of the SDK. */
 export interface PolicyReader {
   readonly id: SpiffeId
-  /** What `GET /v1/agent/policies` answers; after the revision `after`, once there is another or 20 seconds have passed. */
+  /**
+   * What `GET /v1/agent/policies` answers; after the revision `after`, once there is another or 20 seconds have passed.
+   */
   policies(options?: PoliciesChoice): Promise<unknown>
 }
 
@@ -15,7 +17,9 @@ export interface PolicyOptions {
   readonly maxAgeMs?: number
   /** What policies know as `context.operation`; nothing where it gives nothing. */
   readonly operation?: (route: Route) => string | undefined
-  /** How the trust domain writes tenant and agent into IDs, where its owner chose another template than the usual one. */
+  /**
+   * How the trust domain writes tenant and agent into IDs, where its owner chose another template than the usual one.
+   */
   readonly template?: string
   /** Told of what could not be read, and of a version that cannot be used here. */
   readonly problem?: (error: Error) => void

@@ -23,8 +23,8 @@ export interface PolicyAuthorizer extends Authorizer {
 
 /**
  * Reads the policies that concern an agent, and follows them: changes count within a second. Give what comes back as
- * `allow`: a caller is let in when the sets of the trust domain and of the tenant, as far as there are any, all permit the
- * action `call`, by the caller, to this agent. Where none is in force nobody is let in.
+ * `allow`: a caller is let in when the sets of the trust domain and of the tenant, as far as there are any, all permit
+ * the action `call`, by the caller, to this agent. Where none is in force nobody is let in.
  *
  * @throws IdentityError as {@link PolicyReader.policies}, for the first reading
  * @throws TypeError for an option that cannot be meant, and for a reply that is none
@@ -146,7 +146,9 @@ class LocalPolicies {
     for (const set of this.#sets) if (set instanceof PolicyProblems) this.#tell(set)
   }
 
-  /** An instance may be a moment behind the one before. Where the revision stays lower, the database is an older one. */
+  /**
+   * An instance may be a moment behind the one before. Where the revision stays lower, the database is an older one.
+   */
   #hasFallen(): boolean {
     this.#fellAt ??= this.#time.monotonic()
     return this.#time.monotonic() - this.#fellAt > FALLEN_MS

@@ -1,6 +1,8 @@
 import type { SchemaJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 
-/** A schema as the engine can be given it. The same object for the same part, by which the engine's copy is found again. */
+/**
+ * A schema as the engine can be given it. The same object for the same part, by which the engine's copy is found again.
+ */
 export interface Slice {
   readonly schema: SchemaJson<string>
 }
@@ -8,9 +10,9 @@ export interface Slice {
 type Fragment = SchemaJson<string>[string]
 
 /**
- * Parts of a schema, each about one action: the engine copies the schema that it is asked with at every question, and one
- * of all our actions costs more than the decision. What a question can depend on is in its part: every type, the action,
- * what that is in, and what conditions of policies speak of.
+ * Parts of a schema, each about one action: the engine copies the schema that it is asked with at every question, and
+ * one of all our actions costs more than the decision. What a question can depend on is in its part: every type, the
+ * action, what that is in, and what conditions of policies speak of.
  */
 export class SchemaSlices {
   readonly #whole: SchemaJson<string>

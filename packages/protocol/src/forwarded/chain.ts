@@ -1,8 +1,8 @@
 import { ProtocolError } from '../errors.ts'
 
 /**
- * Certificates in DER as a proxy passes them on, the client's own first. They are what somebody says: nothing of them has
- * been looked at.
+ * Certificates in DER as a proxy passes them on, the client's own first. They are what somebody says: nothing of them
+ * has been looked at.
  */
 export type ForwardedChain = readonly [leaf: Uint8Array, ...rest: Uint8Array[]]
 

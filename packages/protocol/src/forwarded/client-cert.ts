@@ -15,7 +15,9 @@ export function readClientCert(leaf: string, chain: readonly string[] = []): For
   return [byteSequence(trimmed(leaf, ' ')), ...items.map(byteSequence)]
 }
 
-/** RFC 8941, 4.2.1: members stand between commas, with blanks and tabs around these; nothing stands for an empty list. */
+/**
+ * RFC 8941, 4.2.1: members stand between commas, with blanks and tabs around these; nothing stands for an empty list.
+ */
 function itemsOf(list: string): string[] {
   const whole = trimmed(list, ' ')
   return whole === '' ? [] : whole.split(',').map(item => trimmed(item, ' \t'))

@@ -9,7 +9,9 @@ import {
   requireShort,
 } from './chain.ts'
 
-/** What stands for itself: unreserved characters (RFC 3986, 2.3) and the three of base64, which some leave as they are. */
+/**
+ * What stands for itself: unreserved characters (RFC 3986, 2.3) and the three of base64, which some leave as they are.
+ */
 const PLAIN = new Set('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+=/')
 
 /**

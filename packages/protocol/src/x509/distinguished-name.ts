@@ -20,16 +20,19 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 const MAX_TEXT = 4096
 
 /**
- * A distinguished name as text to be compared (RFC 4514): the last part of the encoding first, one spelling for each name,
- * so that two names give the same text only where their types and texts are the same. Letter case counts. Empty for the
- * empty name.
+ * A distinguished name as text to be compared (RFC 4514): the last part of the encoding first, one spelling for each
+ * name, so that two names give the same text only where their types and texts are the same. Letter case counts. Empty
+ * for the empty name.
  */
 export function distinguishedName({ der }: Pick<Name, 'der'>): string {
   const rdns = readDer(der, reader => reader.each(TAG.sequence, rdn => rdn.eachInSet(readAttribute)))
   return rdns.reverse().map(joined).join(',')
 }
 
-/** The same text from one that a person wrote, with spaces, escapes and letter case of types as RFC 4514 leaves them open. Throws `name_malformed`. */
+/**
+ * The same text from one that a person wrote, with spaces, escapes and letter case of types as RFC 4514 leaves them
+ * open. Throws `name_malformed`.
+ */
 export function canonicalDistinguishedName(text: string): string {
   if (text.length > MAX_TEXT) throw malformed(`at most ${MAX_TEXT} characters`)
   return split(text, ',')

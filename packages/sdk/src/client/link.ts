@@ -80,7 +80,8 @@ export class Link<C extends LinkCredential = Svid> {
   }
 
   /**
-   * Asks once, and gives the parsed reply; undefined where there is none. Only with `hold` the process is kept alive for it.
+   * Asks once, and gives the parsed reply; undefined where there is none. Only with `hold` the process is kept alive
+   * for it.
    *
    * @throws IdentityError `authority_unreachable`, `reply_invalid`, and the codes of the authority
    */
@@ -121,8 +122,8 @@ export class Link<C extends LinkCredential = Svid> {
   }
 
   /**
-   * Asks for a reply without an end, and hands over each of its lines until `ended` tells why there are no more. `heard`
-   * tells of every piece of one.
+   * Asks for a reply without an end, and hands over each of its lines until `ended` tells why there are no more.
+   * `heard` tells of every piece of one.
    *
    * @throws IdentityError `authority_unreachable` on a connection that has closed
    */

@@ -9,7 +9,10 @@ export interface Patience {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Asks the authority, with the own certificate; the process is kept alive for it where nothing else is said. Throws IdentityError. */
+/**
+ * Asks the authority, with the own certificate; the process is kept alive for it where nothing else is said. Throws
+ * IdentityError.
+ */
 export type Ask = (
   method: 'GET' | 'POST' | 'DELETE',
   path: string,

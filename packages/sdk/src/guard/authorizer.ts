@@ -20,8 +20,8 @@ export interface Route {
 
 /**
  * Decides about the proved ID of a peer: gives it back, or throws. Never a boolean, which could be ignored: any other
- * result (a promise and `true` too) is a refusal. `own` is the ID of the identity that asks; `route` is what a caller asks
- * for, at the door of a server that speaks HTTP and nowhere else.
+ * result (a promise and `true` too) is a refusal. `own` is the ID of the identity that asks; `route` is what a caller
+ * asks for, at the door of a server that speaks HTTP and nowhere else.
  */
 export type Authorizer = (peer: SpiffeId, own: SpiffeId, route?: Route) => SpiffeId
 
@@ -37,7 +37,9 @@ export function agentId(id: string | SpiffeId, ...more: readonly (string | Spiff
 
 /** How the IDs of a tenant are written, and where. */
 export interface TenantOptions {
-  /** How the trust domain writes tenant and agent into IDs, where its owner chose another template than the usual one. */
+  /**
+   * How the trust domain writes tenant and agent into IDs, where its owner chose another template than the usual one.
+   */
   readonly template?: string
   /** The trust domain that the tenant belongs to; the own one when absent. */
   readonly trustDomain?: string

@@ -39,7 +39,8 @@ test('an untrusted chain: closed before any handler hears of it', async t => {
   }
 })
 
-// What OpenSSL would let pass, or passes under the clock of a test: our own validation says no, and the server tells why.
+// What OpenSSL would let pass, or passes under the clock of a test: our own validation says no, and the server tells
+// why.
 const now = Math.floor(Date.now() / 1000)
 const UNFIT = [
   [

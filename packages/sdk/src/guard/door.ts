@@ -246,7 +246,9 @@ export class Door {
     }
   }
 
-  /** A path that routers read in several ways is guarded, and so is one that breaks the function which was to judge it. */
+  /**
+   * A path that routers read in several ways is guarded, and so is one that breaks the function which was to judge it.
+   */
   #isBestEffort({ method, url }: Call): boolean {
     const { bestEffort } = this.#options
     if (bestEffort === undefined || !isPlain(url)) return false
@@ -274,8 +276,8 @@ export class Door {
 const STALE: Refusal = { code: 'liveness_stale', detail: 'there is no news of who is alive that is new enough' }
 
 /**
- * A handshake that came to nothing. Nobody was refused where the peer broke it off, as it does when it takes too long; what
- * Node holds against a certificate it only says beside.
+ * A handshake that came to nothing. Nobody was refused where the peer broke it off, as it does when it takes too long;
+ * what Node holds against a certificate it only says beside.
  */
 function handshakeError(cause: Error, socket: TLSSocket): IdentityError {
   const { authorizationError } = socket

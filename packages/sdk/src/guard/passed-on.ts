@@ -37,8 +37,8 @@ export class PassedOn implements Ward {
 }
 
 /**
- * Whom proxies speak for (RFC 9440). Their headers are believed from those whom the authorizer accepts, each proved on its
- * own connection, and from nobody else.
+ * Whom proxies speak for (RFC 9440). Their headers are believed from those whom the authorizer accepts, each proved on
+ * its own connection, and from nobody else.
  */
 export class Proxies {
   readonly #local: Local

@@ -19,8 +19,8 @@ export interface AllowChoice {
   readonly allow: Authorizer
   /**
    * Routes that go on without news of who is alive, and for which there is then no bound: those whose callers do less
-   * harm dead than refused. Replies given so carry `lanyard-liveness: best-effort`. None when absent. A path that routers
-   * read in several ways (`//`, `..`, `%`, a backslash) is guarded without being asked about.
+   * harm dead than refused. Replies given so carry `lanyard-liveness: best-effort`. None when absent. A path that
+   * routers read in several ways (`//`, `..`, `%`, a backslash) is guarded without being asked about.
    */
   readonly bestEffort?: (route: Route) => boolean
   /**
@@ -37,8 +37,8 @@ export interface ServeOptions extends AllowChoice, ServerChoice {
   /** Any free port when absent. */
   readonly port?: number
   /**
-   * What the authority is told, so that others find it: this URL, or nothing with `false`. When absent the host and port
-   * where it listens; the name of the machine where that is every address.
+   * What the authority is told, so that others find it: this URL, or nothing with `false`. When absent the host and
+   * port where it listens; the name of the machine where that is every address.
    */
   readonly announce?: string | false
 }

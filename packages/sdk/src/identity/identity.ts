@@ -46,9 +46,9 @@ import { startWorkload } from './workload-start.ts'
  * proved and the other one is allowed.
  *
  * It emits `renewed` (a new certificate is in use), `failing` (a renewal failed and is tried again), `lost` (a person
- * must act, as `remedy` says), `withdrawn` (it was taken back: nothing goes on until it is given again), `refused` (a peer
- * was turned away), `liveness` (it is known in another way than before who is alive) and `cut` (a connection was ended,
- * since its peer is dead).
+ * must act, as `remedy` says), `withdrawn` (it was taken back: nothing goes on until it is given again), `refused` (a
+ * peer was turned away), `liveness` (it is known in another way than before who is alive) and `cut` (a connection was
+ * ended, since its peer is dead).
  */
 export class Identity extends EventEmitter<IdentityEvents> {
   readonly #parts: Workings
@@ -87,10 +87,10 @@ export class Identity extends EventEmitter<IdentityEvents> {
   }
 
   /**
-   * An identity from the SPIFFE Workload API at `SPIFFE_ENDPOINT_SOCKET`: of Lanyard's daemon, or of another one such as a
-   * SPIRE agent. It needs no secret: the daemon sees which program asks. What it takes back is acted on at once:
-   * connections end and calls are refused, until it is given again. Lanyard's daemon also says where its authority is, and
-   * deaths of others are heard from there.
+   * An identity from the SPIFFE Workload API at `SPIFFE_ENDPOINT_SOCKET`: of Lanyard's daemon, or of another one such
+   * as a SPIRE agent. It needs no secret: the daemon sees which program asks. What it takes back is acted on at once:
+   * connections end and calls are refused, until it is given again. Lanyard's daemon also says where its authority is,
+   * and deaths of others are heard from there.
    *
    * @throws IdentityError `workload_api_address_invalid`, `workload_api_untrusted`, `workload_api_refused`; after
    *   `startTimeoutMs` what stood in the way: `no_identity`, `workload_api_unreachable`, `workload_api_unavailable`
@@ -101,7 +101,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
   }
 
   /**
-   * An identity that something else keeps fresh: for programs that hold identities for others, as Lanyard's daemon does.
+   * An identity that something else keeps fresh: for programs that hold identities for others, as Lanyard's daemon
+   * does.
    *
    * @throws TypeError for an authority that is not an https: URL
    */
@@ -111,8 +112,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
 
   /**
    * An identity from `LANYARD_URL`, `LANYARD_ROOT_SHA256` and `LANYARD_TOKEN` (or `LANYARD_TOKEN_FILE`, which is read
-   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR` with the authority at `LANYARD_URL`, or else
-   * from the Workload API at `SPIFFE_ENDPOINT_SOCKET`.
+   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR` with the authority at `LANYARD_URL`, or
+   * else from the Workload API at `SPIFFE_ENDPOINT_SOCKET`.
    *
    * @throws IdentityError `environment_missing`, and as {@link fromToken}, {@link fromFiles} and {@link fromWorkloadApi}
    */
@@ -205,8 +206,9 @@ export class Identity extends EventEmitter<IdentityEvents> {
   /**
    * Listens, and answers those whom `allow` accepts. Without a certificate the handshake fails; a chain that is not
    * trusted ends the connection before any handler hears of it; who is trusted but not allowed gets 403
-   * `peer_not_allowed`, and whose certificate has ended since gets 401 `certificate_expired`, body unread. Who is killed
-   * is cut; while there is no news of who is alive everybody gets 503 `liveness_stale`, but on routes that are `bestEffort`.
+   * `peer_not_allowed`, and whose certificate has ended since gets 401 `certificate_expired`, body unread. Who is
+   * killed is cut; while there is no news of who is alive everybody gets 503 `liveness_stale`, but on routes that are
+   * `bestEffort`.
    *
    * @throws TypeError without `allow`
    */
@@ -225,7 +227,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
   }
 
   /**
-   * Where an agent says that it serves: URLs, the newest first. Whoever answers there must still prove that it is that agent.
+   * Where an agent says that it serves: URLs, the newest first. Whoever answers there must still prove that it is that
+   * agent.
    *
    * @throws IdentityError `authority_unknown`, `authority_unreachable`, `reply_invalid`, and the codes of the authority
    */
@@ -263,8 +266,8 @@ export class Identity extends EventEmitter<IdentityEvents> {
   }
 
   /**
-   * Puts the checks of {@link serve} before a server made elsewhere with {@link serverOptions}, and keeps its certificate
-   * fresh. Handlers may be added before and after.
+   * Puts the checks of {@link serve} before a server made elsewhere with {@link serverOptions}, and keeps its
+   * certificate fresh. Handlers may be added before and after.
    *
    * @throws TypeError without `allow`, and for a server that speaks no TLS, listens already, or is protected
    */

@@ -70,7 +70,9 @@ export function accessIssuerHandlers(ports: HandlerPorts, cursors: Cursors): Pic
   }
 }
 
-/** What was said, and nothing else: what is left out stays as it is. The secret is sealed for the issuer that it is of. */
+/**
+ * What was said, and nothing else: what is left out stays as it is. The secret is sealed for the issuer that it is of.
+ */
 function settingsOf(body: Body<Routes['updateIssuer']>, id: string, key: Uint8Array): Partial<IssuerSettings> {
   const { introspection, login, introspection_secret: secret } = body
   const settings = {

@@ -57,7 +57,10 @@ export function authzenHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Call
 
 const HOST = /^(?<name>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?<port>:\d{1,5})?$/
 
-/** Where whoever asks has called: it compares that with what it is told (AuthZEN 1.0, 9.2.3). No name but ours is repeated. */
+/**
+ * Where whoever asks has called: it compares that with what it is told (AuthZEN 1.0, 9.2.3). No name but ours is
+ * repeated.
+ */
 function baseOf(host: string | undefined, ownHosts: readonly string[]): string {
   const { name = '', port = '' } = HOST.exec(host ?? '')?.groups ?? {}
   const plain = name.replace(/^\[|\]$/g, '').toLowerCase()

@@ -43,8 +43,8 @@ export function act<C extends Caller, T>(
 }
 
 /**
- * The same for a death or a rebirth, past all that waits; every instance is told once it is durable. `at` is when it was
- * known to be so, in Unix milliseconds.
+ * The same for a death or a rebirth, past all that waits; every instance is told once it is durable. `at` is when it
+ * was known to be so, in Unix milliseconds.
  */
 export async function urgentAct<C extends Caller, T>(
   ports: ActPorts & Pick<HandlerPorts, 'feed'>,

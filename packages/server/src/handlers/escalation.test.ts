@@ -6,8 +6,8 @@ import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
 import { joinNode } from '../testing/nodes.ts'
 import { People, type TestIssuer } from '../testing/people.ts'
 
-// An admin of a tenant who wants all tenants, and an operator who wants to be an admin: what they could try, by what they
-// have. Each attempt must be refused, and none may leave anything behind.
+// An admin of a tenant who wants all tenants, and an operator who wants to be an admin: what they could try, by what
+// they have. Each attempt must be refused, and none may leave anything behind.
 
 let server: HttpHarness
 let admin: string

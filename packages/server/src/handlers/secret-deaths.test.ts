@@ -50,7 +50,9 @@ const ALIVE = { secret: 'lives', certificate: 'lives', token: 'lives' }
 const all = (code: string) => ({ secret: code, certificate: code, token: code })
 const QUARANTINED = all('agent_quarantined')
 
-/** What is left after each: a kill of one lineage leaves the agent its secret, and the lineages that it opened besides. */
+/**
+ * What is left after each: a kill of one lineage leaves the agent its secret, and the lineages that it opened besides.
+ */
 const LEFT: Readonly<Record<string, ReturnType<typeof all>>> = {
   'kill of the agent, scope agent': QUARANTINED,
   'kill of the agent, scope lineage': QUARANTINED,

@@ -72,7 +72,9 @@ export interface CallHead {
   readonly requestId: string
 }
 
-/** Who calls, and whether they may: credential, allowance, permission; and once the call is read, roles and policies. */
+/**
+ * Who calls, and whether they may: credential, allowance, permission; and once the call is read, roles and policies.
+ */
 export class Callers {
   readonly #parts: CallersParts
 
@@ -154,8 +156,8 @@ function asKnown(error: unknown, caller: Caller): unknown {
 }
 
 /**
- * The tenant and the agent that a call is about. In the path they are what the handler acts on, before what a body says;
- * where both name one and they differ, the call is about neither.
+ * The tenant and the agent that a call is about. In the path they are what the handler acts on, before what a body
+ * says; where both name one and they differ, the call is about neither.
  */
 function targetOf({ params, query, body }: CallParts) {
   const named = (name: 'tenant' | 'agent'): string | undefined => {

@@ -30,7 +30,8 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     deadlines,
     log,
     closing: () => listener.closing,
-    // Agents that the gate turned away when they asked for a certificate, and known credentials; strangers are counted by their connection.
+    // Agents that the gate turned away when they asked for a certificate, and known credentials; strangers are counted
+    // by their connection.
     async refused(error, { id, source, correlation }) {
       const known = knownRefusalOf(error)
       if (known) return await parts.issuing.refused(error, { ...known, source, correlation })

@@ -106,8 +106,8 @@ export interface NodeNews {
   /** Entries, bundles of other trust domains or nodes were changed, and that is durable: all instances look at once. */
   tell(): void
   /**
-   * The lines for one node, from where its cursor was on; null, and whatever is no cursor of its: all. They end when its
-   * certificate does, or the node itself. Throws `store_unavailable`, `rate_limited`.
+   * The lines for one node, from where its cursor was on; null, and whatever is no cursor of its: all. They end when
+   * its certificate does, or the node itself. Throws `store_unavailable`, `rate_limited`.
    */
   follow(cursor: string | null, caller: NodeCaller): Promise<Streaming>
 }
@@ -146,7 +146,9 @@ export interface PolicyDesk extends Policies {
   activeFor(tenant: string | null): readonly HeldSet[]
   /** A version as it would decide; never throws. */
   compiled(texts: PolicyTexts): HeldSet
-  /** Does what may take long for a tenant (null: the trust domain). Throws `rate_limited` where it took too much lately. */
+  /**
+   * Does what may take long for a tenant (null: the trust domain). Throws `rate_limited` where it took too much lately.
+   */
   atTheCostOf<T>(tenant: string | null, work: () => T): T
   /** What came of the version in the shadow; undefined: none is. */
   shadowOf(tenant: string | null): ShadowReport | undefined
@@ -221,7 +223,10 @@ export interface HttpServer {
    * spoken there as well. Throws `socket_unusable`, `permissions_too_wide`.
    */
   listenForProxy(path: string): Promise<void>
-  /** Uses another certificate for connections from now on; open ones go on. Throws what OpenSSL says of a key that does not fit. */
+  /**
+   * Uses another certificate for connections from now on; open ones go on. Throws what OpenSSL says of a key that does
+   * not fit.
+   */
   setTls(tls: ServerTls): void
   /**
    * Takes no new connection, answers what is under way, then cuts what is left after `graceMs`. Kept once every

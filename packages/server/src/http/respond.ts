@@ -25,8 +25,8 @@ export interface ReplyContext {
 }
 
 /**
- * Writes a reply in either protocol, or the head of one without end. Gives the bytes of its body; null for a client that
- * has gone, which gets nothing.
+ * Writes a reply in either protocol, or the head of one without end. Gives the bytes of its body; null for a client
+ * that has gone, which gets nothing.
  */
 export function respond(
   request: AnyRequest,

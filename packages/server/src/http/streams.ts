@@ -14,8 +14,8 @@ export interface StreamsParts {
 }
 
 /**
- * Streams of one connection. Each costs as much as a reader, and a connection is what admission counts. On that of a proxy
- * every caller has as many, or one client of it could keep the feed from all others.
+ * Streams of one connection. Each costs as much as a reader, and a connection is what admission counts. On that of a
+ * proxy every caller has as many, or one client of it could keep the feed from all others.
  */
 const MOST_PER_CONNECTION = 4
 
@@ -29,7 +29,9 @@ export class Streams {
     this.#parts = parts
   }
 
-  /** Goes on with a reply whose head is sent. `caller`: whose it is on the connection of a proxy. Kept once it is over. */
+  /**
+   * Goes on with a reply whose head is sent. `caller`: whose it is on the connection of a proxy. Kept once it is over.
+   */
   run(
     response: AnyResponse,
     connection: Connection,

@@ -22,8 +22,8 @@ export interface OpenFeed {
 }
 
 /**
- * The feed of this instance, what it tells nodes of their entries, and the policies in force; all end when the instance is put out of service.
- * Throws `instance_evicted`.
+ * The feed of this instance, what it tells nodes of their entries, and the policies in force; all end when the instance
+ * is put out of service. Throws `instance_evicted`.
  */
 export async function openFeed(
   data: Data,

@@ -18,7 +18,9 @@ export interface Setup {
   readonly serverNames: AllowedNames
   readonly dnsSuffixes: readonly string[]
   readonly nodes: NodeSettings
-  /** Authorities of agents' client certificates that are no SVIDs, of operators', and of identity providers' servers. */
+  /**
+   * Authorities of agents' client certificates that are no SVIDs, of operators', and of identity providers' servers.
+   */
   readonly agentMtlsCa: readonly Certificate[]
   readonly operatorCa: readonly Certificate[]
   readonly idpCa: readonly Certificate[]

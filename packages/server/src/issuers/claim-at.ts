@@ -1,8 +1,9 @@
 import type { ClaimAt } from './ports.ts'
 
 /**
- * The value of a claim: by its name, or by a JSON Pointer (RFC 6901) where the path begins with `/`. Only what the token
- * itself says: nothing that every object of the language has. Undefined where there is none, and for what is no pointer.
+ * The value of a claim: by its name, or by a JSON Pointer (RFC 6901) where the path begins with `/`. Only what the
+ * token itself says: nothing that every object of the language has. Undefined where there is none, and for what is no
+ * pointer.
  */
 export const claimAt: ClaimAt = (claims, path) => (path.startsWith('/') ? follow(claims, path) : member(claims, path))
 

@@ -12,13 +12,13 @@ const LEEWAY_MS = 10_000
 /** Answers of each kind that are remembered. Made-up tokens must not push out those that count. */
 const MAX_ANSWERS = 5000
 /**
- * Characters of all answers about tokens that are active. Whoever administers a tenant says whose answers these are, and
- * may send as many tokens as they like: 5,000 answers of 64 KiB are 4 GB once they are parsed.
+ * Characters of all answers about tokens that are active. Whoever administers a tenant says whose answers these are,
+ * and may send as many tokens as they like: 5,000 answers of 64 KiB are 4 GB once they are parsed.
  */
 const MAX_CHARACTERS = 4_194_304
 /**
- * Questions under way at once to one server: whoever sends made-up tokens must not send us at it. As many more are kept for
- * tokens that were active when it was last asked, or strangers could lock out everybody who is logged in.
+ * Questions under way at once to one server: whoever sends made-up tokens must not send us at it. As many more are kept
+ * for tokens that were active when it was last asked, or strangers could lock out everybody who is logged in.
  */
 const MAX_UNDER_WAY = 64
 
@@ -36,10 +36,14 @@ interface Answer {
   readonly length: number
 }
 
-/** `inactive`: its server does not know it, or no more. `unusable`: it does, and the token may open something elsewhere. */
+/**
+ * `inactive`: its server does not know it, or no more. `unusable`: it does, and the token may open something elsewhere.
+ */
 type Refused = 'inactive' | 'unusable'
 
-/** Asks authorization servers about opaque tokens (RFC 7662), and remembers what they said for half a minute at most. */
+/**
+ * Asks authorization servers about opaque tokens (RFC 7662), and remembers what they said for half a minute at most.
+ */
 export class Introspections {
   readonly #parts: IntrospectionParts
   readonly #active = new Map<string, Answer>()
@@ -53,7 +57,10 @@ export class Introspections {
     this.#parts = parts
   }
 
-  /** Throws `unauthenticated`, `introspection_failed`, and `external_token_invalid` for a token that is active and does not count here. */
+  /**
+   * Throws `unauthenticated`, `introspection_failed`, and `external_token_invalid` for a token that is active and does
+   * not count here.
+   */
   async ask(token: string, introspector: Introspector): Promise<VerifiedToken> {
     // RFC 6750, 2.1: other characters make no bearer token, and are told to nobody.
     if (token.length > MAX_TOKEN || !/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) throw inactive()

@@ -31,8 +31,9 @@ export interface WantedKey {
 }
 
 /**
- * The keys of a JWK Set (RFC 7517, 5) that can verify anything of ours: RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519.
- * Others are left out, as are keys for encryption, shared secrets, and private keys, which whoever reads them can use.
+ * The keys of a JWK Set (RFC 7517, 5) that can verify anything of ours: RSA of 2048 to 4096 bits, P-256, P-384 and
+ * Ed25519. Others are left out, as are keys for encryption, shared secrets, and private keys, which whoever reads them
+ * can use.
  *
  * @throws OutboundError `refused` for what is no set, or one of too many keys
  */
@@ -77,8 +78,8 @@ function algorithmsOf(spki: Uint8Array, jwk: JsonObject): readonly string[] {
 }
 
 /**
- * The one key for a token; null where a newer set may have it. The key decides what it verifies: one of that name that does
- * not fit `alg` refuses. Throws `external_token_invalid`.
+ * The one key for a token; null where a newer set may have it. The key decides what it verifies: one of that name that
+ * does not fit `alg` refuses. Throws `external_token_invalid`.
  */
 export function chooseKey(keys: readonly ProviderKey[], { alg, kid }: WantedKey): ProviderKey | null {
   const named = kid === null ? keys : keys.filter(key => key.kid === kid)

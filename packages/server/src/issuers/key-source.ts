@@ -34,10 +34,10 @@ export class AnotherIssuer extends LanyardError {
 }
 
 /**
- * The keys of one provider, read when they are needed, and again now and then: in the background once they are five minutes
- * old, first of all once they are ten, or after a change of what is configured; at once for a key that nobody knows, but
- * not more often than the cooldown. While the provider is away they are used until they are `staleMs` old. One reading at a
- * time, however many wait for it.
+ * The keys of one provider, read when they are needed, and again now and then: in the background once they are five
+ * minutes old, first of all once they are ten, or after a change of what is configured; at once for a key that nobody
+ * knows, but not more often than the cooldown. While the provider is away they are used until they are `staleMs` old.
+ * One reading at a time, however many wait for it.
  */
 export class KeySource {
   readonly #parts: KeySourceParts
@@ -55,8 +55,9 @@ export class KeySource {
   }
 
   /**
-   * The key for a token. `changedAt`: when the provider was configured. Whoever lets one vouch again whose key was stolen
-   * means the keys that it has by then. Throws `external_token_invalid`, `idp_unreachable`, `idp_address_forbidden`.
+   * The key for a token. `changedAt`: when the provider was configured. Whoever lets one vouch again whose key was
+   * stolen means the keys that it has by then. Throws `external_token_invalid`, `idp_unreachable`,
+   * `idp_address_forbidden`.
    */
   async keyFor(wanted: WantedKey, changedAt = 0): Promise<ProviderKey> {
     this.#changedAt = Math.max(this.#changedAt, changedAt)

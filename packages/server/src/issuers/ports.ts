@@ -43,8 +43,8 @@ export interface Issuers {
    */
   verify(token: string, source: TokenSource, explain?: Explain): Promise<VerifiedToken>
   /**
-   * Asks about an opaque token (RFC 7662); an answer is believed for 30 seconds at most, and never longer than the token
-   * lives. Throws `unauthenticated` for one that is not active, `introspection_failed`.
+   * Asks about an opaque token (RFC 7662); an answer is believed for 30 seconds at most, and never longer than the
+   * token lives. Throws `unauthenticated` for one that is not active, `introspection_failed`.
    */
   introspect(token: string, introspector: Introspector): Promise<VerifiedToken>
   /** Whether a URL may be asked at all, before it is stored. Throws `idp_address_forbidden`. */

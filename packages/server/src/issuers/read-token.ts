@@ -7,7 +7,8 @@ const MAX_HEADER = 2048
 const MAX_KID = 512
 // The deepest claims of a real provider have five levels.
 const MAX_DEPTH = 16
-// RFC 9068, 4 and RFC 8725, 3.11. Ours (`lanyard-…`), `wit+jwt`, `secevent+jwt`, `dpop+jwt`, `logout+jwt` are none of them.
+// RFC 9068, 4 and RFC 8725, 3.11. Ours (`lanyard-…`), `wit+jwt`, `secevent+jwt`, `dpop+jwt`, `logout+jwt` are none of
+// them.
 const TYPES = ['jwt', 'at+jwt', 'application/at+jwt', 'jose']
 // jwk, jku, x5c and x5u would let the sender choose the key, crit and b64 the rules, zip and enc the form.
 const FORBIDDEN = ['crit', 'b64', 'jku', 'jwk', 'x5u', 'x5c', 'zip', 'enc', 'cty'] as const

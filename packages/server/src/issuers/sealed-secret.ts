@@ -7,8 +7,8 @@ const NONCE = 12
 const TAG = 16
 
 /**
- * The secret of an introspection client as it is stored: version, nonce, ciphertext, tag; bound to its issuer. Nonces are
- * random (NIST SP 800-38D, 8.2.2): there are some hundred issuers, not 2^32.
+ * The secret of an introspection client as it is stored: version, nonce, ciphertext, tag; bound to its issuer. Nonces
+ * are random (NIST SP 800-38D, 8.2.2): there are some hundred issuers, not 2^32.
  */
 export function sealSecret(secret: string, issuer: string, key: Uint8Array): Uint8Array {
   const nonce = randomBytes(NONCE)

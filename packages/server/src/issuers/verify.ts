@@ -15,8 +15,8 @@ export interface VerifyParts {
 }
 
 /**
- * Verifies a JWT of somebody else's, step by step, each explained. Nothing that the token says chooses how: its `alg` must
- * be one that the source allows and that its key has, and its `kid` is compared with names, letter by letter.
+ * Verifies a JWT of somebody else's, step by step, each explained. Nothing that the token says chooses how: its `alg`
+ * must be one that the source allows and that its key has, and its `kid` is compared with names, letter by letter.
  *
  * @throws LanyardError `external_token_invalid`, `external_token_expired`, `idp_unreachable`, `idp_address_forbidden`
  */

@@ -46,7 +46,8 @@ const FORBIDDEN_V4 = [
   rule('240.0.0.0/4', 'reserved'),
 ]
 
-// IANA IPv6 Special-Purpose Address Registry. What lies outside of 2000::/3 is no global unicast at all (RFC 4291, 2.4).
+// IANA IPv6 Special-Purpose Address Registry. What lies outside of 2000::/3 is no global unicast at all (RFC 4291,
+// 2.4).
 const FORBIDDEN_V6 = [
   rule('::/128', 'unspecified'),
   rule('::1/128', 'loopback'),

@@ -16,8 +16,8 @@ const MAX_URL = 2048
 const MAX_ADDRESSES = 32
 
 /**
- * The destination of a URL: https alone, without user and fragment, all its addresses allowed. One forbidden address among
- * allowed ones refuses too: the connection would go to any of them.
+ * The destination of a URL: https alone, without user and fragment, all its addresses allowed. One forbidden address
+ * among allowed ones refuses too: the connection would go to any of them.
  *
  * @throws OutboundError `forbidden`, `unreachable`
  */

@@ -21,8 +21,8 @@ export interface OutboundParts {
 
 /**
  * Asks servers whose URLs come from others. TLS alone; no redirects, no proxies, no cookies, no compression; each
- * request on a connection of its own, to an address that was judged, under the name of the URL; the answer capped in size
- * and time.
+ * request on a connection of its own, to an address that was judged, under the name of the URL; the answer capped in
+ * size and time.
  *
  * @throws TypeError for what is no network
  */

@@ -6,7 +6,10 @@ export interface Network {
   readonly bits: number
 }
 
-/** A network from `192.0.2.0/24`, `2001:db8::/32` or a lone address; null for what is none, or has bits beyond its length. */
+/**
+ * A network from `192.0.2.0/24`, `2001:db8::/32` or a lone address; null for what is none, or has bits beyond its
+ * length.
+ */
 export function parseNetwork(text: string): Network | null {
   const [address, length, ...more] = text.split('/')
   const octets = parseIpAddress(address ?? '')

@@ -22,13 +22,16 @@ export interface OutboundReply {
 export interface Outbound {
   /** Throws {@link OutboundError}. */
   ask(request: OutboundRequest): Promise<OutboundReply>
-  /** Whether a URL may be asked. Throws {@link OutboundError} `forbidden`; a host that nobody knows now may be asked later. */
+  /**
+   * Whether a URL may be asked. Throws {@link OutboundError} `forbidden`; a host that nobody knows now may be asked
+   * later.
+   */
   require(url: string): Promise<void>
 }
 
 /**
- * `forbidden`: we do not go there. `unreachable`: no answer came, or none in time. `refused`: an answer came that is not
- * as expected. The message is for whoever named the URL, and tells no address that they did not know.
+ * `forbidden`: we do not go there. `unreachable`: no answer came, or none in time. `refused`: an answer came that is
+ * not as expected. The message is for whoever named the URL, and tells no address that they did not know.
  */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError'

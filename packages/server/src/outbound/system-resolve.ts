@@ -13,10 +13,10 @@ export interface NameServices {
 const NOTHING: readonly unknown[] = ['ENOTFOUND', 'ENODATA', 'ECONNREFUSED', 'EBADNAME']
 
 /**
- * Addresses of names that strangers choose. The system's own look-up waits on a thread, of which the whole process has four:
- * a name server that never answers could take them all, and with them the look-ups of everybody else. So name servers are
- * asked without a thread first, and the system only about what they do not know: names of the hosts file and of search
- * domains. A name without a dot is nobody's outside, and goes to the system at once.
+ * Addresses of names that strangers choose. The system's own look-up waits on a thread, of which the whole process has
+ * four: a name server that never answers could take them all, and with them the look-ups of everybody else. So name
+ * servers are asked without a thread first, and the system only about what they do not know: names of the hosts file
+ * and of search domains. A name without a dot is nobody's outside, and goes to the system at once.
  */
 export function resolveBy({ resolve4, resolve6, system }: NameServices): Resolve {
   return async host => {

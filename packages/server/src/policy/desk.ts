@@ -38,8 +38,8 @@ export interface PolicyDeskParts {
 }
 
 /**
- * What the decisions of a tenant's set may take of this thread beyond the usual: whoever writes policies that are slow to
- * decide about makes their own calls fail, and not the kills of others wait.
+ * What the decisions of a tenant's set may take of this thread beyond the usual: whoever writes policies that are slow
+ * to decide about makes their own calls fail, and not the kills of others wait.
  */
 const EXCESS: ThreadShare = { atOnce: 1000, perSecond: 50 }
 /** What a tenant may take to have versions made ready, and asked. */

@@ -86,8 +86,8 @@ export function ofNode({ node, tenant, groups }: NodeScope & { readonly node: st
 }
 
 /**
- * A person or program with a token. Groups carry their issuer: what another one calls alike is another group. An issuer of a
- * tenant stands behind the name of that tenant, which may have called it as it likes, and says where its keys are.
+ * A person or program with a token. Groups carry their issuer: what another one calls alike is another group. An issuer
+ * of a tenant stands behind the name of that tenant, which may have called it as it likes, and says where its keys are.
  */
 export function ofUser(caller: PrincipalCaller, roles: readonly PolicyEntityState[]): Known {
   const { id, name, subject, method, issuerTenant } = caller

@@ -32,8 +32,8 @@ export class HeldSet {
   }
 
   /**
-   * One that is stored, and was checked when it was. Should it not compile any more (another release, a damaged row), it
-   * denies everything: what cannot be asked must not count as silent.
+   * One that is stored, and was checked when it was. Should it not compile any more (another release, a damaged row),
+   * it denies everything: what cannot be asked must not count as silent.
    */
   static of(texts: PolicyTexts, patience: Patience): HeldSet {
     const compiled = restore(texts)
@@ -93,8 +93,8 @@ export interface Said {
 }
 
 /**
- * Asks every set that knows the action: all must allow. Of a denial, only those that deny are named. Where there are sets,
- * and none knows the action, it is denied; where there is none, nothing is said against it.
+ * Asks every set that knows the action: all must allow. Of a denial, only those that deny are named. Where there are
+ * sets, and none knows the action, it is denied; where there is none, nothing is said against it.
  */
 export function askAll(
   sets: readonly HeldSet[],

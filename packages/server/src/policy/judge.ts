@@ -75,8 +75,9 @@ const DOORS: { readonly [Id in RouteId]?: string } = {
 const ABOVE: ReadonlySet<Permission> = new Set(['policy.read', 'policy.manage', 'agent.kill', 'tenant.kill'])
 
 /**
- * Whose policies are asked beside those of the trust domain. Whoever manages all tenants can end the agents of each and roll
- * its policies back, whatever those say: or an admin of one tenant could take it from everybody, its operator included.
+ * Whose policies are asked beside those of the trust domain. Whoever manages all tenants can end the agents of each and
+ * roll its policies back, whatever those say: or an admin of one tenant could take it from everybody, its operator
+ * included.
  */
 function heardFor(
   { caller, route }: Pick<JudgedCall, 'caller' | 'route'>,

@@ -8,8 +8,8 @@ import { type JudgePorts, questionsOf } from './judge.ts'
 const KEPT = ['activatePolicies', 'rollBackPolicies'] as const satisfies readonly RouteId[]
 
 /**
- * Throws `policy_locks_out` if the caller could not change the policies of this scope any more, were `next` to decide there;
- * null: nothing does.
+ * Throws `policy_locks_out` if the caller could not change the policies of this scope any more, were `next` to decide
+ * there; null: nothing does.
  */
 export async function requireWayBack(
   ports: JudgePorts,

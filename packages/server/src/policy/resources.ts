@@ -60,9 +60,9 @@ const agent = (key: AgentKey): Target => ({ kind: 'agent', key: { tenant: key.te
 const scope = (tenant: string | null): Target => ({ kind: 'scope', tenant })
 
 /**
- * What a call is about, at most a hundred things, each of which must be allowed: the agents or the node that it names, in
- * whatever way; an agent or a node that acts for itself; else the tenant, or the trust domain. What the caller may not see
- * is as if it were not there: its attributes decide nothing, or the answer would tell of them.
+ * What a call is about, at most a hundred things, each of which must be allowed: the agents or the node that it names,
+ * in whatever way; an agent or a node that acts for itself; else the tenant, or the trust domain. What the caller may
+ * not see is as if it were not there: its attributes decide nothing, or the answer would tell of them.
  */
 export function* resourcesOf(ports: ResourcePorts, call: CallNames): Step<readonly About[]> {
   const find = FINDERS[call.id]

@@ -9,8 +9,8 @@ export interface ThreadShare {
 }
 
 /**
- * Time of this thread that somebody may take, all kills waiting meanwhile. What was taken is not known before it is over:
- * it may go below nothing once, and is waited for then.
+ * Time of this thread that somebody may take, all kills waiting meanwhile. What was taken is not known before it is
+ * over: it may go below nothing once, and is waited for then.
  */
 export class ThreadTime {
   readonly #share: ThreadShare

@@ -45,7 +45,9 @@ export const KNOWN_HEADERS: readonly string[] = [...Object.values<FormatHeaders>
 /** Values by lower-case name, those of one name in turn. */
 export type Found = ReadonlyMap<string, readonly string[]>
 
-/** Finds headers of these names among names and values as they came, in turn; null where there is none, which is usual. */
+/**
+ * Finds headers of these names among names and values as they came, in turn; null where there is none, which is usual.
+ */
 export function finderOf(names: readonly string[]): (raw: readonly string[]) => Found | null {
   const wanted = new Set(names)
   const lengths = new Set(names.map(name => name.length))

@@ -10,8 +10,8 @@ import {
 import { type FormatHeaders, type Found, namesIn, type ProxyFormat } from './headers.ts'
 
 /**
- * The certificates that the headers of a believed proxy hold, in DER, not looked at. Throws `proxy_header_untrusted` for
- * headers of another format, which cannot be that proxy's, and `proxy_header_invalid`.
+ * The certificates that the headers of a believed proxy hold, in DER, not looked at. Throws `proxy_header_untrusted`
+ * for headers of another format, which cannot be that proxy's, and `proxy_header_invalid`.
  */
 export function readForwarded(found: Found, format: ProxyFormat, headers: FormatHeaders): ForwardedChain {
   requireFormat(found, headers)
@@ -28,7 +28,9 @@ export function readForwarded(found: Found, format: ProxyFormat, headers: Format
   }
 }
 
-/** Throws `proxy_header_untrusted` for a header that the format does not have: nobody has stripped what a client sent. */
+/**
+ * Throws `proxy_header_untrusted` for a header that the format does not have: nobody has stripped what a client sent.
+ */
 export function requireFormat(found: Found, headers: FormatHeaders): void {
   const known = namesIn(headers)
   const other = [...found.keys()].find(name => !known.includes(name))

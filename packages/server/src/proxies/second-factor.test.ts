@@ -53,7 +53,8 @@ test('it is judged as on a connection of its own', async () => {
   assert.equal(await session(proxy, FORWARDED.rfc9440(strangers.cert)), '401 factor_untrusted')
 })
 
-// Else every agent behind the proxy would have the proxy's certificate as its second factor, or nobody could be behind it.
+// Else every agent behind the proxy would have the proxy's certificate as its second factor, or nobody could be behind
+// it.
 test('the certificate of the proxy is no factor', async () => {
   assert.equal(await session(proxy, {}), '401 factor_missing')
 })

@@ -120,7 +120,10 @@ export interface Pruned {
 export interface VerifiedChain {
   readonly instance: string
   readonly chain: ChainName
-  /** First and last row looked at; `from` is after the rows that retention removed, and greater than `to` if none is left. */
+  /**
+   * First and last row looked at; `from` is after the rows that retention removed, and greater than `to` if none is
+   * left.
+   */
   readonly from: number
   readonly to: number
   /** Signed heads that lie on the chain; their signatures are for the caller to verify. */
@@ -137,13 +140,17 @@ export interface StoreFacts {
 /** A store that is ready. */
 export interface OpenStore {
   readonly store: Store
-  /** Reads what is committed, as the store does, and waits for nobody else's reads: for the feed, which all wait for. */
+  /**
+   * Reads what is committed, as the store does, and waits for nobody else's reads: for the feed, which all wait for.
+   */
   readonly watch: Pick<Store, 'read'>
   readonly rows: StoreRows
   readonly trustDomain: string
   /** UUID of this instance; it stays with the data. */
   readonly instance: string
-  /** UUIDs of all whose chains this instance appends to: its own first, then that of the urgent writer if it has one. */
+  /**
+   * UUIDs of all whose chains this instance appends to: its own first, then that of the urgent writer if it has one.
+   */
   readonly writers: readonly string[]
   /** Removes what is past its time, in groups small enough to let other work pass. */
   prune(now: number, retention: Retention): Promise<Pruned>

@@ -3,8 +3,8 @@ import { BATCH } from './prune-kills.ts'
 import type { RowContext } from './rows/context.ts'
 
 /**
- * Milliseconds that it is remembered of a token that it was spent, after it ended by the settings of then: no settings let
- * one count for more than a day, and it shall not count a second time by others.
+ * Milliseconds that it is remembered of a token that it was spent, after it ended by the settings of then: no settings
+ * let one count for more than a day, and it shall not count a second time by others.
  */
 export const SPENT_TOKEN_MS = 2 * 86_400_000
 

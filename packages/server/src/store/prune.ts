@@ -13,8 +13,8 @@ const HOUR = 3_600_000
 const LINEAGE_MS = 86_400_000
 
 /**
- * Makes `prune`. Rows of a chain leave only from its front, and the hash of the last one that left stays as the anchor that
- * the next one follows; a row that must stay keeps those behind it.
+ * Makes `prune`. Rows of a chain leave only from its front, and the hash of the last one that left stays as the anchor
+ * that the next one follows; a row that must stay keeps those behind it.
  */
 export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
   const certificates = frontRemoval(context, 'issuance')

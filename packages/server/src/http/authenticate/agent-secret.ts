@@ -46,8 +46,9 @@ export class AgentSecrets {
   }
 
   /**
-   * Whose secret this is. Throws `unauthenticated` for what is no secret of anybody; of a known one `secret_superseded`,
-   * `secret_revoked`, `factor_missing`, `factor_mismatch`, `factor_untrusted`, and what the liveness gate refuses with.
+   * Whose secret this is. Throws `unauthenticated` for what is no secret of anybody; of a known one
+   * `secret_superseded`, `secret_revoked`, `factor_missing`, `factor_mismatch`, `factor_untrusted`, and what the
+   * liveness gate refuses with.
    */
   async caller(text: string, peer: PeerChain | null): Promise<SecretCaller> {
     const { crypto, store } = this.#ports

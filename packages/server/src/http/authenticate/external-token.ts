@@ -24,8 +24,8 @@ export class ExternalTokens {
   }
 
   /**
-   * Whom the token names in the tenant of `X-Lanyard-Tenant-Id`: its issuer is looked for there and nowhere else. Throws
-   * `tenant_header_missing`, `name_invalid`, `idp_unknown` also for a tenant that is not there, `idp_disabled`,
+   * Whom the token names in the tenant of `X-Lanyard-Tenant-Id`: its issuer is looked for there and nowhere else.
+   * Throws `tenant_header_missing`, `name_invalid`, `idp_unknown` also for a tenant that is not there, `idp_disabled`,
    * `external_token_invalid`, `external_token_expired`, `idp_unreachable`, `idp_address_forbidden`.
    */
   async caller(token: string, tenant: string | undefined): Promise<ExternalTokenCaller> {
@@ -45,7 +45,10 @@ export class ExternalTokens {
   }
 }
 
-/** Whether a signature was proved, by whom a refusal is told: everyone can write a token, and fill the store with refusals. */
+/**
+ * Whether a signature was proved, by whom a refusal is told: everyone can write a token, and fill the store with
+ * refusals.
+ */
 class Proof {
   signed = false
 

@@ -7,8 +7,8 @@ import { type HttpHarness, openHttp } from '../../testing/http.ts'
 import { People, type TestIssuer } from '../../testing/people.ts'
 import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
 
-// A principal's roles are read when the head of a request has come. Whoever holds the body back until one of them is taken
-// away must not act by it: least of all give it to somebody else.
+// A principal's roles are read when the head of a request has come. Whoever holds the body back until one of them is
+// taken away must not act by it: least of all give it to somebody else.
 
 let server: HttpHarness
 let admin: string

@@ -8,8 +8,8 @@ import { type HttpHarness, openHttp } from '../../testing/http.ts'
 import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
 import { SecretAgent } from '../../testing/secrets.ts'
 
-// A secret and the certificate beside it are judged when the head of a request has come. Whoever holds the body back until
-// one of them counts no more must not get a session for it.
+// A secret and the certificate beside it are judged when the head of a request has come. Whoever holds the body back
+// until one of them counts no more must not get a session for it.
 
 const company = ClientAuthority.root()
 let server: HttpHarness

@@ -14,13 +14,16 @@ import { Principals } from './principals.ts'
 
 type Ports = Omit<HandlerPorts, 'meters'>
 
-/** Routes where a certificate may have ended: renewal, of agents within the grace of their tenant, of nodes within theirs. */
+/**
+ * Routes where a certificate may have ended: renewal, of agents within the grace of their tenant, of nodes within
+ * theirs.
+ */
 const MAY_HAVE_ENDED: ReadonlySet<RouteId> = new Set(['issueCert', 'renewNode'])
 
 /**
- * Proves who calls, by exactly one identity: what stands in `Authorization`, the client certificate of the connection (or
- * the one that a trusted proxy forwarded), or both if they are of the same one. The secret of an agent and its certificate
- * are two factors of one.
+ * Proves who calls, by exactly one identity: what stands in `Authorization`, the client certificate of the connection
+ * (or the one that a trusted proxy forwarded), or both if they are of the same one. The secret of an agent and its
+ * certificate are two factors of one.
  */
 export function createAuthenticate(ports: Ports): Authenticate {
   const judges = { ...openJudges(ports), ports }
@@ -38,8 +41,8 @@ export function createAuthenticate(ports: Ports): Authenticate {
 }
 
 // Renewal proves that the caller holds the key, by a TLS connection that ends here. Behind a proxy nothing is proved to
-// us, and whoever takes the proxy over would go on as every agent that it has seen; with the certificate of a node, which
-// is asked for those of its workloads, as all of these.
+// us, and whoever takes the proxy over would go on as every agent that it has seen; with the certificate of a node,
+// which is asked for those of its workloads, as all of these.
 function requireForwardable(peer: PeerChain, renews: boolean): void {
   if (renews || isNodeChain(peer))
     throw new LanyardError('proxy_forbidden', 'expected this certificate on a connection that ends here')
@@ -92,8 +95,8 @@ const accepts = (id: RouteId, kind: string): boolean => {
 }
 
 /**
- * An agent by its own certificate, where agents may call; where only managers may, as the principal that it is bound as. A
- * node by what a node has, and what is neither by the operators' authority.
+ * An agent by its own certificate, where agents may call; where only managers may, as the principal that it is bound
+ * as. A node by what a node has, and what is neither by the operators' authority.
  */
 async function callerOfCertificate(
   peer: PeerChain,

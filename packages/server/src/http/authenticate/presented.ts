@@ -14,7 +14,10 @@ type Ports = Pick<HandlerPorts, 'proxies' | 'authorities'>
 export interface Presented {
   /** Null: the call is by none. */
   readonly peer: PeerChain | null
-  /** Null: the connection is the caller's own. Else a proxy's, which has proved itself by its SVID or is known by its place. */
+  /**
+   * Null: the connection is the caller's own. Else a proxy's, which has proved itself by its SVID or is known by its
+   * place.
+   */
   readonly carrier: CertificateCaller | 'proxy' | null
 }
 
@@ -22,8 +25,9 @@ export interface Presented {
 const MAX_KEPT = 256
 
 /**
- * The certificate that a call is by: of its connection, or the one that a trusted proxy forwarded. The header of anybody
- * else is refused, and not passed over: whoever forgot to strip it, or to set us up, learns it at the first call.
+ * The certificate that a call is by: of its connection, or the one that a trusted proxy forwarded. The header of
+ * anybody else is refused, and not passed over: whoever forgot to strip it, or to set us up, learns it at the first
+ * call.
  */
 export class PresentedCertificates {
   readonly #ports: Ports
@@ -61,8 +65,8 @@ export class PresentedCertificates {
   }
 
   /**
-   * A proxy is never the caller. Without a header its client has shown no certificate, and would be taken for the proxy:
-   * anybody could have a certificate for the proxy's name issued.
+   * A proxy is never the caller. Without a header its client has shown no certificate, and would be taken for the
+   * proxy: anybody could have a certificate for the proxy's name issued.
    */
   #withoutHeader(connection: Connection): Presented {
     const isProxy = connection.byProxySocket || this.#claimsProxy(connection.peer)

@@ -57,9 +57,9 @@ const nameIn = (value: unknown): string | null =>
     : null
 
 /**
- * What an authorization server says of an opaque token must be meant for us, as a JWT must: its audiences are configured
- * ones, and no other, and so is its issuer where it names itself. Without an audience every application that somebody has
- * a token for could show it here as theirs. Throws `external_token_invalid`.
+ * What an authorization server says of an opaque token must be meant for us, as a JWT must: its audiences are
+ * configured ones, and no other, and so is its issuer where it names itself. Without an audience every application that
+ * somebody has a token for could show it here as theirs. Throws `external_token_invalid`.
  */
 export function requireMeantForUs({ claims }: VerifiedToken, { issuer, audiences }: IssuerState): void {
   if (claims.iss !== undefined && claims.iss !== issuer) throw invalid('expected the issuer as it is configured')

@@ -64,7 +64,10 @@ export class Principals {
     return JWT.test(token) ? await this.#ofJwt(token, tenant) : await this.#ofOpaque(token, tenant)
   }
 
-  /** An operator by a certificate. Throws `certificate_untrusted`, `certificate_expired`, `key_killed`, `principal_unbound`, `principal_barred`. */
+  /**
+   * An operator by a certificate. Throws `certificate_untrusted`, `certificate_expired`, `key_killed`,
+   * `principal_unbound`, `principal_barred`.
+   */
   async ofCertificate(peer: PeerChain): Promise<PrincipalCaller> {
     const { store, rows, clock, crypto } = this.#ports
     const { name, bindees, keyThumbprint, endsAt } = this.#operators.of(peer, clock.now())
@@ -77,7 +80,10 @@ export class Principals {
     return { ...callerOf(proved, grants), keyThumbprint }
   }
 
-  /** An agent as what it is bound as; null for one that is bound to nothing, and is the agent alone. Throws `principal_barred`. */
+  /**
+   * An agent as what it is bound as; null for one that is bound to nothing, and is the agent alone. Throws
+   * `principal_barred`.
+   */
   async ofSvid(agent: CertificateCaller): Promise<PrincipalCaller | null> {
     const { store, rows, clock, crypto } = this.#ports
     const id = principalIdOf(['spiffe-id', agent.spiffeId], crypto)
@@ -87,8 +93,8 @@ export class Principals {
     return { ...callerOf(proved, grants), svid: agent }
   }
 
-  // Several may be configured under one name: of all tenants, and of some. The first whose keys prove the token, and who
-  // gives its holder anything, is the one.
+  // Several may be configured under one name: of all tenants, and of some. The first whose keys prove the token, and
+  // who gives its holder anything, is the one.
   async #ofJwt(token: string, tenant: string | undefined): Promise<PrincipalCaller> {
     const { store, rows, issuers } = this.#ports
     const iss = issuers.issuerIn(token)
@@ -168,7 +174,9 @@ function candidates(found: readonly IssuerState[], tenant: string | undefined): 
 
 /** What one refuses since it does not know it, another may. What could not be asked is not passed over. */
 const UNPROVED: ReadonlySet<string> = new Set(['external_token_invalid', 'principal_unbound'])
-/** An opaque token that one knows is shown to no other, also where it opens nothing here: elsewhere it may open much. */
+/**
+ * An opaque token that one knows is shown to no other, also where it opens nothing here: elsewhere it may open much.
+ */
 const UNKNOWN: ReadonlySet<string> = new Set(['unauthenticated'])
 
 async function firstOf<T>(

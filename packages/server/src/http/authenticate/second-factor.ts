@@ -40,8 +40,8 @@ export class SecondFactors {
   }
 
   /**
-   * Judges what came along, also where nothing is required; null where nothing came. An SVID of ours is judged by our record
-   * of it, all else by the authorities of the tenant, and it must be of the very agent. Throws `factor_missing`,
+   * Judges what came along, also where nothing is required; null where nothing came. An SVID of ours is judged by our
+   * record of it, all else by the authorities of the tenant, and it must be of the very agent. Throws `factor_missing`,
    * `factor_untrusted`, `factor_mismatch`.
    */
   async of(peer: PeerChain | null, agent: AgentState, admission: AdmissionState): Promise<SecondFactor | null> {
@@ -88,7 +88,10 @@ export class SecondFactors {
   }
 }
 
-/** What a chain of others may be, we do not verify with; a CA is nobody's client, and what is for all purposes is for none. */
+/**
+ * What a chain of others may be, we do not verify with; a CA is nobody's client, and what is for all purposes is for
+ * none.
+ */
 function requireClient({ publicKey, basicConstraints, extendedKeyUsage }: Certificate): void {
   requireKeyLimits(publicKey)
   if (basicConstraints?.ca) throw untrusted('expected the certificate of an agent, got that of an authority')
@@ -111,8 +114,8 @@ function requireNamed({ subjectAltName }: Certificate, agent: AgentState, suffix
 }
 
 /**
- * The host name of an agent. Null where a name is more than one label: `a.b` of tenant `c` and `a` of tenant `b.c` would
- * share theirs, and with that be each other's second factor.
+ * The host name of an agent. Null where a name is more than one label: `a.b` of tenant `c` and `a` of tenant `b.c`
+ * would share theirs, and with that be each other's second factor.
  */
 function hostOf({ tenant, agent }: AgentKey, suffix: string): string | null {
   if (agent.includes('.') || tenant.includes('.')) return null

@@ -39,7 +39,9 @@ export function rotateAt({ store, rows }: OpenStore, caller: SecretCaller, at: n
   }, shared(caller.tenant))
 }
 
-/** 64 holders of one secret exchange it at once, spread over the instances: one has the new one, all others learn that. */
+/**
+ * 64 holders of one secret exchange it at once, spread over the instances: one has the new one, all others learn that.
+ */
 export async function requireOneWinner(instances: readonly OpenStore[], agent: AgentState, at: number): Promise<void> {
   const [first] = instances as readonly [OpenStore]
   const caller = await secretCaller(first, agent)
