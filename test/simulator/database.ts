@@ -208,6 +208,11 @@ export class Transaction {
     this.writes.set(`${table}/${key}`, row)
   }
 
+  remove(table: string, key: string): void {
+    this.lock(table, key)
+    this.writes.set(`${table}/${key}`, null)
+  }
+
   /**
    * What a statement saw when it began, also when it had to wait since: rows that others have committed meanwhile are not
    * among what it writes.

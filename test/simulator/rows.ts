@@ -10,9 +10,13 @@ import type {
   Subject,
   TenantState,
 } from '@lanyard/authority'
+import { accessTables } from './access-rows.ts'
 import type { Transaction } from './database.ts'
+import { federationTables } from './federation-rows.ts'
 import { incidentRows } from './incident-rows.ts'
 import { nodeTables } from './node-rows.ts'
+import { secretRows } from './secret-rows.ts'
+import { Violation } from './violation.ts'
 
 /** How the tables of a simulation differ from sound ones. */
 export interface RowFaults {
@@ -20,6 +24,10 @@ export interface RowFaults {
   readonly epochBySequence?: boolean
   /** `claim` reads and keeps nobody away. */
   readonly claimWithoutLock?: boolean
+  /** The same of the secrets of agents. */
+  readonly secretWithoutClaim?: boolean
+  /** Writes down which token of a provider opened what, and waits for nobody who does the same. */
+  readonly tokenWithoutClaim?: boolean
 }
 
 /** One statement. */
@@ -32,7 +40,7 @@ const nothing = () => ask('nothing', () => [])
 
 const keyOf = ({ tenant, agent }: AgentKey) => `${tenant}/${agent}`
 const isOpen = ({ standing }: LineageState) => standing !== 'ended'
-const isOf = (key: AgentKey) => (one: AgentKey) => one.tenant === key.tenant && one.agent === key.agent
+export const isOf = (key: AgentKey) => (one: AgentKey) => one.tenant === key.tenant && one.agent === key.agent
 
 /** The tables that the steps of kill and issue use, as statements for {@link Transaction}. */
 export function simulatedRows(faults: RowFaults = {}): Rows {
@@ -48,7 +56,10 @@ export function simulatedRows(faults: RowFaults = {}): Rows {
     deaths: deathRows(),
     incidents: incidentRows(),
     services: { removeAll: nothing },
+    secrets: secretRows(faults),
     ...nodeTables(),
+    ...federationTables(faults),
+    ...accessTables(),
   } as unknown as Rows
 }
 
@@ -59,6 +70,14 @@ const tenantRows = () => ({
 
 const agentRows = () => ({
   find: (key: AgentKey) => ask('agents.find', tx => tx.get<AgentState>('agents', keyOf(key))),
+  findById: (id: string) =>
+    ask('agents.findById', tx => tx.all<AgentState>('agents').find(({ spiffeId }) => spiffeId === id)),
+  insert: (agent: AgentState) =>
+    ask('agents.insert', tx => {
+      tx.lock('agents', keyOf(agent))
+      if (tx.get('agents', keyOf(agent))) throw new Violation(`agent ${keyOf(agent)} was registered twice`)
+      tx.put('agents', keyOf(agent), agent)
+    }),
   update: (agent: AgentState) => ask('agents.update', tx => tx.put('agents', keyOf(agent), agent)),
   holding: (tenant: string) =>
     ask('agents.holding', tx => {
@@ -138,6 +157,11 @@ const lineageRows = ({ claimWithoutLock }: RowFaults) => ({
   ofAgent: (key: AgentKey) => ask('lineages.ofAgent', tx => openLineages(tx, isOf(key))),
   linked: (by: Record<string, unknown>, tenant: string | null, limit: number) =>
     ask('lineages.linked', tx => openLineages(tx, linkedBy(tx, by, tenant)).slice(0, limit)),
+  countInternal: (tenant: string, at: number) =>
+    ask('lineages.countInternal', tx => {
+      const internal = openLineages(tx, linkedBy(tx, { internalTo: tenant }, tenant))
+      return internal.filter(({ endsAt }) => endsAt > at).length
+    }),
 })
 
 function endLineages(tx: Transaction, whose: (one: LineageState) => boolean): void {
@@ -159,6 +183,7 @@ function linkedBy(tx: Transaction, by: Record<string, unknown>, tenant: string |
   const holds = (id: string) => certificates().some(one => one.lineage === id && one.keyThumbprint === by.keyThumbprint)
   return (one: LineageState): boolean => {
     if (tenant !== null && one.tenant !== tenant) return false
+    if ('internalTo' in by) return one.tenant === by.internalTo && !one.mintedBy.startsWith('idp:')
     if ('keyThumbprint' in by) return holds(one.id)
     return 'mintedBy' in by ? one.mintedBy === by.mintedBy : 'jti' in by && one.jti === by.jti
   }
@@ -197,6 +222,11 @@ const certificateRows = () => ({
 
 const apiKeyRows = () => ({
   find: (id: string) => ask('apiKeys.find', tx => tx.get<ApiKeyState>('api_keys', id)),
+  madeBy: (maker: string) =>
+    ask('apiKeys.madeBy', tx => {
+      const made = tx.all<ApiKeyState>('api_keys').filter(({ createdBy }) => createdBy === maker)
+      return made.map(({ id }) => id)
+    }),
   revokeTree: (id: string, at: number) =>
     ask('apiKeys.revokeTree', tx => {
       const where = (one: ApiKeyState) => one.id === id && one.revokedAt === null
