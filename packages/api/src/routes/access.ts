@@ -240,7 +240,7 @@ export const reinstatePrincipal = route({
   limit: { per: 'identity' },
   audit: ['principal.reinstated'],
   status: 204,
-  errors: ['not_found'],
+  errors: ['permission_missing', 'not_found'],
 })
 
 export const explainAccess = route({

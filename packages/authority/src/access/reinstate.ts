@@ -1,13 +1,15 @@
 import { LanyardError } from '@lanyard/api'
-import type { Act } from '../caller.ts'
+import { type Act, requirePermission } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import type { Rows, Step } from '../ports.ts'
 
 /**
  * Lets somebody come again whom a kill shut out: within the tenant that the caller sees, or everywhere. What was minted
- * stays dead. Throws `not_found`.
+ * stays dead. As agents, by whoever may reinstate: what somebody gets back with that may be more than one holds who only
+ * gives roles. Throws `permission_missing`, `not_found`.
  */
 export function* reinstatePrincipal(rows: Rows, principal: string, act: Act): Step<void> {
+  requirePermission(act.caller, 'agent.reinstate')
   const own = act.caller === 'server' ? null : act.caller.tenant
   const scopes = (yield* rows.barredPrincipals.scopesOf(principal)).filter(scope => own === null || scope === own)
   if (scopes.length === 0) throw new LanyardError('not_found', 'nobody of this id was shut out')

@@ -327,6 +327,15 @@ describe('somebody who manages access and little else', () => {
     }
   })
 
+  test('lets nobody in again who was shut out, and may be more than they are', async () => {
+    const admins = await people.jwt(issuer, 'admin', { tenant: 'acme' })
+    const { id } = (await server.call('GET /v1/whoami', admins)).body
+    await people.done('POST /v1/kill', { minted_by: `principal:${id}`, reason: 'stolen' })
+    for (const credential of await holders())
+      await attempts(credential, [['lifts', 'permission_missing', `POST /v1/access/principals/${id}/reinstate`]])
+    assert.equal(codeOf(await server.call('GET /v1/agents', admins)), 'principal_barred')
+  })
+
   test('is nobody whom an issuer vouches for', async () => {
     const vouching = await people.issuer('acme', { introspection: null, introspection_secret: undefined })
     const line = `PATCH /v1/access/issuers/${vouching.id}`
