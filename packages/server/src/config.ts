@@ -81,22 +81,18 @@ const x509pop = {
   groups: z.array(z.string().max(63)).max(32).default([]).describe('Groups that such nodes are in from the beginning'),
 }
 
-const cidrs = z.array(z.string().max(64)).max(100).default([])
 // A list that holds everything would be no list, without anything that says so.
 const SomeNetwork = z
   .string()
   .max(64)
   .refine(text => (parseNetwork(text)?.bits ?? 0) > 0, 'expected a network such as 10.0.0.0/8')
+const networks = z.array(SomeNetwork).max(100).default([])
 const file = z.string().min(1).nullable().default(null)
 
 const idp = {
-  allow_addresses: z
-    .array(SomeNetwork)
-    .max(100)
-    .default([])
-    .describe(
-      'Networks (CIDR) in which identity providers and issuers may lie although they are private, loopback or link-local',
-    ),
+  allow_addresses: networks.describe(
+    'Networks (CIDR) in which identity providers and issuers may lie although they are private, loopback or link-local',
+  ),
   ca_file: file.describe('PEM file of further authorities for the TLS certificates of identity providers and issuers'),
   stale_sec: count(3600, 0, 7 * DAY).describe('Seconds that keys of a provider are used while it cannot be reached'),
   cooldown_sec: count(30, 1, 3600).describe('Seconds between two fetches of keys for an unknown key id'),
@@ -142,8 +138,8 @@ const proxy = {
     .max(100)
     .default([])
     .describe('SPIFFE IDs of proxies that prove themselves by their own certificate'),
-  socket: file.describe('Path of a Unix socket to listen at for a proxy of this machine; none: none'),
-  dangerously_trust_addresses: cidrs.describe(
+  socket: file.describe('Path of a Unix socket to listen at for a proxy of this machine; none: at none'),
+  dangerously_trust_addresses: networks.describe(
     'Networks (CIDR) from which everybody can pretend to be any agent; for load balancers that cannot prove themselves',
   ),
 }

@@ -136,6 +136,14 @@ const REFUSED: readonly (readonly [why: string, sources: ConfigSources, names: R
   ],
   ['an address within a network', { env: { LANYARD_IDP_ALLOW_ADDRESSES: '10.1.2.3/8' } }, /idp\.allow_addresses/],
   ['a network of everything', { env: { LANYARD_IDP_ALLOW_ADDRESSES: '0.0.0.0/0' } }, /idp\.allow_addresses/],
+  ...['10.0.0', '10.1.2.3/8', '0.0.0.0/0', '::/0'].map(
+    text =>
+      [
+        `proxies at ${text}`,
+        { env: { LANYARD_PROXY_DANGEROUSLY_TRUST_ADDRESSES: text } },
+        /proxy\.dangerously_trust_addresses/,
+      ] as const,
+  ),
 ]
 
 for (const [why, sources, names] of REFUSED)

@@ -21,10 +21,6 @@ const REFUSED: readonly (readonly [proxy: Proxy, setting: string, why: string])[
   [{ format: 'nginx', header: 'Authorization', spiffe_ids: ids }, 'proxy.header', 'a header with a meaning of its own'],
   [{ format: 'haproxy', header: 'Host', spiffe_ids: ids }, 'proxy.header', 'a header of HTTP'],
   [{ format: 'nginx', spiffe_ids: ['proxy'] }, 'proxy.spiffe_ids', 'no SPIFFE ID'],
-  [{ format: 'nginx', dangerously_trust_addresses: ['10.0.0'] }, 'proxy.dangerously_trust_addresses', 'no address'],
-  [{ format: 'nginx', dangerously_trust_addresses: ['10.1.2.3/8'] }, 'proxy.dangerously_trust_addresses', 'a slip'],
-  [{ format: 'nginx', dangerously_trust_addresses: ['0.0.0.0/0'] }, 'proxy.dangerously_trust_addresses', 'everybody'],
-  [{ format: 'nginx', dangerously_trust_addresses: ['::/0'] }, 'proxy.dangerously_trust_addresses', 'everybody'],
 ]
 
 describe('settings of proxies', () => {

@@ -2,7 +2,7 @@ import { LanyardError } from '@lanyard/api'
 import { parseIpAddress, SpiffeId } from '@lanyard/protocol'
 import { named } from '../authority-file.ts'
 import type { ServerConfig } from '../config.ts'
-import { contains, type Network, parseNetwork } from '../outbound/network.ts'
+import { contains, parseNetwork } from '../outbound/network.ts'
 import { KNOWN_HEADERS, type ProxyFormat, USUAL_HEADER } from './headers.ts'
 
 /** Which proxies are believed, and in which header. Without a format none is. */
@@ -38,7 +38,7 @@ const TAKEN = new Set([
 /** Reads the settings of proxies. Throws `config_invalid`, naming the setting. */
 export function readProxyTrust(settings: ServerConfig['proxy']): ProxyTrust {
   const { format, socket } = settings
-  const networks = settings.dangerously_trust_addresses.map(networkOf)
+  const networks = settings.dangerously_trust_addresses.map(parseNetwork).filter(network => network !== null)
   const spiffeIds = named('proxy.spiffe_ids', () => new Set(settings.spiffe_ids.map(id => `${SpiffeId.parse(id)}`)))
   requireWhole(settings)
   return {
@@ -69,15 +69,6 @@ function headerOf({ format, header }: ServerConfig['proxy']): string {
   if (TAKEN.has(name) || (name !== USUAL_HEADER && KNOWN_HEADERS.includes(name)))
     throw invalid('header', `expected a name that means nothing else, got ${header}`)
   return name
-}
-
-function networkOf(text: string): Network {
-  const network = parseNetwork(text)
-  const setting = 'dangerously_trust_addresses'
-  if (network === null) throw invalid(setting, `expected a network such as 10.0.0.0/24, got ${text}`)
-  // Not even this name says that it means everybody in the world.
-  if (network.bits === 0) throw invalid(setting, `expected a network, got ${text}, which is everybody`)
-  return network
 }
 
 const invalid = (setting: string, detail: string) => new LanyardError('config_invalid', `proxy.${setting}: ${detail}`)
