@@ -27,7 +27,7 @@ export function* permissionsOfRole(
 ): Step<ReadonlySet<Permission>> {
   if (isGiven(role)) return permissionsOf(role)
   if (isBuiltIn(role)) return NONE
-  return permissionsIn(yield* rows.roles.findByName(role, tenant))
+  return heldBy(yield* rows.roles.findByName(role, tenant))
 }
 
 /** The same of one that must be there. Throws `role_unknown`. */
@@ -35,8 +35,8 @@ export function* requireRole(rows: Rows, role: string, tenant: string | null): S
   if (isGiven(role)) return permissionsOf(role)
   const found = isBuiltIn(role) ? undefined : yield* rows.roles.findByName(role, tenant)
   if (found === undefined) throw new LanyardError('role_unknown', `there is no role ${role} that can be given here`)
-  return permissionsIn(found)
+  return heldBy(found)
 }
 
-const permissionsIn = (role: RoleState | undefined): ReadonlySet<Permission> =>
+const heldBy = (role: RoleState | undefined): ReadonlySet<Permission> =>
   role === undefined ? NONE : new Set(role.permissions)

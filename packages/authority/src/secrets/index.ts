@@ -1,4 +1,4 @@
 export { agentSecretsIn, newAgentSecret, parseAgentSecret } from './secret.ts'
 export { createSecret, currentSecret, revokeSecrets, rotateSecret } from './secrets.ts'
 export { openSession } from './session.ts'
-export { requireCurrent } from './standing.ts'
+export { requireLiveSecret } from './standing.ts'

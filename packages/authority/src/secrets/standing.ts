@@ -8,7 +8,7 @@ import type { Rows, SecretState, Step } from '../ports.ts'
  * from the secret. Throws `secret_superseded`, `secret_revoked`, and what the liveness gate refuses with.
  */
 export function* requireCurrentSecret(rows: Rows, { secret: id }: SecretCaller): Step<void> {
-  const secret = requireCurrent(yield* rows.secrets.claim(id))
+  const secret = requireLiveSecret(yield* rows.secrets.claim(id))
   const agent = yield* rows.agents.find(secret)
   const tenant = yield* rows.tenants.find(secret.tenant)
   if (!agent || !tenant) throw new LanyardError('unauthenticated', 'the agent of this secret is not known')
@@ -16,7 +16,7 @@ export function* requireCurrentSecret(rows: Rows, { secret: id }: SecretCaller):
 }
 
 /** The secret, if it counts. Throws `unauthenticated`, `secret_superseded`, `secret_revoked`. */
-export function requireCurrent(secret: SecretState | undefined): SecretState {
+export function requireLiveSecret(secret: SecretState | undefined): SecretState {
   if (secret === undefined) throw new LanyardError('unauthenticated', 'this secret is not known')
   switch (secret.standing) {
     case 'current':

@@ -5,7 +5,7 @@ import {
   judgeUpsert,
   type ReadClaim,
   requireClaims,
-  requireEnabled,
+  requireEnabledIdp,
   requireSubject,
 } from '@lanyard/authority'
 import { ProtocolError } from '@lanyard/protocol'
@@ -54,7 +54,7 @@ class TokenJudge {
     const subject = this.#named(read, idp)
     await this.#upserted(idp, subject, verified.issuedAt)
     this.#step('provider', () => {
-      requireEnabled(idp)
+      requireEnabledIdp(idp)
       return 'it is enabled, and may vouch for agents'
     })
   }

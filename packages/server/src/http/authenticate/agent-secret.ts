@@ -6,7 +6,7 @@ import {
   parseAgentSecret,
   refusedAs,
   requireAlive,
-  requireCurrent,
+  requireLiveSecret,
   type SecondFactor,
   type SecretCaller,
   type SecretState,
@@ -64,7 +64,7 @@ export class AgentSecrets {
   }
 
   async #judged({ secret, agent, tenant, admission }: Known, peer: PeerChain | null): Promise<SecretCaller> {
-    requireCurrent(secret)
+    requireLiveSecret(secret)
     const factor = await this.#factors.of(peer, agent, admission)
     if (factor === null) requireAlive({ agent, tenant }, secret.incarnation)
     // It is with that the certificate of a dead agent, which is no factor.

@@ -5,7 +5,7 @@ import {
   type IdpState,
   type KnownRefusal,
   refusedAs,
-  requireEnabled,
+  requireEnabledIdp,
   requireName,
 } from '@lanyard/authority'
 import { claimAt } from '../../issuers/claim-at.ts'
@@ -34,7 +34,7 @@ export class ExternalTokens {
     if (issuer === null) throw new LanyardError('external_token_invalid', 'expected a JWT with a claim iss')
     if (tenant === undefined) throw new LanyardError('tenant_header_missing', 'expected X-Lanyard-Tenant-Id')
     requireName('tenant', tenant)
-    const idp = requireEnabled(await store.read(() => rows.idps.findByIssuer(tenant, issuer)))
+    const idp = requireEnabledIdp(await store.read(() => rows.idps.findByIssuer(tenant, issuer)))
     const proof = new Proof()
     try {
       const verified = await issuers.verify(token, sourceOf(idp), proof.hear)
