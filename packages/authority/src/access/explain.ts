@@ -91,7 +91,11 @@ function* explainBindings(
     steps.push(step('binding', why === null, `${nameOf(binding)}: ${why ?? `holds ${question.permission} here`}`))
     if (why === null) grants.push({ binding: id, role, permissions, tenant, agents })
   }
-  return { steps: steps.length > 0 ? steps : [step('binding', false, 'nothing is bound to them')], grants }
+  return {
+    steps:
+      steps.length > 0 ? steps : [step('binding', false, 'nothing is bound to them, nor to a group that was given')],
+    grants,
+  }
 }
 
 const step = (name: string, ok: boolean, detail: string): ExplainedStep => ({ step: name, ok, detail })

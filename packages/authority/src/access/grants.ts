@@ -18,7 +18,10 @@ export interface Identified {
 export function* grantsOf(rows: Rows, identified: Identified, at: number): Step<readonly AccessGrant[]> {
   const grants = yield* grantsLeft(rows, identified, at)
   if (grants.length > 0) return grants
-  throw new LanyardError('principal_unbound', `principal ${identified.id} has no role here`)
+  // What an admin has to bind: the person seldom knows the subject that the issuer calls them by.
+  const [bindee] = identified.bindees
+  const known = bindee === undefined ? '' : `, known as ${bindee.kind}:${bindee.value},`
+  throw new LanyardError('principal_unbound', `principal ${identified.id}${known} has no role here`)
 }
 
 function* grantsLeft(rows: Rows, { id, bindees, within }: Identified, at: number): Step<readonly AccessGrant[]> {

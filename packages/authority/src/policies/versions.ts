@@ -119,7 +119,7 @@ const atRest = ({ activatedAt }: PolicyVersionState) => (activatedAt === null ? 
 export function* requireVersion(rows: Rows, tenant: string | null, version: number): Step<PolicyVersionState> {
   const found = yield* rows.policies.find(tenant, version)
   if (found) return found
-  throw unknownVersion(`there is no version ${version}`)
+  throw unknownVersion(`${tenant === null ? 'the trust domain' : `tenant ${tenant}`} has no version ${version}`)
 }
 
 const unknownVersion = (detail: string) => new LanyardError('policy_unknown', detail)
