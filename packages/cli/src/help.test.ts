@@ -87,7 +87,7 @@ Examples
       From now on acme may use P-256 keys.
 `
 
-const CERT = `lanyard cert: expected one of these commands
+const CERT = `lanyard cert: one of these commands
 
   cert request  Make a key, get a certificate for it, write both; with --renew keep them fresh.
   cert list     List certificates, newest first.

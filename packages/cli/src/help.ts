@@ -44,7 +44,7 @@ export function describe(command: Command): object {
 export function groupHelp(name: string, commands: readonly Command[], paint: Paint): string {
   const rows = commands.map(command => [command.name, command.summary] as const)
   return [
-    `${paint.strong(`lanyard ${name}`)}: expected one of these commands`,
+    `${paint.strong(`lanyard ${name}`)}: one of these commands`,
     columns(rows),
     `\`lanyard ${commands[0]?.name} --help\` tells more.`,
   ].join('\n\n')

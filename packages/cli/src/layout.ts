@@ -31,6 +31,17 @@ export function table(headings: readonly string[], rows: readonly (readonly unkn
   return [paint.faint(line(headings)), ...cells.map(line)].join('\n')
 }
 
+/** Words on as many lines as they need. */
+export function wrapped(words: readonly string[], width = 96): readonly string[] {
+  const lines: string[] = []
+  for (const word of words) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines.length > 0 ? lines : ['']
+}
+
 /** A length of time: `4 min 12 s`, `3 d 2 h`. */
 export function duration(seconds: number): string {
   const whole = Math.abs(Math.round(seconds))

@@ -13,16 +13,23 @@ interface Listed<T> {
 }
 
 /** A page of a list: the reply itself, or a table of one row to an item. */
-export function listing<T>(
+export const listing = <T>(
   reply: Listed<T>,
   headings: readonly string[],
   row: (item: T) => readonly unknown[],
+): Outcome => longListing(reply, headings, item => [row(item)])
+
+/** The same for items that need several rows each. */
+export function longListing<T>(
+  reply: Listed<T>,
+  headings: readonly string[],
+  rows: (item: T) => readonly (readonly unknown[])[],
 ): Outcome {
   return {
     json: reply,
     text: paint => {
       if (reply.items.length === 0) return paint.faint('none')
-      const shown = table(headings, reply.items.map(row), paint)
+      const shown = table(headings, reply.items.flatMap(rows), paint)
       return reply.next_cursor === null
         ? shown
         : `${shown}\n${paint.faint(`more: --cursor ${visible(reply.next_cursor)}`)}`

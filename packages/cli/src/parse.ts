@@ -25,9 +25,18 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
     if (token.kind === 'positional') operands.push(token.value)
     if (token.kind === 'option') takeOption(command, options, given, token)
   }
-  const parsed = { operands, options: Object.fromEntries(given) }
+  const parsed = { operands: apart(command, operands), options: Object.fromEntries(given) }
   if (!given.has('help')) requireAll(command, parsed)
   return parsed
+}
+
+/** Some commands take TENANT AGENT, others TENANT/AGENT, as events show them: the first ones understand both. */
+function apart(command: Command, operands: readonly string[]): readonly string[] {
+  const [tenant, agent] = command.operands
+  const [first = '', ...rest] = operands
+  const both = first.split('/')
+  const isBoth = tenant?.name === 'TENANT' && agent?.name === 'AGENT' && both.length === 2 && !both.includes('')
+  return isBoth ? [...both, ...rest] : operands
 }
 
 function tokensOf(options: Options, args: readonly string[]) {
@@ -89,10 +98,15 @@ function requireAll(command: Command, { operands, options }: Parsed): void {
   const missing = command.operands.slice(operands.length).find(operand => !operand.optional)
   if (missing) throw new Misuse(`${missing.name} is missing: ${usageOf(command)}`)
   if (operands.length > command.operands.length && !command.operands.at(-1)?.rest)
-    throw new Misuse(`${shown(operands[command.operands.length]!)} is one argument too many: ${usageOf(command)}`)
+    throw new Misuse(
+      `${shown(operands[command.operands.length]!)} is one argument too many: ${usageOf(command)}${joined(command, operands)}`,
+    )
   const [name] = Object.entries(command.options).find(([name, { required }]) => required && !(name in options)) ?? []
   if (name) throw new Misuse(`--${name} is missing: ${usageOf(command)}`)
 }
+
+const joined = ({ operands: [operand] }: Command, [tenant = '', agent = '']: readonly string[]): string =>
+  operand?.name === 'TENANT/AGENT' && !tenant.includes('/') ? `; did you mean ${tenant}/${agent}?` : ''
 
 /** `lanyard cert request --tenant TENANT --agent AGENT [options]`. */
 export function usageOf(command: Command): string {

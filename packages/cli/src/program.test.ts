@@ -48,6 +48,11 @@ const MISUSE: readonly (readonly [args: string, says: RegExp])[] = [
   ['up --store postgres://h/d?user=u&password=SECRET', /--store: expected no password/],
   ['up --redis rediss://:SECRET@h', /--redis: expected no password .*set LANYARD_REDIS/],
   ['up postgres://u:SECRET@h/d', /"postgres:\/\/…@h\/d" is one argument too many/],
+  ['kill acme planner --reason x', /one argument too many: .*; did you mean acme\/planner\?/],
+  ['agent show acme', /AGENT is missing/],
+  // Both names were read: what is missing now is the authority.
+  ['agent show acme/planner', /no authority: run `lanyard bootstrap/],
+  ['agent list --provenance federatd', /--provenance: expected internal or federated:https:/],
   ['events --follow --until 2026-01-01T00:00:00Z', /--follow goes with neither/],
 ]
 

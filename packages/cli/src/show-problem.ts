@@ -25,6 +25,17 @@ const COMMAND_REMEDIES: Readonly<Record<string, string>> = {
   tenant_killed: 'Investigate, then: lanyard reinstate --tenant TENANT --reason TEXT',
   body_invalid: 'Correct what is named above; the help of the command says what it takes.',
   tenant_ambiguous: 'Give --tenant where the command has it, or: lanyard login --tenant TENANT',
+  tenant_exists: 'Choose another name, or change that one: lanyard tenant set TENANT',
+  idp_exists: 'Change that one: lanyard idp update TENANT IDP',
+  issuer_exists: 'Change that one: lanyard access issuer update ISSUER',
+  idp_disabled: 'An admin lets it vouch: lanyard idp update TENANT IDP --enabled yes --allow-agent-federation yes',
+  idp_address_forbidden:
+    'Use a public https address, or list the network under `idp.allow_addresses` in the settings of the authority (lanyard.yaml).',
+  federation_required: 'Get in by a token of that provider: lanyard idp exchange, or cert request --idp-token-file',
+  token_reused:
+    'Get a fresh token where this one came from. If you did not use it, somebody else did: lanyard events --type token.reused',
+  query_invalid: 'Correct what is named above; the help of the command says what it takes.',
+  policy_denied: 'Ask why: lanyard policy explain. To take the policies back: lanyard policy rollback.',
   key_type_forbidden: 'Use --key-type RSA-2048, or: lanyard tenant set TENANT --key-policy modern',
 }
 

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls'
 import { type Options, text, type Values } from '../command.ts'
 import { readInput, readSecret } from '../files.ts'
 import type { Io } from '../io.ts'
@@ -64,8 +65,21 @@ export function clientFor(
   place: Pick<Place, 'url' | 'ca'>,
   { bearer, secret, tenant, certificate, key }: Credential = {},
 ): ApiClient {
+  if (certificate && key) requirePair(certificate, key)
   const trust = { ca: place.ca, ...(certificate && key && { certificate, key }) }
   return new ApiClient({ url: place.url, trust, bearer, secret, tenant } satisfies Endpoint)
+}
+
+/** Files that do not belong together would break the connection, and look like a fault of ours. */
+function requirePair(cert: string, key: string): void {
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
+      throw new Misuse('expected the key of the client certificate, got the key of another one')
+    throw new Misuse(`expected a client certificate and its key, both in PEM: ${message}`)
+  }
 }
 
 type Credential = Pick<Endpoint, 'bearer' | 'secret' | 'tenant'> & {

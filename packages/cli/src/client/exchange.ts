@@ -88,7 +88,9 @@ const UNTRUSTED =
 /** What went wrong on a connection, by our codes: `server_untrusted`, `server_unreachable`. */
 export function explain(error: NodeJS.ErrnoException, url: URL): Error {
   const { code = '', message } = error
-  const reason = message.includes(code) ? message : `${code}: ${message}`
+  // What Node advises is about starting Node.
+  const said = message.replace(/; if the root CA is installed locally.*$/s, '')
+  const reason = said.includes(code) ? said : `${code}: ${said}`
   if (UNTRUSTED.test(error.code ?? '')) return refuse('server_untrusted', `${url.host}: ${reason}`, { cause: error })
   return refuse('server_unreachable', `${url.host}: ${reason}`, { cause: error })
 }

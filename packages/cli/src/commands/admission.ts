@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import type { Admission } from '@lanyard/api'
 import { CONNECTION, connect } from '../client/connection.ts'
+import { rootsIn } from '../client/fingerprint.ts'
 import { choice, command, type Outcome, text } from '../command.ts'
 import { defined } from '../defined.ts'
 import { readInput } from '../files.ts'
@@ -17,7 +19,10 @@ const shown = (admission: Admission): Outcome => ({
       [
         ['tenant', admission.tenant],
         ['minting', admission.federation_required ? 'forbidden: an identity provider vouches' : 'by the authority'],
-        ['switch', `${admission.on_federation}; ${admission.internal_lineages} lineages began internally and go on`],
+        [
+          'switch',
+          `${admission.on_federation}; lineages that began internally and go on: ${admission.internal_lineages}`,
+        ],
         ['secrets', factorsOf(admission)],
         ['authorities', admission.agent_mtls_ca === null ? 'those of the server' : 'its own'],
       ],
@@ -71,13 +76,30 @@ const set = command({
       agent_mtls_required: mtls === undefined ? undefined : MTLS[mtls],
       agent_mtls_ca: ca === undefined ? undefined : authoritiesIn(ca),
     })
-    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: see `lanyard tenant admission set --help`')
+    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: give at least one option')
     const api = await connect(connection, io)
     return shown(await api.call('PATCH /v1/tenants/{tenant}/admission', { params: { tenant }, body }))
   },
 })
 
-const authoritiesIn = (file: string): string | null =>
-  file === 'default' ? null : Buffer.from(readInput(file, '--mtls-ca')).toString('utf8')
+/** The PEM of a file; null for those of the server. Throws {@link Misuse} for one that holds anything else. */
+function authoritiesIn(file: string): string | null {
+  if (file === 'default') return null
+  const pem = Buffer.from(readInput(file, '--mtls-ca')).toString('utf8')
+  const roots = rootsIn(pem)
+  if (roots.length === 0) throw new Misuse(`--mtls-ca: expected certificates in PEM in ${file}`)
+  if (roots.some(({ pem }) => isLeaf(pem)))
+    throw new Misuse(`--mtls-ca: expected certificates of authorities in ${file}, got one of an agent or a server`)
+  return pem
+}
+
+/** What cannot be read is judged by the authority. */
+function isLeaf(pem: string): boolean {
+  try {
+    return !new X509Certificate(pem).ca
+  } catch {
+    return false
+  }
+}
 
 export const admissionCommands = [show, set]

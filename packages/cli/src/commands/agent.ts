@@ -108,6 +108,14 @@ const token = command({
   },
 })
 
+/** A list of none, because of a typing error, would say that nobody came from there. */
+function refuseNoProvenance(written: string | undefined): void {
+  if (written === undefined || written === 'internal' || /^federated:https:\/\/./.test(written)) return
+  throw new Misuse(`--provenance: expected internal or federated:https://…, got ${JSON.stringify(written)}`, written, [
+    'internal',
+  ])
+}
+
 const listAll = command({
   name: 'agent list',
   summary: 'List agents.',
@@ -116,7 +124,7 @@ const listAll = command({
     tenant: text('TENANT', 'Only of this tenant'),
     lifecycle: choice(LIFECYCLES, 'Only in this lifecycle'),
     tier: choice(TIERS, 'Only of this tier'),
-    provenance: text('TEXT', 'Only with this provenance, such as `internal`'),
+    provenance: text('TEXT', 'Only with this provenance: `internal`, or `federated:` and an issuer'),
     ...PAGE,
     ...CONNECTION,
   },
@@ -130,6 +138,7 @@ const listAll = command({
   ],
   wraps: 'GET /v1/agents',
   run: async ({ options: { tenant, lifecycle, tier, provenance, limit, cursor, ...options }, io }) => {
+    refuseNoProvenance(provenance)
     const api = await connect(options, io)
     const query = { tenant, lifecycle, tier, provenance, limit, cursor }
     const reply = await api.call('GET /v1/agents', { query })
@@ -172,7 +181,7 @@ const set = command({
   wraps: 'PATCH /v1/agents/{tenant}/{agent}',
   run: async ({ operands: [tenant = '', agent = ''], options, io }) => {
     const body = { ...changesOf(options), ...defined({ lifecycle: options.lifecycle }) }
-    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: see `lanyard agent set --help`')
+    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: give at least one option')
     const api = await connect(options, io)
     return shown(await api.call('PATCH /v1/agents/{tenant}/{agent}', { params: { tenant, agent }, body }))
   },

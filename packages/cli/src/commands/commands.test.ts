@@ -78,7 +78,7 @@ test('each group tells what belongs to it', async () => {
   ]) {
     const { exit, out } = await lanyard(group.split(' '))
     assert.equal(exit, 0)
-    assert.match(out, new RegExp(`lanyard ${group}: expected one of these commands`))
+    assert.match(out, new RegExp(`lanyard ${group}: one of these commands`))
   }
 })
 

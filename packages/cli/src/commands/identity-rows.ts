@@ -1,4 +1,5 @@
 import type { CallReply } from '../client/client.ts'
+import { wrapped } from '../layout.ts'
 
 export type Identity = CallReply<'GET /v1/whoami'>
 
@@ -11,7 +12,7 @@ export function rowsOf(who: Identity): (readonly [string, unknown])[] {
       who.method === null ? `${who.kind} ${who.id}` : `${METHODS[who.method] ?? who.method}, ${who.kind} ${who.id}`,
     ],
     ...rolesOf(who).map((role, at) => [at === 0 ? 'role' : '', role] as const),
-    ['may', who.permissions.join(' ')],
+    ...wrapped(who.permissions).map((line, at) => [at === 0 ? 'may' : '', line] as const),
     ['until', who.expires_at],
   ]
 }

@@ -158,7 +158,7 @@ const update = command({
   wraps: 'PATCH /v1/access/issuers/{id}',
   run: async ({ operands: [written = ''], options, io }) => {
     const body = describedBy(options)
-    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: see `lanyard access issuer update --help`')
+    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: give at least one option')
     const api = await connect(options, io)
     const params = { id: await issuerOf(api, written) }
     return shown(await api.call('PATCH /v1/access/issuers/{id}', { params, body }))

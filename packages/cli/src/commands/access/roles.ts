@@ -3,8 +3,8 @@ import type { ApiClient, CallReply } from '../../client/client.ts'
 import { CONNECTION, connect } from '../../client/connection.ts'
 import { command, list, type Outcome, required, text } from '../../command.ts'
 import { defined } from '../../defined.ts'
-import { card } from '../../layout.ts'
-import { listing, NO_REPLY, PAGE } from '../../listing.ts'
+import { card, wrapped } from '../../layout.ts'
+import { longListing, NO_REPLY, PAGE } from '../../listing.ts'
 import { Misuse, refuse } from '../../problem.ts'
 
 type Role = CallReply<'GET /v1/access/roles'>['items'][number]
@@ -22,7 +22,7 @@ const shown = (role: Role): Outcome => ({
         ['role', role.role],
         ['id', role.id ?? 'built in'],
         ['where', role.tenant === null ? 'all tenants' : `tenant ${role.tenant}`],
-        ['may', role.permissions.join(' ')],
+        ...wrapped(role.permissions).map((line, at) => [at === 0 ? 'may' : '', line] as const),
         ...(role.description === '' ? [] : [['for', role.description] as const]),
       ],
       paint,
@@ -61,12 +61,12 @@ const listAll = command({
   run: async ({ options: { tenant, limit, cursor, ...options }, io }) => {
     const api = await connect(options, io)
     const reply = await api.call('GET /v1/access/roles', { query: { tenant, limit, cursor } })
-    return listing(reply, ['ROLE', 'ID', 'TENANT', 'MAY'], role => [
-      role.role,
-      role.id ?? 'built in',
-      role.tenant,
-      role.permissions.join(' '),
-    ])
+    // The built-in ones hold dozens: each on lines of its own, under the role.
+    return longListing(reply, ['ROLE', 'ID', 'TENANT', 'MAY'], role =>
+      wrapped(role.permissions, 72).map((line, at) =>
+        at === 0 ? [role.role, role.id ?? 'built in', role.tenant, line] : ['', '', '', line],
+      ),
+    )
   },
 })
 

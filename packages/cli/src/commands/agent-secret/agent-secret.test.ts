@@ -103,19 +103,24 @@ test('a revocation says why, and what it took', async () => {
 
 test('how a tenant admits is changed as given, and no more', async () => {
   const ca = join(folder, 'ca.pem')
-  writeFileSync(ca, '-----BEGIN CERTIFICATE-----\n')
+  const pem = authority.ca.rootPem
+  writeFileSync(ca, pem)
   for (const [given, sent] of [
     ['--mtls required', { agent_mtls_required: true }],
     ['--mtls optional', { agent_mtls_required: false }],
     ['--mtls default', { agent_mtls_required: null }],
-    [`--mtls-ca ${ca}`, { agent_mtls_ca: '-----BEGIN CERTIFICATE-----\n' }],
+    [`--mtls-ca ${ca}`, { agent_mtls_ca: pem }],
     ['--mtls-ca default --on-federation end', { agent_mtls_ca: null, on_federation: 'end' }],
   ] as const) {
     assert.equal((await type(`tenant admission set acme ${given}`)).exit, 0)
     assert.deepEqual(heard().body, sent)
   }
   assert.equal((await type('tenant admission set acme')).exit, 2)
+  writeFileSync(ca, 'no certificate')
+  assert.match((await type(`tenant admission set acme --mtls-ca ${ca}`)).err, /expected certificates in PEM in /)
+  writeFileSync(ca, authority.ca.leaf().pem)
+  assert.match((await type(`tenant admission set acme --mtls-ca ${ca}`)).err, /got one of an agent or a server/)
   const { out } = await type('tenant admission show acme')
-  for (const part of ['by the authority', '2 lineages', 'with a client certificate', 'those of the server'])
+  for (const part of ['by the authority', 'go on: 2', 'with a client certificate', 'those of the server'])
     assert.ok(out.includes(part), part)
 })

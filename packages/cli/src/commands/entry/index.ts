@@ -100,7 +100,7 @@ const update = command({
   wraps: 'PATCH /v1/entries/{id}',
   run: async ({ operands: [id = ''], options, io }) => {
     const body = { ...describedBy(options), ...unsetBy(options) }
-    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: see `lanyard entry update --help`')
+    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: give at least one option')
     const { revision } = options
     const api = await connect(options, io)
     const change = { ...body, ...(revision !== undefined && { revision }) }

@@ -1,5 +1,5 @@
 import type { ApiClient, CallReply } from '../../client/client.ts'
-import { refuse } from '../../problem.ts'
+import { Refusal } from '../../problem.ts'
 
 export type Idp = CallReply<'GET /v1/tenants/{tenant}/idps/{id}'>
 
@@ -13,5 +13,9 @@ export async function idOf(api: ApiClient, tenant: string, written: string): Pro
   const { items } = await api.call('GET /v1/tenants/{tenant}/idps', { params: { tenant }, query: { limit: 500 } })
   const found = items.find(({ issuer }) => issuer === written)
   if (found) return found.id
-  throw refuse('not_found', `tenant ${tenant} has no identity provider of the issuer ${written}`)
+  throw new Refusal({
+    code: 'not_found',
+    detail: `tenant ${tenant} has no identity provider of the issuer ${written}`,
+    remedy: `Issuers are compared letter by letter: lanyard idp list ${tenant}`,
+  })
 }

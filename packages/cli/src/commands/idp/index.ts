@@ -102,7 +102,7 @@ const update = command({
   wraps: 'PATCH /v1/tenants/{tenant}/idps/{id}',
   run: async ({ operands: [tenant = '', written = ''], options, io }) => {
     const body = describedBy(options)
-    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: see `lanyard idp update --help`')
+    if (Object.keys(body).length === 0) throw new Misuse('nothing to change: give at least one option')
     const api = await connect(options, io)
     const params = { tenant, id: await idOf(api, tenant, written) }
     return shown(await api.call('PATCH /v1/tenants/{tenant}/idps/{id}', { params, body }))

@@ -19,7 +19,7 @@ export async function presetOf(name: IdpPresetName, written: readonly string[]):
   const filled = fillPreset(name, valuesOf(written))
   if ('problems' in filled) {
     const told = filled.problems.map(({ parameter, expected }) => `--param ${parameter}=…: expected ${expected}`)
-    throw new Misuse(told.join('; '))
+    throw new Misuse(`${told.join('; ')}; see \`lanyard idp presets\``)
   }
   const { issuer, ...settings } = filled.settings
   return { issuer, settings, notes: IDP_PRESETS[name].notes }

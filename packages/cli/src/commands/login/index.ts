@@ -1,5 +1,6 @@
 import type { CallReply } from '../../client/client.ts'
 import { clientFor, findPlace, type Place, WHERE } from '../../client/connection.ts'
+import { rootsIn } from '../../client/fingerprint.ts'
 import type { Device } from '../../client/openid.ts'
 import { type Session, writeSession } from '../../client/session.ts'
 import { command, type Invocation, type Outcome, text } from '../../command.ts'
@@ -35,7 +36,7 @@ export const login = command({
 
 async function runLogin({ options, io, json, emit, note }: Invocation<typeof OPTIONS>): Promise<Outcome> {
   const { tenant, issuer: wanted, 'ca-file': caFile, ...connection } = options
-  const issuer_ca = caFile === undefined ? null : Buffer.from(readInput(caFile, '--ca-file')).toString('latin1')
+  const issuer_ca = caFile === undefined ? null : authoritiesIn(caFile)
   const place = await findPlace(connection, io)
   const query = { tenant }
   const found = choose((await clientFor(place).call('GET /v1/login', { query })).issuers, wanted, place)
@@ -49,6 +50,12 @@ async function runLogin({ options, io, json, emit, note }: Invocation<typeof OPT
   const tokens = await logIn(at, scopes, { show, stopped: io.stopped(), now: io.now })
   const session = { url: place.url.href, root: place.ca, tenant: tenant ?? null, ...at, ...tokens }
   return await keep(session, place, { io, note })
+}
+
+function authoritiesIn(file: string): string {
+  const pem = Buffer.from(readInput(file, '--ca-file')).toString('latin1')
+  if (rootsIn(pem).length === 0) throw new Misuse(`--ca-file: expected certificates in PEM in ${file}`)
+  return pem
 }
 
 /** The one that is meant, of those that the authority names. */

@@ -1,7 +1,7 @@
 import { CompiledSet, compile } from '@lanyard/policy'
 import { command } from '../../command.ts'
 import { visible } from '../../layout.ts'
-import { BESIDE, findFiles, invalid, readPolicies, told } from './files.ts'
+import { BESIDE, findFiles, invalid, permitsNothing, readPolicies, told } from './files.ts'
 
 export const check = command({
   name: 'policy check',
@@ -11,7 +11,7 @@ export const check = command({
   examples: [
     { line: 'lanyard policy check acme.cedar', does: 'Says file, line and column of every problem, and ends with 1.' },
   ],
-  run: async ({ operands: [path = ''], options, io }) => {
+  run: async ({ operands: [path = ''], options, io, note }) => {
     const checked = findFiles(path, '.cedar', io.cwd).map(name => {
       const files = readPolicies(name, options, io.cwd)
       return { name, files, made: compile(files.text) }
@@ -20,6 +20,10 @@ export const check = command({
       made instanceof CompiledSet ? [] : made.problems.map(problem => told(problem, files.names)),
     )
     if (errors.length > 0) throw invalid(errors)
+    for (const { name, made } of checked) {
+      const warning = made instanceof CompiledSet ? permitsNothing(made, name) : null
+      if (warning !== null) note(`warning: ${warning}`)
+    }
     const files = checked.map(({ name, made }) => ({
       file: name,
       policies: made instanceof CompiledSet ? made.policies.map(({ name }) => name) : [],

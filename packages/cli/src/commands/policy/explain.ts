@@ -1,13 +1,13 @@
-import { entityText, parseEntity } from '@lanyard/policy'
+import { nearestWithinReach } from '@lanyard/api'
+import { ACTIONS, entityText, parseEntity } from '@lanyard/policy'
 import type { ApiClient, CallReply } from '../../client/client.ts'
 import { CONNECTION, connect } from '../../client/connection.ts'
-import { command, list, number, type Outcome } from '../../command.ts'
+import { command, list, number, type Outcome, text } from '../../command.ts'
 import { defined } from '../../defined.ts'
 import { visible } from '../../layout.ts'
 import type { Paint } from '../../paint.ts'
 import { Misuse } from '../../problem.ts'
 import { parseAgent } from '../subject.ts'
-import { SCOPE } from './versions.ts'
 
 const WHO =
   'TENANT/AGENT, tenant:NAME, api-key:ID, user:ID, node:ID, or an entity as Cedar writes it: Lanyard::Agent::"…"'
@@ -22,7 +22,10 @@ export const explain = command({
     { name: 'RESOURCE', about: 'The same as PRINCIPAL' },
   ],
   options: {
-    ...SCOPE,
+    tenant: text(
+      'TENANT',
+      'Of this tenant as well; where not given, that of RESOURCE if it is TENANT/AGENT or tenant:NAME, else of the trust domain alone',
+    ),
     version: number('N', 'Ask this version of the scope instead of the active ones'),
     context: list('NAME=TEXT', 'Of the call, such as door=csr; NAME:=JSON where it is no text, such as hour:=3'),
     ...CONNECTION,
@@ -34,15 +37,27 @@ export const explain = command({
     },
   ],
   wraps: 'POST /v1/policies/explain',
-  run: async ({ operands: [who = '', action = '', what = ''], options, io }) => {
-    const { tenant, version, context, ...connection } = options
+  run: async ({ operands: [who = '', action = '', what = ''], options, io, note }) => {
+    const { version, context, ...connection } = options
+    const tenant = options.tenant ?? tenantOf(what)
     const values = context && contextOf(context)
+    for (const hint of hintsFor(values ?? {})) note(hint)
     const api = await connect(connection, io)
     const [principal, resource] = [await entityOf(api, who), await entityOf(api, what)]
     const body = { principal, action, resource, ...defined({ tenant, version, context: values }) }
-    return shown(await api.call('POST /v1/policies/explain', { body }))
+    return shown(await api.call('POST /v1/policies/explain', { body }), action)
   },
 })
+
+/** What belongs to a tenant is asked of its policies too; null where the resource does not say whose it is. */
+const tenantOf = (resource: string): string | undefined =>
+  /^tenant:([^:"/]+)$/.exec(resource)?.[1] ?? /^([^:"/]+)\/[^:"/]+$/.exec(resource)?.[1]
+
+/** `hour=3` is a text, and no policy takes it for a number. */
+const hintsFor = (context: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.entries(context)
+    .filter(([, value]) => typeof value === 'string' && /^(-?\d+|true|false)$/.test(value))
+    .map(([name, value]) => `--context ${name}=${value} is a text; write ${name}:=${value} where it is none`)
 
 const SHORT: Readonly<Record<string, string>> = { tenant: 'Tenant', 'api-key': 'ApiKey', user: 'User', node: 'Node' }
 
@@ -81,22 +96,30 @@ function jsonOf(written: string, value: string): unknown {
 type Explained = CallReply<'POST /v1/policies/explain'>
 type Decided = Pick<Explained, 'decision' | 'policies' | 'errors'>
 
-const shown = (found: Explained): Outcome => ({
+const shown = (found: Explained, action: string): Outcome => ({
   json: found,
   text: paint =>
     [
       ...found.sets.map(
         set => `${set.tenant === null ? 'trust domain' : visible(set.tenant)}@${set.version}  ${said(set, paint)}`,
       ),
-      ...(found.sets.length === 0 ? ['no version decides here: roles alone count'] : []),
+      ...(found.sets.length === 0 ? [noneSaid(found, action)] : []),
       found.decision === 'allow' ? paint.good('allowed') : paint.bad('denied'),
     ].join('\n'),
   exit: found.decision === 'allow' ? 'ok' : 'refused',
 })
 
+/** Without a version in force nothing is denied but what nobody knows: an action that no set declares, such as a typing error. */
+function noneSaid({ decision }: Explained, action: string): string {
+  if (decision === 'allow') return 'no version decides here: roles alone count'
+  const meant = nearestWithinReach(action, Object.keys(ACTIONS))
+  return `no version knows the action ${visible(action)}${meant === undefined ? '' : `; did you mean ${meant}?`}`
+}
+
 /** What was decided and why, on a line. */
 export function said({ decision, policies, errors }: Decided, paint: Paint): string {
   if (errors.length > 0) return `${paint.bad('deny')}, since it cannot be evaluated: ${errors.map(visible).join('; ')}`
-  const by = policies.length > 0 ? `by ${policies.map(visible).join(', ')}` : 'since no policy permits it'
+  const none = decision === 'allow' ? 'since no version decides' : 'since no policy permits it'
+  const by = policies.length > 0 ? `by ${policies.map(visible).join(', ')}` : none
   return `${decision === 'allow' ? paint.good('allow') : paint.bad('deny')} ${by}`
 }

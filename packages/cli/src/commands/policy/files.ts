@@ -66,6 +66,12 @@ export function compiled({ text, names }: PolicyFiles): CompiledSet {
   return made
 }
 
+/** A set that permits nothing denies every call, which is hardly ever what was meant. Null: it permits something. */
+export const permitsNothing = ({ policies }: CompiledSet, file: string): string | null =>
+  policies.some(({ json }) => json.effect === 'permit')
+    ? null
+    : `${file}: no policy permits anything, so every call is denied; begin with: permit (principal, action, resource);`
+
 export interface Told {
   readonly path: string
   readonly message: string

@@ -196,6 +196,34 @@ test('what is no entity, and no context, is misuse', async () => {
     assert.equal((await type(`policy explain tenant:a killAgent tenant:b --context ${context}`)).exit, 2, context)
 })
 
+test('the tenant is that of the resource, and a number that was written as a text is pointed out', async () => {
+  const { err } = await type('policy explain api-key:k killAgent acme/invoice --context hour=3')
+  assert.equal((heard().body as { tenant?: string }).tenant, 'acme')
+  assert.match(err, /write hour:=3 where it is none/)
+})
+
+test('an action that no version knows is said to be none', async () => {
+  const before = authority.answers['POST /v1/policies/explain']
+  authority.answers['POST /v1/policies/explain'] = {
+    body: { decision: 'deny', policies: [], errors: [], sets: [] },
+  }
+  const { exit, out } = await type('policy explain api-key:k kilAgent acme/invoice')
+  if (before) authority.answers['POST /v1/policies/explain'] = before
+  assert.equal(exit, 1)
+  assert.match(out, /no version knows the action kilAgent; did you mean killAgent\?/)
+})
+
+test('policies that permit nothing are warned of', async () => {
+  file('acme.cedar', NIGHT)
+  const { exit, err } = await type('policy check acme.cedar')
+  assert.equal(exit, 0)
+  assert.match(err, /warning: acme\.cedar: no policy permits anything/)
+})
+
+test('the policies may be named in the place of their cases', async () => {
+  assert.match((await type('policy test acme.cedar')).out, /hold/)
+})
+
 test('versions and files are compared by policy, and by what they answer', async () => {
   const { exit, out, err } = await type('policy diff 3 acme.cedar --tenant acme --cases acme.cases.yaml')
   assert.equal(exit, 0, err)

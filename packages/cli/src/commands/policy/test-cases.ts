@@ -15,13 +15,18 @@ export const testCases = command({
   summary: 'Run the cases that stand beside policies. Without an authority.',
   about:
     'A file acme.cases.yaml is about acme.cedar beside it. It lists questions and what must come of each: allow, deny, or\nerror; with `by`, the ids of the policies that must decide.',
-  operands: [{ name: 'CASES', about: 'A file of cases; or a folder: all files in it that end in .cases.yaml' }],
+  operands: [
+    {
+      name: 'CASES',
+      about: 'A file of cases, or the policies beside it; or a folder: all files in it that end in .cases.yaml',
+    },
+  ],
   options: {},
   examples: [
     { line: 'lanyard policy test policies/', does: 'Runs all of a folder; ends with 1 when one does not hold.' },
   ],
   run: async ({ operands: [path = ''], io }) => {
-    const tested: Tested[] = findFiles(path, '.cases.yaml', io.cwd).map(name => {
+    const tested: Tested[] = findFiles(path.replace(/\.cedar$/, '.cases.yaml'), '.cases.yaml', io.cwd).map(name => {
       const { policies, cases, ...beside } = readCaseFile(name, io.cwd)
       const set = compiled(readPolicies(policies, { schema: beside.schema, entities: beside.entities }, io.cwd))
       return { file: name, results: runCases(set, cases) }

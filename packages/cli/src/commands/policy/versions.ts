@@ -6,7 +6,7 @@ import { defined } from '../../defined.ts'
 import { card, visible } from '../../layout.ts'
 import { listing, PAGE } from '../../listing.ts'
 import { Misuse, refuse } from '../../problem.ts'
-import { BESIDE, compiled, readPolicies } from './files.ts'
+import { BESIDE, compiled, permitsNothing, readPolicies } from './files.ts'
 
 /** Whose policies: option of every command about versions. */
 export const SCOPE = { tenant: text('TENANT', 'Of this tenant; of the trust domain where not given') } as const
@@ -40,9 +40,11 @@ const save = command({
     { line: 'lanyard policy save acme.cedar --tenant acme --comment "no kills at night"', does: 'Prints its number.' },
   ],
   wraps: 'POST /v1/policies',
-  run: async ({ operands: [file = ''], options: { tenant, schema, entities, comment, ...options }, io }) => {
-    const files = readPolicies(file, { schema, entities }, io.cwd)
-    const { text } = compiled(files)
+  run: async ({ operands: [file = ''], options: { tenant, schema, entities, comment, ...options }, io, note }) => {
+    const set = compiled(readPolicies(file, { schema, entities }, io.cwd))
+    const { text } = set
+    const warning = permitsNothing(set, file)
+    if (warning !== null) note(`warning: ${warning}`)
     const api = await connect(options, io)
     const own = defined({
       schema: text.schema || undefined,
