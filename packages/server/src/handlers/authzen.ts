@@ -14,7 +14,7 @@ import { ACTIONS, ENTITIES, NAMESPACE, timeContext } from '@lanyard/policy'
 import type { HandlerPorts } from '../http/ports.ts'
 import { type Known, together } from '../policy/entities.ts'
 import { factsOf } from '../policy/facts.ts'
-import { Turn } from '../policy/thread-time.ts'
+import { Turns } from '../policy/thread-time.ts'
 import { decisionFor } from '../policy/verdict.ts'
 import type { AnyCall } from './call.ts'
 
@@ -34,9 +34,9 @@ export function authzenHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Call
       if (evaluations.length === 0) return await evaluate(call, whole(defaults, 'body'))
       const end = ENDS[options?.evaluations_semantic ?? 'execute_all']
       const answers: Awaited<ReturnType<typeof evaluate>>[] = []
-      const turn = new Turn()
+      const turns = new Turns()
       for (const [index, evaluation] of evaluations.entries()) {
-        await turn.go()
+        await turns.mine()
         const answer = await evaluate(call, whole({ ...defaults, ...evaluation }, `evaluations.${index}`))
         answers.push(answer)
         if (answer.decision === end) break

@@ -6,10 +6,13 @@ import { contextOf } from './context.ts'
 import { together } from './entities.ts'
 import { principalOf } from './principal.ts'
 import { resourcesOf, saysWhose } from './resources.ts'
-import { Turn } from './thread-time.ts'
+import { Turns } from './thread-time.ts'
 import { requireAllowed } from './verdict.ts'
 
 export type JudgePorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'policies' | 'spiffeIdOf' | 'authorities'>
+
+/** Calls about one thing ask no more, and never wait for those about many. */
+const FEW = 4
 
 /** Asks the policies about each call that is not public, after the roles. */
 export function createJudge(ports: JudgePorts): (call: JudgedCall) => Promise<void> {
@@ -18,9 +21,10 @@ export function createJudge(ports: JudgePorts): (call: JudgedCall) => Promise<vo
   return async call => {
     if (policies.isIdle || isUnheard(policies, call)) return
     const asker = { actor: actorOf(call.caller), source: call.source, correlation: call.requestId }
-    const turn = new Turn()
-    for (const { about, ...question } of await questionsOf(ports, call)) {
-      await turn.go()
+    const questions = await questionsOf(ports, call)
+    const turns = questions.length > FEW ? new Turns() : null
+    for (const { about, ...question } of questions) {
+      await turns?.mine()
       if (policies.asks(question.tenant)) await requireAllowed(policies, denials, question, { ...asker, tenant: about })
     }
   }

@@ -3,7 +3,7 @@ import type { HandlerPorts } from '../http/ports.ts'
 import { contextOf } from './context.ts'
 import { type Known, type NamedAgent, ofAgent, together } from './entities.ts'
 import { principalOf } from './principal.ts'
-import { Turn } from './thread-time.ts'
+import { Turns } from './thread-time.ts'
 
 type LookUpPorts = Pick<HandlerPorts, 'store' | 'rows' | 'clock' | 'policies' | 'spiffeIdOf' | 'authorities'>
 
@@ -31,10 +31,10 @@ export async function seenBy<T extends NamedAgent | AgentState>(
     const both = { principal: principal.self, resource: agent.self, entities: together(principal, agent) }
     return policies.decide({ ...both, action, tenant, context }).allowed
   }
-  const turn = new Turn()
+  const turns = new Turns()
   const seen = new Map<string, boolean>()
   for (const [spiffeId, { known, tenant }] of agents) {
-    await turn.go()
+    await turns.mine()
     seen.set(spiffeId, maySee(known, tenant))
   }
   return { ...page, items: page.items.filter(({ spiffeId }) => seen.get(spiffeId) ?? true) }

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '@lanyard/authority'
 
 export interface ThreadShare {
@@ -40,17 +39,35 @@ export class ThreadTime {
   }
 }
 
-/** So long a turn may last where many questions are asked in one. */
-const TURN_MS = 10
+/** So long a turn lasts, but for the question that it ends with. */
+const TURN_MS = 2
 
-/** Lets what waits go first, a kill for one, where one call asks about many things. */
-export class Turn {
-  #since = performance.now()
+const waiting: (() => void)[] = []
 
-  /** Kept at once within the turn, else in a new one. */
-  async go(): Promise<void> {
-    if (performance.now() - this.#since < TURN_MS) return
-    await setImmediate()
-    this.#since = performance.now()
+/** One in each turn of the thread's loop, who came first first. */
+function next(): Promise<void> {
+  return new Promise(resolve => {
+    waiting.push(resolve)
+    if (waiting.length === 1) setImmediate(letOne)
+  })
+}
+
+function letOne(): void {
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(letOne)
+}
+
+/**
+ * The turns of a call that asks about many things. All such calls share one place in the loop of the thread, so that a kill
+ * waits for one turn of one of them each time that it reads or writes, however many there are.
+ */
+export class Turns {
+  #until = 0
+
+  /** Kept when it is this call's turn, at once while it lasts. */
+  async mine(): Promise<void> {
+    if (performance.now() < this.#until) return
+    await next()
+    this.#until = performance.now() + TURN_MS
   }
 }
