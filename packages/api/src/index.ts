@@ -6,9 +6,6 @@ export {
   IDP_PRESETS,
   type IdpPreset,
   type IdpPresetName,
-  type PresetParameter,
-  type PresetProblem,
-  type PresetSettings,
 } from './idp-presets.ts'
 export * from './metrics/index.ts'
 export * from './nearest.ts'
