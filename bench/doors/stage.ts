@@ -144,9 +144,10 @@ async function hold(authority: BenchAuthority, { rsa, ec }: Providers, operators
   await authority.call('POST', '/v1/tenants', { tenant: 'bench', key_policy: 'modern' })
   await authority.call('PATCH', '/v1/tenants/bench/admission', { agent_mtls_ca: agents.pem })
   await authority.call('POST', '/v1/agents', { ...AGENT, tier: 'silver' })
+  // Before its lineage, which counts for what is bound by then.
+  await bind(authority, { kind: 'spiffe-id', value: SPIFFE_ID })
   const { token } = await authority.call('POST', '/v1/agent/bootstrap', AGENT)
   const [svid] = await credentialsFor(authority, [token])
-  await bind(authority, { kind: 'spiffe-id', value: SPIFFE_ID })
   await bind(authority, { kind: 'certificate', value: 'dns:ada.example' })
   await trust(authority, ec, {})
   const introspection = { url: rsa.introspectionUrl, client_id: 'lanyard' }

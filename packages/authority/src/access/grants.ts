@@ -12,6 +12,8 @@ export interface Identified {
   readonly bindees: readonly BindeeState[]
   /** The tenant of the issuer that vouches: nothing beyond it is given by its word. Null: it vouches for all. */
   readonly within: string | null
+  /** What was bound at this time (Unix ms) or before is given beyond that tenant, too. */
+  readonly beyondSince?: number
 }
 
 /** What somebody is given, as it is now. Throws `principal_barred`, and `principal_unbound` for whoever has nothing. */
@@ -24,12 +26,13 @@ export function* grantsOf(rows: Rows, identified: Identified, at: number): Step<
   throw new LanyardError('principal_unbound', `principal ${identified.id}${known} has no role here`)
 }
 
-function* grantsLeft(rows: Rows, { id, bindees, within }: Identified, at: number): Step<readonly AccessGrant[]> {
+function* grantsLeft(rows: Rows, identified: Identified, at: number): Step<readonly AccessGrant[]> {
+  const { id, bindees } = identified
   const barred = yield* rows.barredPrincipals.scopesOf(id)
   if (barred.includes(null)) throw shutOut(id)
   const grants: AccessGrant[] = []
   for (const binding of yield* rows.bindings.of(bindees)) {
-    if (!counts(binding, within, at)) continue
+    if (!counts(binding, identified, at)) continue
     const { id: name, role, tenant, agents } = binding
     const permissions = yield* permissionsOfRole(rows, role, tenant)
     if (permissions.size > 0) grants.push({ binding: name, role, permissions, tenant, agents })
@@ -39,8 +42,11 @@ function* grantsLeft(rows: Rows, { id, bindees, within }: Identified, at: number
   return left
 }
 
-const counts = (binding: BindingState, within: string | null, at: number) =>
-  !hasEnded(binding, at) && (within === null || binding.tenant === within)
+const counts = (binding: BindingState, { within, beyondSince = NEVER }: Identified, at: number) =>
+  !hasEnded(binding, at) && (within === null || binding.tenant === within || binding.createdAt <= beyondSince)
+
+/** Before everything. */
+const NEVER = Number.NEGATIVE_INFINITY
 
 const shutOut = (id: string) =>
   refusedAs(new LanyardError('principal_barred', `principal ${id} was shut out by a kill`), {
@@ -54,9 +60,10 @@ export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permi
   new Set(grants.flatMap(({ permissions }) => [...permissions]))
 
 /**
- * What an agent is given by its SVID. Beyond its own tenant only where an admin of all tenants stands behind the SVID: the
- * identity provider of a tenant, and the machines of a tenant, say what that tenant's admin lets them say. Empty for one
- * that is given nothing. Throws `principal_barred`.
+ * What an agent is given by its SVID. Beyond its own tenant only where somebody stands behind the SVID who held that
+ * themselves: the identity provider of a tenant, its machines and the secrets of its agents say what that tenant's admin
+ * lets them say, and whoever opened a lineage was asked for what was bound by then. Empty for one that is given nothing.
+ * Throws `principal_barred`.
  */
 export function* grantsOfAgent(
   rows: Rows,
@@ -65,16 +72,18 @@ export function* grantsOfAgent(
   at: number,
 ): Step<readonly AccessGrant[]> {
   const bindee = { kind: 'spiffe-id', issuer: null, value: agent.spiffeId } as const
-  const within = (yield* isOfTenantAlone(rows, agent)) ? agent.tenant : null
-  return yield* grantsLeft(rows, { id, bindees: [bindee], within }, at)
+  const beyondSince = yield* backedSince(rows, agent)
+  return yield* grantsLeft(rows, { id, bindees: [bindee], within: agent.tenant, beyondSince }, at)
 }
 
-function* isOfTenantAlone(rows: Rows, { lineage: id }: CertificateCaller): Step<boolean> {
+/** When it was asked last whether whoever made an SVID possible may be the agent; never, where only its tenant was. */
+function* backedSince(rows: Rows, { lineage: id }: CertificateCaller): Step<number> {
   const subject = yield* rows.lineages.subject(id)
-  if (subject === undefined || subject.agent.provenance !== 'internal') return true
-  if (isFederated(subject.lineage)) return true
-  const { mintedBy } = subject.lineage
-  if (!mintedBy.startsWith('node:')) return false
+  if (subject === undefined || subject.agent.provenance !== 'internal') return NEVER
+  const { mintedBy, openedAt, jti } = subject.lineage
+  if (isFederated(subject.lineage) || mintedBy.startsWith('agent-secret:')) return NEVER
+  if (!mintedBy.startsWith('node:')) return openedAt
   const node = yield* rows.nodes.find(mintedBy.slice('node:'.length))
-  return node === undefined || node.tenant !== null
+  const entry = yield* rows.entries.find(jti.slice(jti.indexOf('.') + 1))
+  return node?.tenant === null && entry !== undefined ? Math.min(openedAt, entry.updatedAt) : NEVER
 }

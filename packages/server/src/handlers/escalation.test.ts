@@ -45,6 +45,15 @@ async function attempts(credential: CallOptions, table: readonly Attempt[]): Pro
   }
 }
 
+/** A certificate by an agent token. */
+async function certified(token: string): Promise<ClientTls> {
+  const privateKey = generateKeyNow('P-256')
+  const body = { csr: await csrOf(privateKey) }
+  const issued = await server.call('POST /v1/agent/auth/cert', { token, body })
+  assert.equal(issued.status, 201, issued.text)
+  return { key: pemOf(privateKey), cert: issued.body.certificate + issued.body.chain }
+}
+
 const QUESTION = { subject: { type: 'user', id: 'u' }, action: { name: 'a' }, resource: { type: 'file', id: 'f' } }
 const WIDE = ['role_too_wide', 'tenant_mismatch', 'permission_missing']
 
@@ -291,6 +300,26 @@ describe('an operator who wants to be an admin', () => {
       200,
     )
   })
+
+  test('is not one in all tenants by what it had of the agent before that was bound', async () => {
+    const agent = fresh('early')
+    await server.agent({ tenant: 'acme', agent })
+    const token = await server.apiKey('operator', { tenant: 'acme' })
+    const body = { tenant: 'acme', agent }
+    const { secret } = (await server.call(`POST /v1/agents/acme/${agent}/secret`, { token })).body
+    const early = await certified((await server.call('POST /v1/agent/bootstrap', { token, body })).body.token)
+    server.clock.advance(1)
+    await people.bind({ kind: 'spiffe-id', value: `spiffe://example.test/tenant/acme/agent/${agent}` }, 'admin')
+    const headers = { authorization: `Lanyard-Secret ${secret}` }
+    const session = await server.call('POST /v1/agent/session', { headers, body })
+    for (const tls of [early, await certified(session.body.token)])
+      await attempts({ tls }, [
+        ['makes an admin', 'permission_missing', 'POST /v1/api-keys', { name: 'k', role: 'admin' }],
+        ['reads', 'permission_missing', 'GET /v1/agents'],
+      ])
+    const backed = await server.call('POST /v1/agent/bootstrap', { token: admin, body })
+    assert.equal((await server.call('GET /v1/agents', { tls: await certified(backed.body.token) })).status, 200)
+  })
 })
 
 describe('somebody who manages access and little else', () => {
@@ -521,11 +550,7 @@ describe('an agent that an identity provider vouches for', () => {
   async function federated(tenant: string, token: string): Promise<ClientTls> {
     const headers = { 'x-lanyard-tenant-id': tenant }
     const opened = await server.call('POST /v1/agent/federated-bootstrap', { token, headers })
-    const privateKey = generateKeyNow('P-256')
-    const body = { csr: await csrOf(privateKey) }
-    const issued = await server.call('POST /v1/agent/auth/cert', { token: opened.body.token, body })
-    assert.equal(issued.status, 201, issued.text)
-    return { key: pemOf(privateKey), cert: issued.body.certificate + issued.body.chain }
+    return await certified(opened.body.token)
   }
 })
 
