@@ -15,6 +15,7 @@ export async function idOf(api: ApiClient, tenant: string, written: string): Pro
   if (found) return found.id
   throw new Refusal({
     code: 'not_found',
+    title: 'There is no such thing',
     detail: `tenant ${tenant} has no identity provider of the issuer ${written}`,
     remedy: `Issuers are compared letter by letter: lanyard idp list ${tenant}`,
   })

@@ -111,9 +111,10 @@ const shown = (found: Explained, action: string): Outcome => ({
 
 /** Without a version in force nothing is denied but what nobody knows: an action that no set declares, such as a typing error. */
 function noneSaid({ decision }: Explained, action: string): string {
-  if (decision === 'allow') return 'no version decides here: roles alone count'
-  const meant = nearestWithinReach(action, Object.keys(ACTIONS))
-  return `no version knows the action ${visible(action)}${meant === undefined ? '' : `; did you mean ${meant}?`}`
+  const meant = Object.hasOwn(ACTIONS, action) ? undefined : nearestWithinReach(action, Object.keys(ACTIONS))
+  const why =
+    decision === 'allow' ? 'no version decides here: roles alone count' : `no version knows ${visible(action)}`
+  return meant === undefined ? why : `${why}; did you mean ${meant}?`
 }
 
 /** What was decided and why, on a line. */

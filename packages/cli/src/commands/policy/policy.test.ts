@@ -210,7 +210,7 @@ test('an action that no version knows is said to be none', async () => {
   const { exit, out } = await type('policy explain api-key:k kilAgent acme/invoice')
   if (before) authority.answers['POST /v1/policies/explain'] = before
   assert.equal(exit, 1)
-  assert.match(out, /no version knows the action kilAgent; did you mean killAgent\?/)
+  assert.match(out, /no version knows kilAgent; did you mean killAgent\?/)
 })
 
 test('policies that permit nothing are warned of', async () => {
