@@ -161,6 +161,16 @@ describe('AuthZEN', () => {
     assert.equal(failed.length, 1, 'one event for one action, however many things were asked about')
   })
 
+  test('tells once of actions that nobody declares, however many are asked about', async () => {
+    const told = async () => (await ok('GET /v1/events?type=policy.failed&limit=500', 200)).items.length
+    const before = await told()
+    const [{ request }] = questions as [(typeof questions)[number]]
+    const evaluations = Array.from({ length: 100 }, (_, at) => ({ action: { name: `made-up-${at}` } }))
+    const answer = await ok('POST /access/v1/evaluations', 200, { ...request, evaluations })
+    assert.ok(answer.evaluations.every(({ decision }: { decision: boolean }) => !decision))
+    assert.equal((await told()) - before, 1)
+  })
+
   test('lets nobody ask within a tenant that is not theirs, nor without the permission', async () => {
     const [{ request }] = questions as [(typeof questions)[number]]
     const token = await server.apiKey('operator', { tenant: 'acme' })

@@ -1,6 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import type { Policies, PolicyDecision, PolicyQuestion, RefusalEvents } from '@lanyard/authority'
-import { entityText } from '@lanyard/policy'
+import { ACTIONS, entityText } from '@lanyard/policy'
 
 /** Who asked, as events tell of it. */
 export interface Asker {
@@ -35,8 +35,8 @@ export async function decisionFor(
   asker: Asker,
 ): Promise<PolicyDecision> {
   const decision = policies.decide(question)
-  // By action: who asks about ever other things must not fill the store.
-  const name = `asked ${asker.actor} ${question.action}`
+  // Who asks about ever other things, or ever other actions that nobody has declared, must not fill the store.
+  const name = `asked ${asker.actor} ${Object.hasOwn(ACTIONS, question.action) ? question.action : ''}`
   if (decision.errors.length > 0) await denials.tell(name, { ...asker, ...eventOf(question, decision) })
   return decision
 }
