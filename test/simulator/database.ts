@@ -125,14 +125,14 @@ export class Database {
 
   /** All that decides how the database goes on, as a text. */
   fingerprint(): string {
-    const tables = [...this.#tables].map(([name, rows]) => [name, [...rows].toSorted(byKey)]).toSorted(byKey)
+    const tables = [...this.#tables].map(([name, rows]) => [name, textOf(rows)]).toSorted(byKey)
     const named = [...this.#namedLocks].map(([name, { holders, queue }]) => [
       name,
       [...holders].map(([by, mode]) => `${by.name} ${mode}`).toSorted(),
       queue.map(({ by, mode }) => `${by.name} ${mode}`),
     ])
     const locked = [...this.#rowLocks].map(([address, by]) => `${address} ${by.name}`).toSorted()
-    const open = [...this.#open].map(({ name, writes }) => [name, [...writes].toSorted(byKey)]).toSorted(byKey)
+    const open = [...this.#open].map(({ name, writes }) => [name, textOf(writes)]).toSorted(byKey)
     return JSON.stringify([tables, named.toSorted(byKey), locked, open, this.sequence])
   }
 
@@ -162,6 +162,22 @@ export class Database {
 const parts = (address: string): [table: string, key: string] => {
   const slash = address.indexOf('/')
   return [address.slice(0, slash), address.slice(slash + 1)]
+}
+
+const texts = new WeakMap<object, string>()
+
+/** Rows by key as a text. Since they are only replaced, each is written once. */
+function textOf(rows: ReadonlyMap<string, object | null>): string {
+  const lines = [...rows].toSorted(byKey).map(([key, row]) => {
+    if (row === null) return `${key} nothing`
+    let text = texts.get(row)
+    if (text === undefined) {
+      text = JSON.stringify(row)
+      texts.set(row, text)
+    }
+    return `${key} ${text}`
+  })
+  return lines.join('\n')
 }
 
 const byKey = (a: readonly unknown[], b: readonly unknown[]) => (String(a[0]) < String(b[0]) ? -1 : 1)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Violation } from './violation.ts'
 
 /** Something that goes on by choices, and depends on nothing else: the same choices lead to the same state. */
@@ -35,12 +35,13 @@ export function explore(make: () => Model, maxStates = 2_000_000): Explored {
     const trail = [...path]
     // Goes on with the first choice, and leaves the others for later.
     while (model !== null) {
-      const state = createHash('sha256').update(model.fingerprint()).digest('base64')
+      // Also where it was before: rules compare with the state that led here, which may be another one.
+      guarded(model, trail, one => one.check())
+      const state = hash('sha256', model.fingerprint(), 'base64')
       if (seen.has(state)) break
       seen.add(state)
       if (seen.size > maxStates) throw new Error(`more than ${maxStates} states: the case is no small one`)
       const choices = guarded(model, trail, one => {
-        one.check()
         const next = one.choices()
         if (next.length === 0) one.checkEnd()
         return next
@@ -62,7 +63,10 @@ export function explore(make: () => Model, maxStates = 2_000_000): Explored {
 
 function replay(make: () => Model, path: readonly string[]): Model {
   const model = make()
-  for (const [i, choice] of path.entries()) guarded(model, path.slice(0, i + 1), one => one.take(choice))
+  for (const [i, choice] of path.entries()) {
+    if (i === path.length - 1) guarded(model, path.slice(0, i), one => one.check())
+    guarded(model, path.slice(0, i + 1), one => one.take(choice))
+  }
   return model
 }
 

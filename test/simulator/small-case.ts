@@ -62,12 +62,12 @@ export class SmallCase implements Model {
   }
 
   fingerprint(): string {
-    const programs = this.#running.map(({ name, acts, done }) => [
-      name,
-      done,
-      acts.map(({ state, history }) => [state, history]),
+    // Each answer is one line.
+    const programs = this.#running.flatMap(({ name, acts, done }) => [
+      `${name} ${done}`,
+      ...acts.flatMap(({ state, history }) => [state, ...history]),
     ])
-    return JSON.stringify([this.site.database.fingerprint(), programs, this.#crashed])
+    return [this.site.database.fingerprint(), ...programs, ...this.#crashed].join('\n')
   }
 
   check(): void {
