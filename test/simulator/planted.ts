@@ -122,6 +122,11 @@ class Revived extends Follower {
   }
 }
 
+const FEDERATION_BEGINS = 'federation begins and ends what is ours × bootstrap × issue'
+const PROVIDER_KILLED = 'kill of a provider × bootstrap by its token × issue'
+const SECRET_REVOKED = "revocation of an agent's secret × session by it × issue"
+const ROLE_TAKEN = 'a role is taken away × bootstrap by it × issue'
+
 /** Faults of the store's side, each with the small case of which some order shows it. */
 export const IN_THE_STORE: Readonly<Record<string, readonly [Faults, shownBy: string]>> = {
   'a gate outside the transaction': [{ gateOutside: true }, 'kill × bootstrap × issue'],
@@ -134,6 +139,47 @@ export const IN_THE_STORE: Readonly<Record<string, readonly [Faults, shownBy: st
     'kill and reinstatement × issue with what was held before',
   ],
   'a renewal that claims no lineage': [{ claimWithoutLock: true }, 'two renew one certificate with two keys'],
+  'federation that is asked for outside the transaction': [{ federationOutside: true }, FEDERATION_BEGINS],
+  'federation that begins without locks': [{ noLocks: true }, FEDERATION_BEGINS],
+  'federation that begins without locks, while a node asks': [
+    { noLocks: true },
+    'federation begins × what a node asks for a workload',
+  ],
+  'a door of nodes that federation does not close': [
+    { gateOutside: true },
+    'federation begins × what a node asks for a workload',
+  ],
+  'federation that ends what is ours later, without locks': [
+    { noLocks: true },
+    'federation begins, and ends what is ours later × bootstrap × issue',
+  ],
+  'a provider that is asked for outside the transaction': [{ standingOutside: true }, PROVIDER_KILLED],
+  'a provider that is killed without locks': [{ noLocks: true }, PROVIDER_KILLED],
+  'a token of a provider that nobody claims': [
+    { tokenWithoutClaim: true },
+    'one token of a provider is shown with two keys at once',
+  ],
+  'an agent of a provider that is registered without locks': [
+    { noLocks: true },
+    'two tokens of a provider name one new agent at once',
+  ],
+  'a secret that is asked for outside the transaction': [{ standingOutside: true }, SECRET_REVOKED],
+  'a secret that is revoked without locks': [{ noLocks: true }, SECRET_REVOKED],
+  'a secret that nobody claims': [{ secretWithoutClaim: true }, 'two exchange one secret at once × session by it'],
+  'a secret that is killed without locks': [
+    { noLocks: true },
+    'kill of a secret × its exchange × session by the new one',
+  ],
+  'a role that is asked for outside the transaction': [{ standingOutside: true }, ROLE_TAKEN],
+  'a role that is taken away without locks': [{ noLocks: true }, ROLE_TAKEN],
+  'a principal that is asked for outside the transaction': [
+    { standingOutside: true },
+    'kill of a principal × bootstrap by it × issue',
+  ],
+  'an API key that is asked for outside the transaction': [
+    { standingOutside: true },
+    'kill of an API key × bootstrap with it × issue',
+  ],
 }
 
 /** Faults between the store and whoever calls, which some seed shows; each with the troubles that bring it out. */
@@ -143,7 +189,7 @@ export const ON_THE_WAY: Readonly<Record<string, Faults>> = {
   'staleness by arrival': { ...planted(ByArrival), troubles: ['database'] },
   'staleness by the wall clock alone': { ...planted(ByWallClock), troubles: ['clock', 'isolation'] },
   'staleness by the monotonic clock alone': { ...planted(ByMonotonicClock), troubles: ['sleep'] },
-  'news that is dated after the read': { asOfAfterRead: true, troubles: ['answers', 'isolation'], brisk: true },
+  'news that is dated after the read': { asOfAfterRead: true, troubles: ['answers', 'isolation', 'line'] },
   'a bus that is trusted without polling': { busWithoutPolling: true, troubles: ['bus'] },
   'gaps that are ignored': { ...planted(WithoutGaps), troubles: ['disorder'] },
   'deaths that are forgotten when the feed changes': { ...planted(Forgetful), troubles: ['failover'] },

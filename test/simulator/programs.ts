@@ -5,6 +5,7 @@ import {
   type AgentState,
   type ApiKeyCaller,
   type ApiKeyState,
+  type Caller,
   type CertificateCaller,
   type CertificateState,
   type CredentialTarget,
@@ -15,6 +16,7 @@ import {
   killTenant,
   type LineageState,
   type Locks,
+  type ManagerCaller,
   openLineage,
   type Rows,
   reinstateAgent,
@@ -29,11 +31,12 @@ import {
   validity,
 } from '@lanyard/authority'
 import { parsePublicKey, toHex } from '@lanyard/protocol'
+import { requireMintable } from '../../packages/authority/src/federation/gate.ts'
 import { check, type Grant, redeem } from '../../packages/authority/src/issue/check.ts'
 import { recordIssue, type Signed } from '../../packages/authority/src/issue/record.ts'
 import { Act } from './act.ts'
 import type { Database } from './database.ts'
-import { type RowFaults, simulatedRows } from './rows.ts'
+import { ask, type RowFaults, simulatedRows } from './rows.ts'
 
 /** What programs of the authority can be made to do wrong. */
 export interface AuthorityFaults extends RowFaults {
@@ -43,6 +46,10 @@ export interface AuthorityFaults extends RowFaults {
   readonly noLocks?: boolean
   /** A reinstated agent keeps its incarnation. */
   readonly rebirthRevives?: boolean
+  /** Asks before the transaction whether the caller's credential counts, and nobody inside. */
+  readonly standingOutside?: boolean
+  /** Asks before the transaction whether a provider vouches for the tenant, and nobody inside. */
+  readonly federationOutside?: boolean
 }
 
 /** Runs acts one after the other; the next one begins when the one before was committed or refused. */
@@ -72,16 +79,17 @@ export const OPERATOR: ApiKeyCaller = {
   id: 'operator',
   name: 'operator',
   role: 'admin',
-  permissions: new Set(['agent.kill', 'tenant.kill', 'agent.bootstrap', 'apikey.manage']),
+  permissions: new Set([
+    ...(['agent.kill', 'tenant.kill', 'agent.bootstrap', 'apikey.manage'] as const),
+    ...(['idp.manage', 'secret.revoke', 'access.manage'] as const),
+  ]),
   tenant: null,
   agents: null,
   rateLimit: null,
   expiresAt: Number.MAX_SAFE_INTEGER,
 }
-const actOf = (caller: ApiKeyCaller | TokenCaller | CertificateCaller, at: number) => ({
-  ...{ caller, at, source: null, correlation: null },
-})
-const operator = (at: number) => ({ ...actOf(OPERATOR, at), caller: OPERATOR })
+const actOf = <C extends Caller>(caller: C, at: number) => ({ caller, at, source: null, correlation: null })
+export const operator = (at: number) => actOf(OPERATOR, at)
 
 /** Runs one act to its end and gives its result, or undefined when it was refused, or no answer came. */
 export function* run<T>(act: Act<T>): Program<T | undefined> {
@@ -92,6 +100,50 @@ export function* run<T>(act: Act<T>): Program<T | undefined> {
 /** One act that writes, under its locks unless they are planted to be missing. */
 export function* write<T>(site: Site, name: string, locks: Locks, step: () => Step<T>) {
   return yield* run(new Act(site.database, name, site.faults.noLocks ? shared() : locks, step))
+}
+
+/** What a caller does, with the tables to do it on. */
+type Deed<C, T> = (rows: Rows, told: ReturnType<typeof actOf<C & Caller>>) => Step<T>
+
+/** One act of a caller whose credential counts inside of it, unless it is planted that this is asked before alone. */
+export function* act<C extends Caller, T>(
+  site: Site,
+  name: string,
+  locks: Locks,
+  caller: C,
+  deed: Deed<C, T>,
+): Program<T | undefined> {
+  const { rows, now, faults } = site
+  const stands = () => requireStanding(rows, actOf(caller, now()))
+  if (faults.standingOutside && !(yield* holds(site, `${name} stands`, stands))) return undefined
+  function* step() {
+    const told = actOf(caller, now())
+    if (!faults.standingOutside) yield* requireStanding(rows, told)
+    return yield* deed(rows, told)
+  }
+  return yield* write(site, name, locks, step)
+}
+
+/** The same for what opens a lineage of ours. */
+export function* mint<C extends Caller, T>(
+  site: Site,
+  name: string,
+  caller: C,
+  { tenant }: Pick<AgentKey, 'tenant'>,
+  deed: Deed<C, T>,
+): Program<T | undefined> {
+  const { rows, faults } = site
+  if (!faults.federationOutside) return yield* act(site, name, shared(tenant), caller, deed)
+  if (!(yield* holds(site, `${name} asks`, () => requireMintable(rows, tenant)))) return undefined
+  const idps = { ...rows.idps, federates: () => ask('nobody', () => false) }
+  return yield* act({ ...site, rows: { ...rows, idps } }, name, shared(tenant), caller, deed)
+}
+
+/** Whether a question of what is committed is refused by nobody. */
+function* holds(site: Site, name: string, step: () => Step<void>): Program<boolean> {
+  const question = new Act(site.database, name, null, step)
+  yield question
+  return question.state === 'committed'
 }
 
 /** How an agent asks: the credential, its new key, and the names that dice would give. */
@@ -149,15 +201,11 @@ export function* bootstrap(
   name: string,
   key: AgentKey,
   lineage: string,
+  caller: ManagerCaller = OPERATOR,
 ): Program<LineageState | undefined> {
   const fresh = { lineage, jti: `jti-${lineage}` }
-  const { rows } = site
-  function* step() {
-    const act = operator(site.now())
-    yield* requireStanding(rows, act)
-    return (yield* openLineage(rows, key, fresh, 2_592_000, act)).lineage
-  }
-  return yield* write(site, name, shared(key.tenant), step)
+  const opened = yield* mint(site, name, caller, key, (rows, told) => openLineage(rows, key, fresh, 2_592_000, told))
+  return opened?.lineage
 }
 
 const request = (incident: string) => ({ incident, asked: incident, reason: 'a test', evidence: null })
@@ -215,7 +263,7 @@ export const operatorKey: ApiKeyState = {
     role: OPERATOR.role,
     tenant: null,
     agents: null,
-    hash: new Uint8Array(32),
+    hash: new Uint8Array(0),
   },
   ...{ createdBy: 'server', createdAt: 0, expiresAt: OPERATOR.expiresAt, rateLimit: null, revokedAt: null },
 }

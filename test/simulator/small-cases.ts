@@ -1,11 +1,4 @@
-import {
-  type CertificateState,
-  finishStep,
-  type IncidentState,
-  type IncidentStepState,
-  type LineageState,
-  shared,
-} from '@lanyard/authority'
+import { finishStep, type IncidentState, type IncidentStepState, shared } from '@lanyard/authority'
 import { Follower } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { Act } from './act.ts'
@@ -28,59 +21,20 @@ import {
   reinstate,
   run,
   type Site,
-  tenantState,
   tokenCaller,
 } from './programs.ts'
-import { AT, SmallCase } from './small-case.ts'
+import { ACME, ALICE, asked, BOB, checkMinted, EVE, withLineage, world } from './scene.ts'
+import { AT, type SmallCase } from './small-case.ts'
 import { Teller } from './teller.ts'
 import { Violation } from './violation.ts'
-
-const ACME = 'acme'
-const ALICE = { tenant: ACME, agent: 'alice' }
-const BOB = { tenant: ACME, agent: 'bob' }
-const EVE = { tenant: 'beta', agent: 'eve' }
-
-const lineage = (agent: typeof ALICE, id: number, generation = 0): LineageState => ({
-  ...{ ...agent, id: hexOf(id), incarnation: 1, openedAt: AT, endsAt: AT + 1e9, mintedBy: 'api-key:operator' },
-  ...{ jti: `jti-${id}`, jkt: null, standing: 'open', generation, newestKey: generation > 0 ? `key-${id}` : null },
-})
-
-const certificate = (agent: typeof ALICE, of: LineageState, serial: number): CertificateState => ({
-  ...{ ...agent, issuerKeyId: 'one', serial: hexOf(serial), spiffeId: agentState(agent).spiffeId, tier: 'restricted' },
-  ...{ notBefore: AT / 1000 - 10, notAfter: AT / 1000 + 59, issuedAt: AT, lineage: of.id, generation: of.generation },
-  ...{ parent: null, mintedBy: 'agent-token:x', incarnation: 1, keyThumbprint: of.newestKey!, revokedAt: null },
-  ...{ revokedReason: null, source: null, correlation: null },
-})
-
-/** Two tenants with their agents. */
-function world(faults: AuthorityFaults): SmallCase {
-  const scene = new SmallCase(faults)
-  for (const tenant of [ACME, 'beta']) scene.given('tenants', tenant, tenantState(tenant))
-  for (const agent of [ALICE, BOB, EVE]) scene.given('agents', `${agent.tenant}/${agent.agent}`, agentState(agent))
-  scene.given('epoch', 'one', { value: 10 })
-  scene.given('api_keys', operatorKey.id, operatorKey)
-  scene.site.database.sequence = 10
-  return scene
-}
-
-function withLineage(scene: SmallCase, agent: typeof ALICE, id: number, generation = 0) {
-  const own = lineage(agent, id, generation)
-  scene.given('lineages', own.id, own)
-  const held = generation > 0 ? certificate(agent, own, 100 + id) : null
-  if (held) scene.given('certificates', held.serial, held)
-  return { token: tokenCaller({ lineage: own, agent: agentState(agent) }), held }
-}
-
-const asked = (caller: Parameters<typeof issue>[2]['caller'], number: number, issuerKeyId: string) => ({
-  ...{ caller, keyThumbprint: `new-key-${number}`, serial: hexOf(200 + number), issuerKeyId },
-})
+import { VOUCHING_CASES } from './vouching-cases.ts'
 
 /** The cases, by what happens in them at once. */
 export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => Model>> = {
   'kill × issue × renew, on two instances of which one may crash': (faults = {}) => {
     const scene = world(faults)
     const first = withLineage(scene, ALICE, 1)
-    const second = withLineage(scene, ALICE, 2, 1)
+    const second = withLineage(scene, ALICE, 2, { generation: 1 })
     scene.start('issue', 'one', issue(scene.site, 'issue', asked(first.token, 1, 'one')))
     scene.start('renew', 'two', issue(scene.site, 'renew', asked(certificateCaller(second.held!), 2, 'two')))
     scene.start('kill', 'one', kill(scene.site, 'kill-0001', ALICE))
@@ -137,8 +91,8 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
   },
   'kills in two tenants at once': (faults = {}) => {
     const scene = world(faults)
-    withLineage(scene, ALICE, 1, 1)
-    withLineage(scene, EVE, 2, 1)
+    withLineage(scene, ALICE, 1, { generation: 1 })
+    withLineage(scene, EVE, 2, { generation: 1 })
     scene.start('alice', 'one', kill(scene.site, 'kill-0001', ALICE))
     scene.start('eve', 'two', kill(scene.site, 'kill-0002', EVE))
     scene.mayCrash('one', 'two')
@@ -181,12 +135,12 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
     scene.start('bootstrap', 'one', bootstrap(scene.site, 'bootstrap', ALICE, hexOf(3)))
     scene.start('issue', 'two', issue(scene.site, 'issue', asked(token, 1, 'two')))
     scene.start('kill', 'two', killOne(scene.site, 'kill-0001', ACME, minter))
-    scene.atEnd(checkMinted)
+    scene.atEnd(database => checkMinted(database, minter.value))
     return scene
   },
   'kill of a key × its use in another tenant': (faults = {}) => {
     const scene = world(faults)
-    const { held } = withLineage(scene, ALICE, 1, 1)
+    const { held } = withLineage(scene, ALICE, 1, { generation: 1 })
     const { token } = withLineage(scene, EVE, 2)
     const key = held!.keyThumbprint
     const other = { ...asked(token, 2, 'two'), keyThumbprint: key }
@@ -197,7 +151,7 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
   },
   'two renew one certificate with two keys': (faults = {}) => {
     const scene = world(faults)
-    const { held } = withLineage(scene, ALICE, 1, 1)
+    const { held } = withLineage(scene, ALICE, 1, { generation: 1 })
     for (const [i, instance] of ['one', 'two'].entries())
       scene.start(`renew ${i}`, instance, issue(scene.site, `renew ${i}`, asked(certificateCaller(held!), i, instance)))
     return scene
@@ -214,6 +168,7 @@ export const SMALL_CASES: Readonly<Record<string, (faults?: AuthorityFaults) => 
     scene.atEnd(checkSteps)
     return scene
   },
+  ...VOUCHING_CASES,
 }
 
 const waiting = (incident: string, step: IncidentStepState['step']): IncidentStepState => ({
@@ -254,16 +209,6 @@ function* finisher({ database, rows }: Site, incident: IncidentState, instance: 
     const act = { caller: 'server', at: AT, source: null, correlation: null } as const
     yield* run(new Act(database, `${instance} ${step}`, shared(), () => finishStep(rows, incident, end, act)))
   }
-}
-
-/** Nothing goes on that a dead key opened. */
-function checkMinted(database: Database): void {
-  const open = database.rows<LineageState>('lineages').filter(({ standing }) => standing !== 'ended')
-  const minted = open.filter(({ mintedBy }) => mintedBy === `api-key:${operatorKey.id}`)
-  if (minted.length > 0) throw new Violation('a lineage goes on that was opened with a killed API key')
-  const ended = new Set(database.rows<LineageState>('lineages').map(({ id }) => id).filter(id => !open.some(one => one.id === id))) // biome-ignore format: a row
-  for (const one of database.rows<CertificateState>('certificates'))
-    if (ended.has(one.lineage) && one.revokedAt === null) throw new Violation('a certificate of it is alive')
 }
 
 function checkSteps(database: Database): void {

@@ -1,6 +1,7 @@
 import type { AgentState, CertificateState, DeathState, LineageState, NodeState, TenantState } from '@lanyard/authority'
 import type { Database } from './database.ts'
 import { Violation } from './violation.ts'
+import { checkEnded, checkVouching } from './vouching-rules.ts'
 
 /** What must hold of everything that is committed, at every moment. */
 export class StoreRules {
@@ -23,6 +24,8 @@ export class StoreRules {
     }
     for (const one of database.rows<LineageState>('lineages')) checkLineage(one, agents)
     checkNodes(database, at)
+    checkVouching(database)
+    checkEnded(database, at)
     checkGenerations(database.rows<CertificateState>('certificates'))
     for (const [name, { deadThrough }] of agents) this.#checkDead(name, deadThrough)
     this.#checkEpochs(database)
