@@ -25,6 +25,8 @@ const COMMAND_REMEDIES: Readonly<Record<string, string>> = {
   tenant_killed: 'Investigate, then: lanyard reinstate --tenant TENANT --reason TEXT',
   body_invalid: 'Correct what is named above; the help of the command says what it takes.',
   tenant_ambiguous: 'Give --tenant where the command has it, or: lanyard login --tenant TENANT',
+  unauthenticated:
+    'Give a key (--api-key-file), log in (lanyard login), or show a token, a secret or a certificate that counts.',
   tenant_exists: 'Choose another name, or change that one: lanyard tenant set TENANT',
   idp_exists: 'Change that one: lanyard idp update TENANT IDP',
   issuer_exists: 'Change that one: lanyard access issuer update ISSUER',

@@ -86,7 +86,8 @@ const show = command({
 const update = command({
   name: 'idp update',
   summary: 'Change an identity provider. Its issuer stays as it is.',
-  about: 'Audiences, algorithms and required claims that are given replace all that it has.',
+  about:
+    'Audiences, algorithms and required claims that are given replace all that it has. Where it was the last that vouched\nfor agents and does so no more, the authority mints for the tenant again.',
   operands: [TENANT, IDP],
   options: { ...DESCRIBED, ...CONNECTION },
   examples: [
@@ -112,7 +113,8 @@ const update = command({
 const remove = command({
   name: 'idp remove',
   summary: 'Delete an identity provider. What it vouched for goes on until it ends.',
-  about: 'To end that at once: lanyard kill --minted-by idp:ID, before.',
+  about:
+    'To end that at once: lanyard kill --minted-by idp:ID, before. Where it was the last that vouched for agents, the\nauthority mints for the tenant again.',
   operands: [TENANT, IDP],
   options: CONNECTION,
   examples: [{ line: 'lanyard idp remove acme https://login.example.com', does: 'It opens nothing any more.' }],
