@@ -44,7 +44,7 @@ export function* currentSecret(rows: Rows, key: AgentKey, act: Pick<Act, 'caller
   const agent = yield* requireAgent(rows, key, act)
   const secret = yield* rows.secrets.current(agent)
   if (secret) return secret
-  throw new LanyardError('not_found', `agent ${agent.tenant}/${agent.agent} has no secret`)
+  throw new LanyardError('not_found', `agent ${agent.tenant}/${agent.agent} has no secret: lanyard agent secret create`)
 }
 
 /**
