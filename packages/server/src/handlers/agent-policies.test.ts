@@ -49,6 +49,17 @@ describe('policies for the guard of an agent', () => {
     assert.equal((await read(body.revision + 9)).body.revision, body.revision)
   })
 
+  test('do not come when only those of another tenant change', async () => {
+    const { revision } = (await read()).body
+    const waiting = read(revision)
+    await read()
+    await activate(`// more\n${ALL}`, 'globex')
+    const between = server.policies.seen.revision
+    await read()
+    await activate(`// more\n${ALL}`, 'acme')
+    assert.ok((await waiting).body.revision > between)
+  })
+
   test('come when they change, to whoever waits', async () => {
     const { revision } = (await read()).body
     const waiting = read(revision)

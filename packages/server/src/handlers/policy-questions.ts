@@ -60,7 +60,7 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
     async getAgentPolicies(call) {
       const { caller, query, source, requestId: correlation } = byCertificate(call)
       if (query.after === policies.seen.revision) {
-        await nextChange(policies)
+        await nextChange(policies, caller.tenant)
         const act = { caller, at: clock.now(), source, correlation }
         // It may have died while it waited.
         await store.read(() => requireStanding(rows, act))
@@ -137,7 +137,16 @@ class RecentSets {
 
 const RECENT = 16
 
-function nextChange(policies: Pick<PolicyDesk, 'onChange'>): Promise<void> {
+/**
+ * Until there is another set for this tenant, or the time is over. A change of another tenant's is no news: else each would
+ * have the policies written out for every agent of everybody at once.
+ */
+function nextChange(policies: Pick<PolicyDesk, 'onChange' | 'activeFor'>, tenant: string): Promise<void> {
+  const before = policies.activeFor(tenant)
+  const isNews = () => {
+    const now = policies.activeFor(tenant)
+    return now.length !== before.length || now.some((set, at) => set !== before[at])
+  }
   return new Promise(resolve => {
     const done = () => {
       clearTimeout(timer)
@@ -146,7 +155,7 @@ function nextChange(policies: Pick<PolicyDesk, 'onChange'>): Promise<void> {
     }
     const timer = setTimeout(done, WAIT_MS)
     timer.unref()
-    const end = policies.onChange(() => queueMicrotask(done))
+    const end = policies.onChange(released => (released || isNews()) && queueMicrotask(done))
   })
 }
 

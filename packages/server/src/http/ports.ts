@@ -156,8 +156,8 @@ export interface PolicyDesk extends Policies {
   readonly seen: { readonly revision: number; readonly at: number }
   /** Lets go whoever waits for a change, now and from now on: this instance stops. */
   release(): void
-  /** Calls back when the revision has moved, and at once when nobody is to wait any more; gives what ends that. */
-  onChange(listener: () => void): () => void
+  /** Calls back when the revision has moved, and with `released` when nobody is to wait any more; gives what ends that. */
+  onChange(listener: (released: boolean) => void): () => void
 }
 
 /** What handlers work with. */

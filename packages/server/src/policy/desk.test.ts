@@ -219,7 +219,7 @@ describe('the policies of an instance', () => {
   test('are looked at again when the bus tells, and no more once they are stopped', async () => {
     await clear()
     const desk = await open()
-    const changed = new Promise<void>(resolve => desk.onChange(resolve))
+    const changed = new Promise<void>(resolve => desk.onChange(() => resolve()))
     await put(null, ALL)
     desk.tell()
     await changed

@@ -49,7 +49,7 @@ const ASIDE: ThreadShare = { atOnce: 5000, perSecond: 50 }
 export class RunningPolicies implements PolicyDesk {
   readonly #parts: PolicyDeskParts
   readonly #looks = new Turns(1)
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(released: boolean) => void>()
   readonly #ends: (() => void)[] = []
   /** By tenant: no more than there are. */
   readonly #aside = new Map<string, ThreadTime>()
@@ -131,10 +131,10 @@ export class RunningPolicies implements PolicyDesk {
     void this.turn()
   }
 
-  onChange(listener: () => void): () => void {
-    const own = () => listener()
+  onChange(listener: (released: boolean) => void): () => void {
+    const own = (released: boolean) => listener(released)
     this.#listeners.add(own)
-    if (this.#released) own()
+    if (this.#released) own(true)
     return () => this.#listeners.delete(own)
   }
 
@@ -200,7 +200,7 @@ export class RunningPolicies implements PolicyDesk {
   }
 
   #changed(): void {
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of [...this.#listeners]) listener(this.#released)
   }
 }
 
