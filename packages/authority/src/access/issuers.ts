@@ -45,7 +45,7 @@ export function* createIssuer(rows: Rows, id: string, input: IssuerInput, act: M
   const state: IssuerState = { ...DEFAULTS, ...input.settings, id, issuer: input.issuer, tenant, ...times }
   if ((yield* rows.issuers.count(tenant)) >= ISSUERS_MAX)
     throw new LanyardError('too_many_entries', `expected at most ${ISSUERS_MAX} issuers`)
-  if (yield* rows.issuers.same(state.issuer, tenant))
+  if (yield* rows.issuers.has(state.issuer, tenant))
     throw new LanyardError('issuer_exists', 'this issuer is configured')
   yield* requireSoleIntrospection(rows, state)
   yield* rows.issuers.insert(state)

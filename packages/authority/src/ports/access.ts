@@ -101,7 +101,7 @@ export interface IssuerRows {
   /** Enabled ones of this `iss`, of all tenants and of each. */
   byIssuer(issuer: string): Step<readonly IssuerState[]>
   /** Whether there is one of this `iss`, enabled or not: of the tenant; null: of all tenants. */
-  same(issuer: string, tenant: string | null): Step<boolean>
+  has(issuer: string, tenant: string | null): Step<boolean>
   /** The enabled one that introspects for the tenant; null: for all tenants. */
   introspecting(tenant: string | null): Step<IssuerState | undefined>
   insert(issuer: IssuerState): Step<void>

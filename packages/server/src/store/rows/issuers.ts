@@ -63,7 +63,7 @@ export function issuerRows({ statements }: RowContext): IssuerRows {
       // Where nulls stand in an order is not the same in every database.
       return [...found.filter(one => one.tenant === null), ...found.filter(one => one.tenant !== null)]
     },
-    *same(issuer, tenant) {
+    *has(issuer, tenant) {
       const rows = yield* statements.query(
         db
           .selectFrom('issuers_of_principals')
