@@ -110,7 +110,10 @@ export function proxySuite({ name, format, start, byOwn, skip = false }: TriedPr
       test('once the proxy is killed, it speaks for nobody', async () => {
         const agent = await stage.agent()
         await kill('infra', 'edge')
-        assert.equal(codeOf(await whoami(agent)), 'proxy_header_untrusted')
+        const first = await whoami(agent)
+        // It may take the very connection that is being cut, and then speaks of that itself.
+        const answer = first.status === 502 || first.status === 503 ? await whoami(agent) : first
+        assert.equal(codeOf(answer), 'proxy_header_untrusted')
         assert.equal((await stage.direct('GET /v1/whoami', { tls: agent })).status, 200)
       })
   })
