@@ -86,9 +86,11 @@ function present(attributes: Readonly<Record<string, unknown>>): Record<string, 
   return values
 }
 
-// `__proto__` is a name like another.
-const setOwn = (values: object, name: string, value: CedarValueJson) =>
-  Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
+// `__proto__` is a name like another, and only that one cannot be assigned; to define each takes ten times as long.
+function setOwn(values: Record<string, CedarValueJson>, name: string, value: CedarValueJson): void {
+  if (name !== '__proto__') values[name] = value
+  else Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
+}
 
 function toValue(value: unknown): CedarValueJson {
   switch (typeof value) {

@@ -14,15 +14,26 @@ export interface Asker {
 /** Errors that one event or answer tells; a hundred policies may all have failed alike. */
 const ERRORS_TOLD = 5
 
-/** Asks the policies in force; throws `policy_denied` or `policy_failed`, after that was told in an event. */
-export async function requireAllowed(
+/**
+ * Asks the policies in force. Undefined: allowed, which nobody needs to wait for. Else it breaks with `policy_denied` or
+ * `policy_failed`, after that was told in an event.
+ */
+export function requireAllowed(
   policies: Pick<Policies, 'decide'>,
   denials: RefusalEvents,
   question: PolicyQuestion,
   asker: Asker,
-): Promise<void> {
+): Promise<never> | undefined {
   const decision = policies.decide(question)
-  if (decision.allowed) return
+  return decision.allowed ? undefined : deny(denials, question, decision, asker)
+}
+
+async function deny(
+  denials: RefusalEvents,
+  question: PolicyQuestion,
+  decision: PolicyDecision,
+  asker: Asker,
+): Promise<never> {
   await denials.tell(nameOf(question, decision, asker), { ...asker, ...eventOf(question, decision) })
   throw refusalOf(question, decision)
 }
