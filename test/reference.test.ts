@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '@lanyard/server'
 import { EXAMPLE } from '../tools/reference/configuration.ts'
@@ -18,4 +18,13 @@ test('the example in the configuration page is usable', t => {
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(`${folder}/lanyard.yaml`, EXAMPLE.join('\n'))
   assert.equal(loadConfig({ cwd: folder, env: {} }).config.retention.events_days, 365)
+})
+
+test('every link between the pages leads to a file', () => {
+  const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md'])
+  assert.ok(pages.length > 30)
+  for (const page of pages) {
+    for (const [, target] of readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g))
+      assert.ok(existsSync(join(dirname(page), target!)), `${page} links to ${target}, which is not there`)
+  }
 })
