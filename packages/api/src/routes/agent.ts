@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
 import { Csr, Name, Reason, Serial, Tier, Time } from '../shapes.ts'
+import { AgentToken, Jkt } from './agent-token.ts'
 import { CSR_REFUSALS } from './csr.ts'
 
 export const bootstrapAgent = route({
@@ -12,19 +13,10 @@ export const bootstrapAgent = route({
   body: z.strictObject({
     tenant: Name,
     agent: Name,
-    /** RFC 7638 thumbprint of the key that the token shall be bound to. */
-    jkt: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{43}$/, 'expected a SHA-256 JWK thumbprint: 43 characters of base64url')
-      .optional(),
+    jkt: Jkt.optional(),
   }),
   status: 200,
-  reply: z.strictObject({
-    token: z.string(),
-    token_type: z.literal('Bearer'),
-    expires_in: z.int(),
-    spiffe_id: z.string(),
-  }),
+  reply: AgentToken,
   errors: [
     'name_invalid',
     'agent_unknown',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
-import { Flag, listOf, Name, page, Text, Tier, Time } from '../shapes.ts'
+import { Flag, listOf, page, Text, Tier, Time } from '../shapes.ts'
+import { AgentToken, Jkt } from './agent-token.ts'
 
 /** What a provider may sign with: of each kind what our own tables know, never `none`, never a shared secret. */
 export const EXTERNAL_ALGORITHMS = [
@@ -152,16 +153,6 @@ export const testIdp = route({
   errors: [...ERRORS, 'not_found'],
 })
 
-const Jkt = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected a SHA-256 JWK thumbprint: 43 characters of base64url')
-
-/** What every door to an agent token answers. */
-export const AgentToken = z.strictObject({
-  token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int(),
-  spiffe_id: z.string(),
-})
-
 export const federatedBootstrap = route({
   call: 'POST /v1/agent/federated-bootstrap',
   summary:
@@ -169,10 +160,7 @@ export const federatedBootstrap = route({
   auth: { kind: 'identity', accepts: ['external-token'], permission: null },
   limit: { per: 'identity' },
   audit: ['agent.bootstrapped', 'agent.federated', 'federation.refused', 'token.reused'],
-  body: z.strictObject({
-    /** RFC 7638 thumbprint of the key that the token shall be bound to. */
-    jkt: Jkt.optional(),
-  }),
+  body: z.strictObject({ jkt: Jkt.optional() }),
   bodyOptional: true,
   status: 200,
   reply: AgentToken,
@@ -193,29 +181,5 @@ export const federatedBootstrap = route({
     'agent_quarantined',
     'agent_retired',
     'not_ready',
-  ],
-})
-
-export const openSession = route({
-  call: 'POST /v1/agent/session',
-  summary:
-    'Exchange the secret of an agent (`Authorization: Lanyard-Secret`), and its client certificate where that is required, for an agent token.',
-  auth: { kind: 'identity', accepts: ['agent-secret'], permission: null },
-  limit: { per: 'identity', times: 0.06 },
-  audit: ['agent.bootstrapped', 'session.opened', 'session.refused'],
-  body: z.strictObject({ tenant: Name, agent: Name, jkt: Jkt.optional() }),
-  status: 200,
-  reply: AgentToken,
-  errors: [
-    'name_invalid',
-    'factor_missing',
-    'factor_mismatch',
-    'factor_untrusted',
-    'secret_superseded',
-    'secret_revoked',
-    'federation_required',
-    'tenant_killed',
-    'agent_quarantined',
-    'agent_retired',
   ],
 })

@@ -22,7 +22,7 @@ import { evaluate, evaluateMany, getAuthzen } from './authzen.ts'
 import { listBundles, removeBundle, setBundle } from './bundles.ts'
 import { createEntries, createEntry, deleteEntry, getEntry, listEntries, updateEntry } from './entries.ts'
 import { acknowledge, enrolPoint, getFeed, listPoints } from './feed.ts'
-import { createIdp, deleteIdp, federatedBootstrap, getIdp, listIdps, openSession, testIdp, updateIdp } from './idps.ts'
+import { createIdp, deleteIdp, federatedBootstrap, getIdp, listIdps, testIdp, updateIdp } from './idps.ts'
 import { evictInstance, listInstances } from './instances.ts'
 import {
   getIncident,
@@ -59,7 +59,7 @@ import {
 } from './policies.ts'
 import { getBundle, getJwks, getOpenApi, getRootPem, healthz, readyz } from './public.ts'
 import { listCertificates, listEvents } from './records.ts'
-import { createSecret, getSecret, revokeSecret, rotateSecret } from './secrets.ts'
+import { createSecret, getSecret, openSession, revokeSecret, rotateSecret } from './secrets.ts'
 import { announceService, listServices, withdrawService } from './services.ts'
 import { createTenant, getTenant, listTenants, updateTenant } from './tenants.ts'
 

@@ -1,8 +1,23 @@
 import { z } from 'zod'
 import { MANAGERS, route } from '../route.ts'
-import { Reason, Serial, Time } from '../shapes.ts'
+import { Name, Reason, Serial, Time } from '../shapes.ts'
+import { AgentToken, Jkt } from './agent-token.ts'
 
 const ERRORS = ['name_invalid', 'tenant_unknown', 'agent_unknown'] as const
+
+/** What everything by the secret of an agent is refused for. */
+const SECRET_REFUSALS = [
+  'name_invalid',
+  'factor_missing',
+  'factor_mismatch',
+  'factor_untrusted',
+  'secret_superseded',
+  'secret_revoked',
+  'federation_required',
+  'tenant_killed',
+  'agent_quarantined',
+  'agent_retired',
+] as const
 
 const AgentSecret = z.strictObject({
   /** Public; `agent-secret:<id>` is what its sessions are minted by. */
@@ -57,18 +72,7 @@ export const rotateSecret = route({
   audit: ['secret.rotated', 'session.refused'],
   status: 200,
   reply: NewSecret,
-  errors: [
-    'name_invalid',
-    'factor_missing',
-    'factor_mismatch',
-    'factor_untrusted',
-    'secret_superseded',
-    'secret_revoked',
-    'federation_required',
-    'tenant_killed',
-    'agent_quarantined',
-    'agent_retired',
-  ],
+  errors: [...SECRET_REFUSALS],
 })
 
 export const revokeSecret = route({
@@ -83,4 +87,17 @@ export const revokeSecret = route({
   /** Secrets that counted until now, sessions that ended, certificates that were alive. */
   reply: z.strictObject({ secrets: z.int(), lineages: z.int(), revoked: z.array(Serial) }),
   errors: [...ERRORS],
+})
+
+export const openSession = route({
+  call: 'POST /v1/agent/session',
+  summary:
+    'Exchange the secret of an agent (`Authorization: Lanyard-Secret`), and its client certificate where that is required, for an agent token.',
+  auth: { kind: 'identity', accepts: ['agent-secret'], permission: null },
+  limit: { per: 'identity', times: 0.06 },
+  audit: ['agent.bootstrapped', 'session.opened', 'session.refused'],
+  body: z.strictObject({ tenant: Name, agent: Name, jkt: Jkt.optional() }),
+  status: 200,
+  reply: AgentToken,
+  errors: [...SECRET_REFUSALS],
 })
