@@ -1,6 +1,6 @@
 import type { AgentKey, SecretRows, SecretState } from '@lanyard/authority'
 import { sql } from 'kysely'
-import type { AgentSecretTable } from '../schema.ts'
+import type { AgentSecretTable } from '../access-tables.ts'
 import type { RowContext } from './context.ts'
 import { requireOne } from './page.ts'
 

@@ -1,6 +1,6 @@
 import type { BindeeKind, BindeeState, BindingRows, BindingState } from '@lanyard/authority'
+import type { BindingTable } from '../access-tables.ts'
 import { bytesOfHex, cursorInvalid, hexOf } from '../encoding.ts'
-import type { BindingTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { idOfHex } from './hex-id.ts'
 import { pageOf, requireOne } from './page.ts'

@@ -1,7 +1,7 @@
 import type { Tier } from '@lanyard/api'
 import type { IdpRows, IdpState } from '@lanyard/authority'
+import type { IdpTable } from '../access-tables.ts'
 import { bytesOfHex, hexOf } from '../encoding.ts'
-import type { IdpTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { pageOf, requireOne } from './page.ts'
 import { requireTenantId } from './tenant-id.ts'

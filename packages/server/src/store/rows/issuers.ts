@@ -1,6 +1,6 @@
 import type { IssuerRows, IssuerState } from '@lanyard/authority'
+import type { IssuerOfPrincipalsTable } from '../access-tables.ts'
 import { bytesOfHex, cursorInvalid, hexOf } from '../encoding.ts'
-import type { IssuerOfPrincipalsTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { idOfHex } from './hex-id.ts'
 import { pageOf, requireOne } from './page.ts'

@@ -1,7 +1,7 @@
 import type { Page, PolicyRows, PolicyVersionState } from '@lanyard/authority'
 import { sql } from 'kysely'
+import type { PolicyVersionTable } from '../access-tables.ts'
 import { numbersOfCursor } from '../encoding.ts'
-import type { PolicyVersionTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { EPOCH_CHANNEL } from './epoch.ts'
 import { pageOf, requireOne } from './page.ts'

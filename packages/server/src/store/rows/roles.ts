@@ -1,7 +1,7 @@
 import type { Permission } from '@lanyard/api'
 import type { RoleRows, RoleState } from '@lanyard/authority'
+import type { RoleTable } from '../access-tables.ts'
 import { bytesOfHex, cursorInvalid, hexOf } from '../encoding.ts'
-import type { RoleTable } from '../schema.ts'
 import type { RowContext } from './context.ts'
 import { idOfHex } from './hex-id.ts'
 import { pageOf, requireOne } from './page.ts'
