@@ -2,8 +2,8 @@
 import { globSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { EventData } from 'node:test'
-import { run } from 'node:test'
 import { missingServices, namesOf } from './services.ts'
+import { type Limits, runFile } from './test-file.ts'
 
 const TESTS = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts']
 const SOAKS = ['test/soak/*.soak.ts']
@@ -25,14 +25,43 @@ const passed: Done[] = []
 const skipped: Done[] = []
 const failed: Done[] = []
 
-const stream = run({ files, concurrency: 2, execArgv: ['--disable-warning=ExperimentalWarning'] })
-stream.on('test:pass', data => record(data.skip ? skipped : passed, data))
-stream.on('test:fail', data => {
-  if (record(failed, data)) report(data)
-})
-stream.on('test:stdout', data => process.stdout.write(data.message))
-stream.on('test:stderr', data => process.stderr.write(data.message))
-await stream.forEach(() => {})
+// A test that waits for what never comes fails by name, instead of keeping everybody waiting for ever.
+const limits: Limits = process.argv.includes('--soak')
+  ? { testMs: null, fileMs: 3_600_000, graceMs: 10_000 }
+  : { testMs: 240_000, fileMs: 420_000, graceMs: 10_000 }
+const AT_ONCE = 2
+const PROGRESS_MS = 60_000
+
+const running = new Map<string, number>()
+const progress = setInterval(() => {
+  for (const [file, since] of running) {
+    const seconds = Math.round((performance.now() - since) / 1000)
+    if (seconds * 1000 >= PROGRESS_MS) console.log(`${file} has been running for ${seconds} s`)
+  }
+}, PROGRESS_MS)
+const queue = files.values()
+await Promise.all(
+  Array.from({ length: AT_ONCE }, async () => {
+    for (const file of queue) await runOne(file)
+  }),
+)
+clearInterval(progress)
+
+async function runOne(file: string): Promise<void> {
+  const start = performance.now()
+  running.set(file, start)
+  const { ended, left } = await runFile(file, limits, {
+    pass: data => record(data.skip ? skipped : passed, data),
+    fail: data => {
+      if (record(failed, data)) report(data)
+    },
+  })
+  running.delete(file)
+  if (left.length > 0) console.log(`${file} left running, ended now:\n${left.join('\n')}`)
+  if (ended === null) return
+  failed.push({ name: file, file, ms: performance.now() - start })
+  console.error(`\n✖ ${ended}`)
+}
 
 if (missing.length > 0)
   console.log(
@@ -46,7 +75,8 @@ console.log(
 )
 // A test that was to run and did not is a failure where everything must be there.
 const incomplete = passed.length === 0 || (process.env.CI === 'true' && skipped.length > 0)
-process.exitCode = failed.length > 0 || incomplete ? 1 : 0
+// What a file that was given up still holds must not keep this process.
+process.exit(failed.length > 0 || incomplete ? 1 : 0)
 
 // Suites and files repeat what their tests say.
 function record(list: Done[], data: EventData.TestPass | EventData.TestFail): boolean {
