@@ -113,7 +113,8 @@ function processes(): readonly Started[] {
   })
 }
 
-const lineOf = ({ pid, parent, command }: Started): string => `  ${pid} of ${parent}: ${command.length > 200 ? `${command.slice(0, 60)} … ${command.slice(-140)}` : command}`
+const lineOf = ({ pid, parent, command }: Started): string =>
+  `  ${pid} of ${parent}: ${command.length > 200 ? `${command.slice(0, 60)} … ${command.slice(-140)}` : command}`
 
 /** Empty where it cannot be read: the process ended meanwhile, or is not ours. */
 function read(path: string): string {

@@ -106,5 +106,7 @@ async function readyLine(child: ChildProcess): Promise<Ready> {
   child.stderr!.setEncoding('utf8').on('data', text => (said += text))
   const line = await Promise.race([once(createInterface(child.stdout!), 'line'), once(child, 'exit')])
   if (typeof line[0] !== 'string') throw new Error(`lanyard up ended with ${line[0]} before it was ready:\n${said}`)
-  return JSON.parse(line[0]) as Ready
+  const told = JSON.parse(line[0]) as Ready | { readonly event?: never }
+  if (told.event !== 'ready') throw new Error(`lanyard up refuses to start: ${line[0]}`)
+  return told
 }
