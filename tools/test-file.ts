@@ -9,7 +9,10 @@ export interface Limits {
   readonly testMs: number | null
   /** Milliseconds that the file may take, from its start to its last open handle; then all that it started is ended. */
   readonly fileMs: number
-  /** Milliseconds that the file may go on after all that it started was ended, before it is given up. */
+  /**
+   * Milliseconds that the file may go on after all that it started was ended, before it is given up; and that what it
+   * started may go on after the file.
+   */
   readonly graceMs: number
 }
 
@@ -28,9 +31,8 @@ export interface Outcome {
 
 /** By this name in its environment, which is none of our settings, a process is known as started by a test file, also where its parent ended. */
 const MARK = 'TEST_FILE_OF_RUN'
-const CLEANING_MS = 5_000
 
-/** Runs the tests of `file`. Resolves when it ended or was ended, at the latest `fileMs + graceMs` later. */
+/** Runs the tests of `file`. Resolves when it ended or was ended, at the latest `fileMs` and twice `graceMs` later. */
 export async function runFile(file: string, limits: Limits, listener: Listener): Promise<Outcome> {
   const mark = `${process.pid}:${file}`
   const unfinished = new Map<string, string>()
@@ -63,14 +65,14 @@ export async function runFile(file: string, limits: Limits, listener: Listener):
   } finally {
     for (const timer of timers) clearTimeout(timer)
   }
-  const left = await leftOf(mark)
+  const left = await leftOf(mark, limits.graceMs)
   for (const { pid } of left) end(pid)
   return { ended, left: left.map(lineOf) }
 }
 
 /** What still runs when that which ends with its starter has had the time to clean up. */
-async function leftOf(mark: string): Promise<readonly Started[]> {
-  const until = performance.now() + CLEANING_MS
+async function leftOf(mark: string, graceMs: number): Promise<readonly Started[]> {
+  const until = performance.now() + graceMs
   for (;;) {
     const left = startedBy(mark)
     if (left.length === 0 || performance.now() > until) return left
