@@ -1,3 +1,4 @@
+import { BoundedMap } from '@lanyard/protocol'
 import { type Clock, type NewEvent, type Rows, type Store, shared } from './ports.ts'
 
 /** The same refusal is told once in this time; what came in between is counted. */
@@ -19,7 +20,7 @@ interface Ports {
 /** Writes events of what was refused: whoever asks again and again must not fill the store. */
 export class RefusalEvents {
   readonly #ports: Ports
-  readonly #told = new Map<string, Told>()
+  readonly #told = new BoundedMap<string, Told>(REMEMBERED)
 
   constructor(ports: Ports) {
     this.#ports = ports
@@ -43,9 +44,7 @@ export class RefusalEvents {
       last.unsaid++
       return null
     }
-    this.#told.delete(name)
     this.#told.set(name, { at, unsaid: 0 })
-    if (this.#told.size > REMEMBERED) this.#told.delete(this.#told.keys().next().value!)
     return last?.unsaid ?? 0
   }
 }

@@ -6,6 +6,7 @@ export {
   signatureAlgorithmFor,
 } from './algorithms.ts'
 export { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from './base64.ts'
+export { BoundedMap } from './bounded-map.ts'
 export { concat, decodeUtf8, encodeUtf8, equalBytes, equalSecrets, fromHex, toHex } from './bytes.ts'
 export * from './errors.ts'
 export { type AckSigning, AckVerifier, signAck, type VerifiedAck, verifyAck } from './feed/ack.ts'

@@ -1,4 +1,5 @@
 import { LanyardError } from '@lanyard/api'
+import { BoundedMap } from '@lanyard/protocol'
 
 /** Proofs of one machine that are looked at in a minute, and how long a refusal of it stays told. */
 const MOST = 100
@@ -17,16 +18,14 @@ interface Knock {
  * keeps its key. Who cannot prove to be the machine counts nothing here.
  */
 export class Knocks {
-  readonly #machines = new Map<string, Knock>()
+  readonly #machines = new BoundedMap<string, Knock>(REMEMBERED)
 
   /** Counts one proof of this machine. Throws `rate_limited`. */
   add(machine: string, at: number): void {
     const known = this.#machines.get(machine)
     const recent = known !== undefined && at >= known.since && at - known.since < MINUTE
     const knock = recent ? known : { since: at, count: 0, told: null }
-    this.#machines.delete(machine)
     this.#machines.set(machine, knock)
-    if (this.#machines.size > REMEMBERED) this.#machines.delete(this.#machines.keys().next().value!)
     if (++knock.count <= MOST) return
     const seconds = Math.max(1, Math.ceil((knock.since + MINUTE - at) / 1000))
     throw new LanyardError('rate_limited', `expected at most ${MOST} proofs of one machine in a minute`, {

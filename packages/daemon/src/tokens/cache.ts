@@ -1,4 +1,5 @@
 import { LanyardError } from '@lanyard/api'
+import { BoundedMap } from '@lanyard/protocol'
 import type { AuthorityClock } from '../authority/clock.ts'
 import { asLanyardError, isFinal } from '../authority/codes.ts'
 import type { Meter } from '../ports.ts'
@@ -27,7 +28,7 @@ const MOST = 10_000
  */
 export class TokenCache<T extends Perishable> {
   readonly #ports: TokenCachePorts<T>
-  readonly #held = new Map<string, T>()
+  readonly #held = new BoundedMap<string, T>(MOST)
   readonly #fetching = new Map<string, Promise<T>>()
 
   constructor(ports: TokenCachePorts<T>) {
@@ -80,9 +81,7 @@ export class TokenCache<T extends Perishable> {
   }
 
   #keep(key: string, token: T): T {
-    this.#held.delete(key)
     this.#held.set(key, token)
-    if (this.#held.size > MOST) this.#held.delete(this.#held.keys().next().value!)
     return token
   }
 }

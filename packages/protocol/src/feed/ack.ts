@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts'
 import { encodeUtf8 } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { readCompactWithChain, signCompact } from '../jose/jws.ts'
@@ -70,7 +71,7 @@ const MAX_CHAINS = 4096
 export class AckVerifier {
   readonly #crypto: Crypto
   /** By the protected header as it was written: the certificates, the algorithm and the kind of the token. */
-  readonly #proved = new Map<string, Proof & { readonly leaf: Certificate }>()
+  readonly #proved = new BoundedMap<string, Proof & { readonly leaf: Certificate }>(MAX_CHAINS)
 
   constructor(crypto: Crypto) {
     this.#crypto = crypto
@@ -90,9 +91,7 @@ export class AckVerifier {
   #prove(token: string, header: string, expected: ProofExpectation): VerifiedAck {
     const verified = verifyAck(token, expected, this.#crypto)
     const { id, chain: path } = verified
-    this.#proved.delete(header)
     this.#proved.set(header, { id, path, leaf: path[0]! })
-    if (this.#proved.size > MAX_CHAINS) this.#proved.delete(this.#proved.keys().next().value!)
     return verified
   }
 }

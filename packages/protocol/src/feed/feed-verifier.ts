@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts'
 import { toHex } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { readCompactWithChain, type UnverifiedJws, type VerifyKey, verifyRead } from '../jose/jws.ts'
@@ -34,7 +35,7 @@ export interface FeedTrust {
  */
 export class FeedVerifier {
   readonly #trust: FeedTrust
-  readonly #known = new Map<string, KnownKey>()
+  readonly #known = new BoundedMap<string, KnownKey>(MAX_KEYS)
 
   constructor(trust: FeedTrust) {
     this.#trust = trust
@@ -90,9 +91,6 @@ export class FeedVerifier {
 
   /** Only once the signature held: a stranger may repeat a certificate, and must not fill the memory with it. */
   #remember(kid: string, known: KnownKey): void {
-    if (this.#known.get(kid) === known) return
-    this.#known.delete(kid)
-    this.#known.set(kid, known)
-    if (this.#known.size > MAX_KEYS) this.#known.delete(this.#known.keys().next().value!)
+    if (this.#known.get(kid) !== known) this.#known.set(kid, known)
   }
 }

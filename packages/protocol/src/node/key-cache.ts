@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { KeyType } from '../algorithms.ts'
+import { BoundedMap } from '../bounded-map.ts'
 
 /** A public key that OpenSSL has read and checked. */
 export interface ImportedKey {
@@ -32,21 +33,17 @@ const CURVE_TYPES: Readonly<Record<string, KeyType>> = { prime256v1: 'P-256', se
  * than to verify with it, and most come again. Strangers can only push out what nobody has used for a while.
  */
 export class PublicKeyCache {
-  readonly #keys = new Map<string, ImportedKey>()
-  readonly #size: number
+  readonly #keys: BoundedMap<string, ImportedKey>
 
   constructor(size: number) {
-    this.#size = size
+    this.#keys = new BoundedMap(size)
   }
 
   /** Throws what OpenSSL says of bytes that it cannot read, or of a point that is not on its curve. */
   get(spki: Uint8Array): ImportedKey {
     const name = Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength).toString('latin1')
-    const found = this.#keys.get(name)
-    if (found !== undefined) this.#keys.delete(name)
-    const imported = found ?? importKey(spki)
+    const imported = this.#keys.get(name) ?? importKey(spki)
     this.#keys.set(name, imported)
-    if (this.#keys.size > this.#size) this.#keys.delete(this.#keys.keys().next().value!)
     return imported
   }
 }

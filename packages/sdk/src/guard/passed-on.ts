@@ -1,4 +1,4 @@
-import { Certificate, type Credential, readClientCert, type SubjectKind } from '@lanyard/protocol'
+import { BoundedMap, Certificate, type Credential, readClientCert, type SubjectKind } from '@lanyard/protocol'
 import type { Local } from '../mtls/local.ts'
 import { type ProvedPeer, proveChain } from '../mtls/peer.ts'
 import { hasEnded, type Peer, type Session, sessionOf, type Ward } from '../mtls/session.ts'
@@ -43,7 +43,7 @@ export class PassedOn implements Ward {
 export class Proxies {
   readonly #local: Local
   readonly #via: Authorizer
-  readonly #known = new WeakMap<Session, Map<string, ProvedPeer>>()
+  readonly #known = new WeakMap<Session, BoundedMap<string, ProvedPeer>>()
 
   constructor(local: Local, via: Authorizer) {
     this.#local = local
@@ -60,11 +60,10 @@ export class Proxies {
     // Node joins lines of one name by commas: two leaves are none, two lines of a list are one list.
     const leaf = `${headers['client-cert']}`
     const chain = `${headers['client-cert-chain'] ?? ''}`
-    const known = this.#known.get(session) ?? new Map<string, ProvedPeer>()
+    const known = this.#known.get(session) ?? new BoundedMap<string, ProvedPeer>(MAX_KNOWN)
     this.#known.set(session, known)
     const name = `${leaf} ${chain}`
     const proved = known.get(name) ?? this.#prove(session, leaf, chain)
-    if (known.size >= MAX_KNOWN) known.clear()
     known.set(name, proved)
     return proved
   }

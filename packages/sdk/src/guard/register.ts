@@ -1,4 +1,4 @@
-import type { Credential, Deaths, IdTemplate, Subject } from '@lanyard/protocol'
+import { BoundedMap, type Credential, type Deaths, type IdTemplate, type Subject } from '@lanyard/protocol'
 import type { Ward } from '../mtls/session.ts'
 
 /** Names of those who have left, remembered at most. */
@@ -15,7 +15,7 @@ export class Register {
   readonly #entries = new Map<Ward, Entry>()
   readonly #bySubject = new Map<Subject, Set<Ward>>()
   /** When somebody who has left was last let in, by the same names. */
-  readonly #left = new Map<Subject, number>()
+  readonly #left = new BoundedMap<Subject, number>(MAX_LEFT)
   #template = ''
 
   constructor(deaths: Deaths) {
@@ -46,11 +46,7 @@ export class Register {
   /** It has ended by itself. */
   left(ward: Ward): void {
     if (ward.lastAccept > 0)
-      for (const subject of this.#entries.get(ward)?.subjects ?? []) {
-        this.#left.delete(subject)
-        this.#left.set(subject, ward.lastAccept)
-        if (this.#left.size > MAX_LEFT) this.#left.delete(this.#left.keys().next().value!)
-      }
+      for (const subject of this.#entries.get(ward)?.subjects ?? []) this.#left.set(subject, ward.lastAccept)
     this.delete(ward)
   }
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@lanyard/protocol'
 import type { FeedPosition } from '../http/ports.ts'
 import type { Changes } from './changes.ts'
 import type { LineMaker, Standing } from './line-maker.ts'
@@ -16,7 +17,7 @@ interface Opening {
 /** What readers get first, made once for all that need the same. */
 export class Openings {
   readonly #maker: LineMaker
-  readonly #kept = new Map<number | 'all', Opening>()
+  readonly #kept = new BoundedMap<number | 'all', Opening>(KEPT)
   #pulse: { readonly bytes: Promise<Buffer>; readonly asOf: number } | null = null
 
   constructor(maker: LineMaker) {
@@ -48,7 +49,6 @@ export class Openings {
       missed === null
         ? this.#maker.snapshot(standing, changes.all(asOf))
         : this.#maker.delta(standing, from!.since, missed, true)
-    if (this.#kept.size >= KEPT) this.#kept.clear()
     const opening = { bytes, asOf, kid }
     this.#kept.set(key, opening)
     // One that could not be signed is not the answer for the next reader.

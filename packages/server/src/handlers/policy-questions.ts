@@ -11,6 +11,7 @@ import {
   requireVersion,
 } from '@lanyard/authority'
 import { ACTIONS, parseEntity, timeContext } from '@lanyard/policy'
+import { BoundedMap } from '@lanyard/protocol'
 import type { HandlerPorts, PolicyDesk } from '../http/ports.ts'
 import { together } from '../policy/entities.ts'
 import { factsOf } from '../policy/facts.ts'
@@ -119,7 +120,7 @@ function setsOf(
 class RecentSets {
   readonly #policies: Pick<PolicyDesk, 'compiled'>
   /** Least recently asked first. */
-  readonly #sets = new Map<string, HeldSet>()
+  readonly #sets = new BoundedMap<string, HeldSet>(RECENT)
 
   constructor(policies: Pick<PolicyDesk, 'compiled'>) {
     this.#policies = policies
@@ -128,9 +129,7 @@ class RecentSets {
   of(state: PolicyVersionState): HeldSet {
     const name = `${state.tenant ?? ''} ${state.version}`
     const set = this.#sets.get(name) ?? this.#policies.compiled(state)
-    this.#sets.delete(name)
     this.#sets.set(name, set)
-    if (this.#sets.size > RECENT) this.#sets.delete(this.#sets.keys().next().value!)
     return set
   }
 }

@@ -1,5 +1,6 @@
 import { LanyardError, type Limit, type RouteId } from '@lanyard/api'
 import { type Caller, type Clock, identityOf } from '@lanyard/authority'
+import { BoundedMap } from '@lanyard/protocol'
 import { TokenBucket } from './token-bucket.ts'
 
 /** Identities remembered; beyond, the one that called longest ago starts afresh. */
@@ -14,7 +15,7 @@ interface Account {
 export class RateLimit {
   readonly #usual: number
   readonly #clock: Clock
-  readonly #accounts = new Map<string, Account>()
+  readonly #accounts = new BoundedMap<string, Account>(REMEMBERED)
 
   /** `usual`: calls per minute of an identity that has no number of its own; 0: not counted. */
   constructor(usual: number, clock: Clock) {
@@ -43,9 +44,7 @@ export class RateLimit {
     const known = this.#accounts.get(identity)
     const account =
       known?.perMinute === perMinute ? known : { perMinute, bucket: new TokenBucket(perMinute / 60, perMinute, now) }
-    this.#accounts.delete(identity)
     this.#accounts.set(identity, account)
-    if (this.#accounts.size > REMEMBERED) this.#accounts.delete(this.#accounts.keys().next().value!)
     return account
   }
 }

@@ -1,3 +1,5 @@
+import { BoundedMap } from '@lanyard/protocol'
+
 /** Offences after which a network waits outside, and for how long. */
 const ALLOWED = 3
 const OUTSIDE_MS = 60_000
@@ -16,7 +18,7 @@ interface Offences {
  */
 export class Strikes {
   readonly #now: () => number
-  readonly #records = new Map<string, Offences>()
+  readonly #records = new BoundedMap<string, Offences>(REMEMBERED)
 
   constructor(now: () => number) {
     this.#now = now
@@ -27,9 +29,7 @@ export class Strikes {
     const now = this.#now()
     const before = this.#records.get(network)
     const fresh = before === undefined || now - before.since >= OUTSIDE_MS
-    this.#records.delete(network)
     this.#records.set(network, { count: fresh ? 1 : before.count + 1, since: now })
-    if (this.#records.size > REMEMBERED) this.#records.delete(this.#records.keys().next().value!)
   }
 
   /** Whether connections from there are refused at this moment. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { BoundedMap } from '@lanyard/protocol'
 
 /** How many hashes are kept. */
 const KEEP = 1_000
@@ -24,7 +25,7 @@ async function hashOf(file: FileHandle, size: number): Promise<string> {
 
 /** SHA-256 of executables, each file read once. */
 export class Hashes {
-  readonly #kept = new Map<string, string>()
+  readonly #kept = new BoundedMap<string, string>(KEEP)
   readonly #maxBytes: number
   readonly #now: () => number
   /** How many files were read. */
@@ -60,13 +61,7 @@ export class Hashes {
     const hash = await hashOf(file, size)
     const after = await file.stat({ bigint: true })
     if (versionOf(after) !== version || hash === '') return []
-    if (this.#now() - Number(after.ctimeMs) > SETTLED_MS) this.#keep(version, hash)
+    if (this.#now() - Number(after.ctimeMs) > SETTLED_MS) this.#kept.set(version, hash)
     return [hash]
-  }
-
-  #keep(version: string, hash: string): void {
-    this.#kept.set(version, hash)
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size > KEEP && oldest !== undefined) this.#kept.delete(oldest)
   }
 }

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { Certificate, type ForwardedChain, ProtocolError } from '@lanyard/protocol'
+import { BoundedMap, Certificate, type ForwardedChain, ProtocolError } from '@lanyard/protocol'
 
 /** What a client presented: the leaf, whose key it proved, and the certificates that it sent along. */
 export interface PeerChain {
@@ -20,7 +20,7 @@ const MAX_KEPT = 32
 
 /** Reads the chains of connections whose handshake is over. */
 export class PeerChains {
-  readonly #kept = new Map<string, Certificate>()
+  readonly #kept = new BoundedMap<string, Certificate>(MAX_KEPT)
 
   /** What the client presented; null without a certificate. */
   read(socket: TLSSocket): PeerChain | null {
@@ -59,7 +59,6 @@ export class PeerChains {
     if (known) return known
     const certificate = Certificate.fromDer(der)
     this.#kept.set(bytes, certificate)
-    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     return certificate
   }
 }

@@ -1,6 +1,6 @@
 import { LanyardError } from '@lanyard/api'
 import type { CertificateCaller } from '@lanyard/authority'
-import { type Certificate, type ForwardedChain, ProtocolError, toHex } from '@lanyard/protocol'
+import { BoundedMap, type Certificate, type ForwardedChain, ProtocolError, toHex } from '@lanyard/protocol'
 import { type FormatHeaders, type Found, finderOf, headersOf, KNOWN_HEADERS } from '../../proxies/headers.ts'
 import { readForwarded, requireFormat } from '../../proxies/read.ts'
 import type { Connection } from '../connection.ts'
@@ -36,7 +36,7 @@ export class PresentedCertificates {
   readonly #headers: FormatHeaders | null
   readonly #chains = new PeerChains()
   /** By the text of the headers, the one that was used last at the end. */
-  readonly #kept = new Map<string, PeerChain>()
+  readonly #kept = new BoundedMap<string, PeerChain>(MAX_KEPT)
 
   constructor(ports: Ports, agents: Pick<AgentCertificates, 'caller'>) {
     const { format, header } = ports.proxies
@@ -112,9 +112,7 @@ export class PresentedCertificates {
       throw new LanyardError('proxy_header_invalid', 'expected the certificate of a client, got that of a proxy')
     // A leaf alone may find its issuer later.
     if (peer.certificates instanceof ProtocolError || peer.certificates.length < 2) return peer
-    this.#kept.delete(name)
     this.#kept.set(name, peer)
-    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     return peer
   }
 
