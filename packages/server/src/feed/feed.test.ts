@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { exclusive } from '@lanyard/authority'
 import { Deaths } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
+import { closed, headOf } from '../testing/http2.ts'
 import { FeedReader, type Held, type HttpHarness, openHttp } from '../testing/index.ts'
 
 let server: HttpHarness
@@ -93,18 +93,16 @@ describe('the feed', () => {
   test('is over for who revokes itself on the same connection, and the revocation is answered', async () => {
     const where = { ca: server.rootPem, port: server.port, host: '127.0.0.1', key: held.key, cert: held.cert }
     const session = connect('https://localhost', where)
-    session.on('error', () => {})
-    const stream = session.request({ ':path': '/v1/feed' })
-    stream.on('error', () => {}).resume()
-    await once(stream, 'response')
-    const gone = [once(stream, 'close'), once(session, 'close')]
+    const stream = session.request({ ':path': '/v1/feed' }).resume()
+    const gone = [closed(stream), closed(session)]
+    await headOf(stream)
     const revoking = session.request({
       ':method': 'POST',
       ':path': '/v1/agent/auth/revoke',
       'content-type': 'application/json',
     })
-    revoking.end(JSON.stringify({ serial: held.serial, reason: 'done' }))
-    const [head] = await once(revoking, 'response')
+    revoking.on('error', () => {}).end(JSON.stringify({ serial: held.serial, reason: 'done' }))
+    const head = await headOf(revoking)
     assert.equal(head[':status'], 200)
     revoking.resume()
     await Promise.all(gone)

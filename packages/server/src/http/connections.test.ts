@@ -5,6 +5,7 @@ import { connect as netConnect, type Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { serverConfig } from '../config.ts'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
+import { closed, headOf } from '../testing/http2.ts'
 import { connectRaw, isWhole, lastReply, type RawConnection } from '../testing/raw.ts'
 import { Listener } from './listener.ts'
 
@@ -23,7 +24,7 @@ async function ask(connection: RawConnection, bytes: string): Promise<number> {
 }
 
 describe('slow senders', () => {
-  const limits = { header_timeout_ms: 150, body_timeout_ms: 150, idle_timeout_ms: 10_000 }
+  const limits = { header_timeout_ms: 500, body_timeout_ms: 500, idle_timeout_ms: 10_000 }
 
   test('a head that comes letter by letter: 408, and the connection ends', async () => {
     await start({ limits })
@@ -72,12 +73,12 @@ describe('slow senders', () => {
   test('a reply that is not read: the connection ends', async () => {
     await start({ limits: { idle_timeout_ms: 150, body_timeout_ms: 150 } })
     const connection = await connect()
-    const closed = new Promise(resolve => connection.socket.once('close', resolve))
+    const over = closed(connection.socket)
     connection.socket.pause()
     connection.write(head('GET /openapi.json HTTP/1.1').repeat(200))
     // Paused, it learns of the end only by what it still sends.
     const poke = setInterval(() => connection.socket.write(head('GET /healthz HTTP/1.1')), 50)
-    await closed
+    await over
     clearInterval(poke)
   })
 })
@@ -191,14 +192,14 @@ describe('the end', () => {
     const session = connectHttp2('https://localhost', { ca: server.rootPem, port: server.port, host: '127.0.0.1' })
     const stream = session.request({ ':path': '/v1/whoami', authorization: `Bearer ${token}` })
     await reached
-    const goaway = once(session, 'goaway')
+    const [goaway, over] = [once(session, 'goaway'), closed(session)]
     const closing = server.http.close(10_000)
     await goaway
     go()
-    const [headers] = await once(stream, 'response')
+    const headers = await headOf(stream)
     assert.equal(headers[':status'], 200)
     stream.resume()
-    await once(session, 'close')
+    await over
     await closing
   })
 

@@ -5,6 +5,7 @@ import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders }
 import { after, before, describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import { csrOf, type HttpHarness, openHttp } from '../testing/http.ts'
+import { closed, headOf } from '../testing/http2.ts'
 import { connectRaw } from '../testing/raw.ts'
 
 let server: HttpHarness
@@ -13,9 +14,10 @@ let token: string
 before(async () => {
   server = await openHttp({
     limits: {
-      header_timeout_ms: 150,
-      body_timeout_ms: 150,
-      idle_timeout_ms: 150,
+      // Most tests wait for one of these to pass, and many ask for something within it first.
+      header_timeout_ms: 500,
+      body_timeout_ms: 500,
+      idle_timeout_ms: 500,
       http2_streams: 10,
       http2_resets_per_sec: 20,
       header_bytes: 4096,
@@ -41,13 +43,14 @@ interface Reply {
 
 async function ask(session: ClientHttp2Session, headers: object, body?: string): Promise<Reply> {
   const stream = session.request(headers as IncomingHttpHeaders, { endStream: body === undefined })
+  const over = Promise.race([closed(stream), new Promise(resolve => stream.once('end', resolve))])
   let text = ''
   stream.on('data', chunk => {
     text += chunk
   })
   if (body !== undefined) stream.end(body)
-  const [reply] = await once(stream, 'response')
-  if (!stream.readableEnded) await once(stream, 'end')
+  const reply = await headOf(stream)
+  await over
   return { headers: reply, body: text.startsWith('{') ? JSON.parse(text) : text }
 }
 
@@ -87,7 +90,7 @@ describe('what HTTP/2 is for', () => {
     const stream = session.request(post('/v1/tenants'))
     for (const piece of ['{"ten', 'ant":', '"pieces"', '}']) stream.write(piece)
     stream.end()
-    const [headers] = await once(stream, 'response')
+    const headers = await headOf(stream)
     session.destroy()
     assert.equal(headers[':status'], 201)
   })
@@ -118,16 +121,16 @@ describe('calls that are refused', () => {
   test('an endless body of a stranger: answered, then stopped', async () => {
     const session = open()
     const stream = session.request(post('/v1/tenants', { authorization: [] }))
-    stream.on('error', () => {})
+    const over = closed(stream)
     stream.resume()
-    const [headers] = await once(stream, 'response')
+    const headers = await headOf(stream)
     assert.equal(headers[':status'], 401)
     const flood = () => {
       while (!stream.destroyed && stream.write('x'.repeat(16_384)));
     }
     stream.on('drain', flood)
     flood()
-    await once(stream, 'close')
+    await over
     session.destroy()
   })
 
@@ -135,7 +138,7 @@ describe('calls that are refused', () => {
     const session = open()
     const stream = session.request(post('/v1/tenants'))
     stream.write('{')
-    const [headers] = await once(stream, 'response')
+    const headers = await headOf(stream)
     session.destroy()
     assert.equal(headers[':status'], 408)
   })
@@ -144,7 +147,7 @@ describe('calls that are refused', () => {
 describe('connections that cost more than they ask', () => {
   test('streams opened and reset at once (CVE-2023-44487)', async () => {
     const session = open()
-    const closed = once(session, 'close')
+    const over = closed(session)
     await once(session, 'connect')
     const reset = () => {
       for (let i = 0; i < 10 && !session.destroyed && !session.closed; i++) {
@@ -155,7 +158,7 @@ describe('connections that cost more than they ask', () => {
       if (!session.destroyed) setImmediate(reset)
     }
     reset()
-    await closed
+    await over
     await healthy()
   })
 
@@ -167,21 +170,21 @@ describe('connections that cost more than they ask', () => {
   })
 
   test('no stream at all', async () => {
-    const session = open()
-    await once(session, 'close')
+    await closed(open())
     await healthy()
   })
 
   test('no further stream', async () => {
     const session = open()
+    const over = closed(session)
     await ask(session, { ':path': '/healthz' })
-    await once(session, 'close')
+    await over
   })
 
   test('replies that are never read', async () => {
     const session = open({ settings: { initialWindowSize: 0 } })
     for (let i = 0; i < 10; i++) session.request({ ':path': '/openapi.json' }).on('error', () => {})
-    await once(session, 'close')
+    await closed(session)
     await healthy()
   })
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, connect } from 'node:http2'
 import { after, before, describe, test } from 'node:test'
 import { serverConfig } from '../config.ts'
 import { FORWARDED } from '../testing/forwarding.ts'
 import { type Held, type HttpHarness, openHttp } from '../testing/http.ts'
+import { closed, headOf } from '../testing/http2.ts'
 import { readProxyTrust } from './trust.ts'
 
 describe('streams on the connection of a proxy', () => {
@@ -36,13 +36,8 @@ describe('streams on the connection of a proxy', () => {
   }
   const ask = async (session: ClientHttp2Session, path: string, of: Held) => {
     const stream = session.request({ ':path': path, ...FORWARDED.rfc9440(of.cert) })
-    stream.on('error', () => {})
-    const [head] = await once(stream, 'response')
-    return { stream, status: head[':status'] as number }
-  }
-  const over = (stream: ClientHttp2Stream) => {
-    stream.resume()
-    return once(stream, 'close')
+    const over = closed(stream)
+    return { stream, over, status: (await headOf(stream))[':status'] }
   }
   const kill = async (tenant: string, agent: string) => {
     const body = { reason: 'x', scope: 'agent' }
@@ -56,16 +51,15 @@ describe('streams on the connection of a proxy', () => {
     const ofAlice = await ask(session, '/v1/feed', alice)
     const ofBob = await ask(session, '/v1/feed', bob)
     assert.deepEqual([ofAlice.status, ofBob.status], [200, 200])
-    const ended = over(ofAlice.stream)
+    for (const { stream } of [ofAlice, ofBob]) stream.resume()
     await kill('acme', 'alice')
-    await ended
+    await ofAlice.over
     assert.equal((await ask(session, '/v1/whoami', alice)).status, 403)
     assert.equal((await ask(session, '/v1/whoami', bob)).status, 200)
     assert.deepEqual([ofBob.stream.closed, session.closed], [false, false])
-    const gone = over(ofBob.stream)
-    const closed = once(session, 'close')
+    const gone = closed(session)
     await kill('ops', 'proxy')
-    await Promise.all([gone, closed])
+    await Promise.all([ofBob.over, gone])
   })
 
   test('are as many for each, and whoever takes more than a few takes none of another', async t => {
