@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import { type CallOptions, type ClientTls, codeOf } from '../testing/client.ts'
-import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
+import { csrOf, pemOf } from '../testing/http.ts'
 import { joinNode } from '../testing/nodes.ts'
-import { People, type TestIssuer } from '../testing/people.ts'
+import { peopleStage } from '../testing/stages.ts'
 
 // An admin of a tenant who wants all tenants, and an operator who wants to be an admin: what they could try, by what
 // they have. Each attempt must be refused, and none may leave anything behind.
 
-let server: HttpHarness
-let admin: string
-let issuer: TestIssuer
-const people = new People(
-  () => server,
-  () => admin,
-)
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: people.parts })
-  admin = await server.apiKey('admin')
-  for (const tenant of ['acme', 'globex']) await server.agent({ tenant, agent: 'a1' })
-  issuer = await people.issuer()
-})
-after(() => server.close())
+const { server, admin, people, issuer } = await peopleStage()
 
 let numbers = 0
 const fresh = (text: string) => `${text}-${++numbers}`

@@ -1,28 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { decodeJwt } from 'jose'
-import { adminCalls } from '../testing/admin-calls.ts'
 import { codeOf } from '../testing/client.ts'
-import { federation } from '../testing/federated.ts'
-import { type HttpHarness, openHttp } from '../testing/http.ts'
-import { Providers } from '../testing/provider.ts'
+import { federationStage } from '../testing/stages.ts'
 
-const providers = new Providers()
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: providers.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const calls = adminCalls(
-  () => server,
-  () => admin,
-)
-const { ok, refused } = calls
-const { federated, agentOf, certificateBy } = federation(() => server, calls, providers)
+const { server, ok, refused, federated, agentOf, certificateBy } = await federationStage()
 
 describe('who is dead', () => {
   test('comes back by no token of before', async () => {

@@ -1,27 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { adminCalls } from '../testing/admin-calls.ts'
+import { describe, test } from 'node:test'
 import { codeOf } from '../testing/client.ts'
-import { federation } from '../testing/federated.ts'
-import { type HttpHarness, openHttp } from '../testing/http.ts'
-import { type Claims, Providers } from '../testing/provider.ts'
+import type { Claims } from '../testing/provider.ts'
+import { federationStage } from '../testing/stages.ts'
 
-const providers = new Providers()
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: providers.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const calls = adminCalls(
-  () => server,
-  () => admin,
-)
-const { ok } = calls
-const { federated, eventsOf } = federation(() => server, calls, providers)
+const { server, admin, ok, federated, eventsOf } = await federationStage()
 
 describe('a token is refused', () => {
   const WRONG: [code: string, name: string, claims: Claims][] = [

@@ -1,28 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { decodeJwt } from 'jose'
-import { adminCalls } from '../testing/admin-calls.ts'
 import { codeOf } from '../testing/client.ts'
-import { federation } from '../testing/federated.ts'
-import { type HttpHarness, openHttp } from '../testing/http.ts'
-import { Providers } from '../testing/provider.ts'
+import { federationStage } from '../testing/stages.ts'
 
-const providers = new Providers()
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: providers.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const calls = adminCalls(
-  () => server,
-  () => admin,
-)
-const { ok } = calls
-const { federated, agentOf, eventsOf, certificateBy } = federation(() => server, calls, providers)
+const { server, ok, federated, agentOf, eventsOf, certificateBy } = await federationStage()
 
 describe('a token of the provider of a tenant', () => {
   test('opens a lineage for the agent that it names, which is registered and gets certificates', async () => {

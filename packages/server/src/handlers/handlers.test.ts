@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { before, describe, test } from 'node:test'
 import { Certificate, decodePem, jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
-import { adminCalls } from '../testing/admin-calls.ts'
 import { type Answer, type CallOptions, send } from '../testing/client.ts'
-import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
+import { csrOf, pemOf } from '../testing/http.ts'
+import { adminStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 } })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const { call, ok, refused } = adminCalls(
-  () => server,
-  () => admin,
-)
+const { server, call, ok, refused } = await adminStage()
 
 /** All pages of a list, by cursors. */
 async function pages(path: string, limit: number): Promise<Answer['body'][][]> {

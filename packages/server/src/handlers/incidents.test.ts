@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { type Ack, Certificate, decodePem, signAck, TrustDomain, verifyReceipt } from '@lanyard/protocol'
 import { nodeCrypto, nodeSigner } from '@lanyard/protocol/node'
-import { adminCalls } from '../testing/admin-calls.ts'
 import type { Answer, CallOptions } from '../testing/client.ts'
-import { type Held, type HttpHarness, openHttp } from '../testing/http.ts'
+import type { Held } from '../testing/http.ts'
+import { adminStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 } })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
+const { server, admin, call, ok, refused } = await adminStage()
 
 let made = 0
 const uuid = () => `00000000-0000-4000-8000-${String(++made).padStart(12, '0')}`
@@ -28,11 +21,6 @@ async function someone(tenant = `t${++made}`, agent = `a${++made}`): Promise<Som
   await server.agent({ tenant, agent })
   return { tenant, agent, held: await server.certificate({ tenant, agent }) }
 }
-
-const { call, ok, refused } = adminCalls(
-  () => server,
-  () => admin,
-)
 
 const by = ({ held }: Someone): CallOptions => ({ tls: held, token: undefined })
 const killPath = ({ tenant, agent }: Someone) => `POST /v1/agents/${tenant}/${agent}/kill`

@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
-import { adminCalls } from '../testing/admin-calls.ts'
-import { csrOf, type Held, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
+import { csrOf, type Held, openHttp, pemOf } from '../testing/http.ts'
+import { adminStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 } })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
+const { server, admin, call, ok, refused } = await adminStage()
 
 let made = 0
 /** An agent of its own for each test, with a certificate. */
@@ -20,11 +13,6 @@ async function someone(tenant = `t${++made}`, agent = 'a1'): Promise<{ tenant: s
   await server.agent({ tenant, agent })
   return { tenant, agent, held: await server.certificate({ tenant, agent }) }
 }
-
-const { call, ok, refused } = adminCalls(
-  () => server,
-  () => admin,
-)
 
 const kill = (body: object) => ({ reason: 'test', ...body })
 const whoami = async (held: Held) => {

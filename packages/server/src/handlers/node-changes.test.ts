@@ -1,25 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { banNode, exclusiveAll, unbanNode } from '@lanyard/authority'
-import { adminCalls } from '../testing/admin-calls.ts'
 import { FeedReader } from '../testing/feed-reader.ts'
-import { type HttpHarness, openHttp } from '../testing/http.ts'
 import { NodeStream } from '../testing/node-stream.ts'
 import { type HeldNode, joinNode, type NodeWish } from '../testing/nodes.ts'
+import { adminStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 } })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const { ok } = adminCalls(
-  () => server,
-  () => admin,
-)
+const { server, ok } = await adminStage()
 
 let made = 0
 

@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { Certificate, decodePem, verifyJwtSvid, verifyWitSvid, verifyX509Svid } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
-import { adminCalls } from '../testing/admin-calls.ts'
-import { csrOf, type Held, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
+import { csrOf, type Held, pemOf } from '../testing/http.ts'
 import { type HeldNode, joinNode } from '../testing/nodes.ts'
+import { adminStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 } })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const { ok, refused } = adminCalls(
-  () => server,
-  () => admin,
-)
+const { server, ok, refused } = await adminStage()
 
 let made = 0
 

@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import { type CallOptions, codeOf } from '../../testing/client.ts'
 import { ClientAuthority } from '../../testing/client-authority.ts'
-import { type HttpHarness, openHttp } from '../../testing/http.ts'
-import { People, type TestIssuer } from '../../testing/people.ts'
+import type { TestIssuer } from '../../testing/people.ts'
+import { peopleStage } from '../../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-let ofAll: TestIssuer
-const people = new People(
-  () => server,
-  () => admin,
-)
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: people.parts })
-  admin = await server.apiKey('admin')
-  for (const tenant of ['acme', 'globex']) await server.agent({ tenant, agent: 'a1' })
-  ofAll = await people.issuer()
-})
-after(() => server.close())
+const { server, admin, people, issuer: ofAll } = await peopleStage()
 
 const list = (options: CallOptions, query = '') => server.call(`GET /v1/agents${query}`, options)
 const hinted = (options: CallOptions, tenant: string): CallOptions => ({
