@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import type { Io, Writer } from './io.ts'
+import { stopSignal } from './stop-signals.ts'
 
 /** The world of a real process. */
 export function processIo(): Io {
@@ -43,25 +44,9 @@ async function ask(question: string): Promise<string> {
   }
 }
 
-let stopping: AbortController | undefined
-/** Ctrl-C reaches the launcher and us, and the launcher passes it on: within this time it is the same one. */
-const SAME_SIGNAL_MS = 500
+let stopping: AbortSignal | undefined
 
 function stopped(): AbortSignal {
-  if (!stopping) {
-    const controller = new AbortController()
-    stopping = controller
-    let first = 0
-    const stop = () => {
-      if (!controller.signal.aborted) {
-        first = performance.now()
-        controller.abort()
-      }
-      // A second signal means: at once.
-      else if (performance.now() - first > SAME_SIGNAL_MS) process.exit(130)
-    }
-    process.on('SIGINT', stop)
-    process.on('SIGTERM', stop)
-  }
-  return stopping.signal
+  stopping ??= stopSignal(process, () => process.exit(130))
+  return stopping
 }
