@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import { FakeTrustDomain } from '@lanyard/daemon/testing'
 import { COMMANDS } from './commands/index.ts'
 import { lanyard, type World } from './testing/fake-io.ts'
@@ -20,12 +20,17 @@ const data = join(folder, 'data')
 const used = new Set<string>()
 
 interface Up {
-  readonly child: ChildProcess
+  /** Of the launcher, and of the group that it leads. */
+  readonly pid: number
+  /** The first line; empty where it ended without one. */
   readonly ready: Record<string, string>
   /** All of standard output, once it ended. */
   readonly out: Promise<string>
   readonly err: Promise<string>
+  readonly ended: Promise<number | null>
 }
+/** What must not outlive this file, whatever fails in it. */
+const started = new Set<number>()
 
 async function startUp(env: Record<string, string> = {}): Promise<Up> {
   const { HOME: _home, ...rest } = process.env
@@ -36,24 +41,44 @@ async function startUp(env: Record<string, string> = {}): Promise<Up> {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const out = text(child.stdout)
-  const err = text(child.stderr)
-  const first = await Promise.race([
-    once(child.stdout, 'data').then(([chunk]) => String(chunk)),
-    once(child, 'exit').then(() => '{}'),
-  ])
-  return { child, ready: JSON.parse(first), out, err }
+  const pid = child.pid!
+  started.add(pid)
+  const ended = new Promise<number | null>(resolve =>
+    child.once('exit', code => {
+      started.delete(pid)
+      resolve(code)
+    }),
+  )
+  const [{ first, out }, err] = [heard(child.stdout), text(child.stderr)]
+  return { pid, ready: JSON.parse((await first) || '{}'), out, err, ended }
+}
+
+/** The first line as soon as it is whole, and everything once it ended; what ends in the first line is that line. */
+function heard(from: Readable): { first: Promise<string>; out: Promise<string> } {
+  const [first, out] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+  let said = ''
+  from.setEncoding('utf8').on('data', chunk => {
+    said += chunk
+    if (said.includes('\n')) first.resolve(said.slice(0, said.indexOf('\n')))
+  })
+  from.once('close', () => {
+    first.resolve(said)
+    out.resolve(said)
+  })
+  return { first: first.promise, out: out.promise }
 }
 
 /** As a terminal and a supervisor do it: the signal reaches the launcher and, twice so, what it launched. */
-async function stop({ child }: Up, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-  process.kill(-child.pid!, signal)
-  return await ended({ child })
+async function stop({ pid, ended }: Up, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  process.kill(-pid, signal)
+  return await ended
 }
 
-async function ended({ child }: Pick<Up, 'child'>): Promise<number | null> {
-  if (child.exitCode === null) await once(child, 'exit')
-  return child.exitCode
+/** For a command that goes on: stopped with the test, also where that fails before it comes to it. */
+function stopping(t: TestContext): AbortController {
+  const stop = new AbortController()
+  t.after(() => stop.abort())
+  return stop
 }
 
 /** One command line as the newcomer types it, words split at blanks; gives the JSON, and fails with what was said. */
@@ -65,7 +90,7 @@ async function type(line: string, expected = 0, world: World = {}) {
   return ran.out === '' ? undefined : JSON.parse(ran.out)
 }
 
-let provider: OpenidProvider
+let provider: OpenidProvider | undefined
 let up: Up
 before(async () => {
   const people = { ada: { name: 'Ada', groups: ['sre'] } }
@@ -80,8 +105,8 @@ before(async () => {
   up = await startUp({ LANYARD_IDP_CA_FILE: provider.caFile, LANYARD_IDP_ALLOW_ADDRESSES: '127.0.0.0/8,::1/128' })
 })
 after(async () => {
-  await provider.close()
-  if (up.child.exitCode === null) await stop(up)
+  for (const pid of started) process.kill(-pid, 'SIGKILL')
+  await provider?.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -223,8 +248,8 @@ test('a reload command runs after the files are there, and without our secrets',
   assert.match(failing.err, /^told\n/)
 })
 
-test('with --renew it goes on until it is stopped', async () => {
-  const stop = new AbortController()
+test('with --renew it goes on until it is stopped', async t => {
+  const stop = stopping(t)
   const args = ['cert', 'request', '--tenant', 'globex', '--agent', 'trader', '--out', 'kept', '--renew', '--json']
   const ran = await lanyard([...args, '--key-type', 'P-256'], {
     home: folder,
@@ -248,8 +273,8 @@ test('records: certificates and events', async () => {
   await type('cert revoke --reason test', 2)
 })
 
-test('events can be followed, each shown once', async () => {
-  const stop = new AbortController()
+test('events can be followed, each shown once', async t => {
+  const stop = stopping(t)
   const seen: { id: string; type: string }[] = []
   const following = lanyard(['events', '--follow', '--interval', '0', '--json', '--tenant', 'acme'], {
     home: folder,
@@ -273,9 +298,9 @@ test('a quarantined agent gets nothing until it is reinstated, a retired one nev
   assert.equal((await type('agent create acme planner', 1)).code, 'agent_exists')
 })
 
-test('a kill ends everything at once, leaves a receipt that stands alone, and can be taken back', async () => {
+test('a kill ends everything at once, leaves a receipt that stands alone, and can be taken back', async t => {
   await type('cert request --tenant globex --agent trader --out trader --key-type P-256')
-  const stop = new AbortController()
+  const stop = stopping(t)
   const seen: { kind: string }[] = []
   const watching = lanyard(['feed', 'watch', '--deaths', '--json'], {
     home: folder,
@@ -286,16 +311,22 @@ test('a kill ends everything at once, leaves a receipt that stands alone, and ca
       else stop.abort()
     },
   })
-  const kill = () => lanyard(line.split(' '), { home: folder, cwd: folder })
+  const kill = async () => {
+    const ran = await lanyard(line.split(' '), { home: folder, cwd: folder, stop: stopping(t).signal })
+    // Nobody hears of a kill that was refused.
+    if (ran.exit !== 0) stop.abort()
+    return ran
+  }
   const line = 'kill globex/trader --reason try --incident try-the-kill --watch --receipt trader.receipt --json'
   let killing: ReturnType<typeof kill> | undefined
-  assert.equal((await watching).exit, 0)
+  const watched = await watching
+  assert.equal(watched.exit, 0, watched.err)
+  const killed = await killing!
+  assert.equal(killed.exit, 0, killed.err)
   assert.deepEqual(
     seen.map(({ kind }) => kind),
     ['snapshot', 'delta'],
   )
-  const killed = await killing!
-  assert.equal(killed.exit, 0, killed.err)
   used.add('kill').add('feed watch')
   const incident = JSON.parse(killed.out.trim().split('\n').at(-1)!)
   assert.equal(incident.state, 'closed')
@@ -372,14 +403,14 @@ test('an agent with a secret, and with a second factor', async () => {
 test('a provider vouches for the agents of a tenant, and nobody else does', async () => {
   assert.equal((await type('idp presets')).length, 6)
   await type('tenant create initech')
-  const { issuer } = provider
+  const { issuer } = provider!
   const idp = await type(
     `idp add initech --issuer ${issuer} --audience https://lanyard.test --require client_id=build-7`,
   )
   assert.deepEqual((await type('idp list initech')).items, [idp])
   assert.deepEqual(await type(`idp show initech ${issuer}`), idp)
   const jwt = join(folder, 'build-7.jwt')
-  writeFileSync(jwt, await provider.programToken('build-7'))
+  writeFileSync(jwt, await provider!.programToken('build-7'))
   assert.equal((await type(`idp test initech ${idp.id} --token-file ${jwt}`, 1)).agent, 'build-7')
   assert.equal((await type(`idp update initech ${issuer} --allow-agent-federation yes`)).allow_agent_federation, true)
   assert.equal((await type('tenant admission show initech')).federation_required, true)
@@ -391,7 +422,7 @@ test('a provider vouches for the agents of a tenant, and nobody else does', asyn
   await type('cert request --out build-7', 0, { env })
   assert.equal((await type('whoami --svid build-7')).agent, 'build-7')
   assert.equal((await type('agent show initech build-7')).identity_provenance, `federated:${issuer}`)
-  writeFileSync(jwt, await provider.programToken('build-7'))
+  writeFileSync(jwt, await provider!.programToken('build-7'))
   await type(`cert request --tenant initech --idp-token-file ${jwt} --out build-7-again`)
   await type(`cert request --tenant initech --agent build-7 --idp-token-file ${jwt} --out x`, 2)
   assert.deepEqual(await type(`idp remove initech ${issuer}`), {})
@@ -401,17 +432,23 @@ test('a provider vouches for the agents of a tenant, and nobody else does', asyn
 /** Types what waits for a person, who opens the page and agrees; gives the last line. */
 async function logIn(line: string, person: string) {
   used.add('login')
+  const stop = new AbortController()
+  let confirmed = Promise.resolve()
   const onOut = (said: string) => {
     const { event, user_code } = JSON.parse(said)
-    if (event === 'confirm') void provider.confirm(user_code, person)
+    if (event !== 'confirm') return
+    confirmed = provider!.confirm(user_code, person)
+    // Nobody waits for who cannot agree.
+    confirmed.catch(() => stop.abort())
   }
-  const ran = await lanyard([...line.split(' '), '--json'], { home: folder, cwd: folder, onOut })
+  const ran = await lanyard([...line.split(' '), '--json'], { home: folder, cwd: folder, stop: stop.signal, onOut })
+  await confirmed
   assert.equal(ran.exit, 0, ran.err)
   return JSON.parse(ran.out.trim().split('\n').at(-1)!)
 }
 
 test('people log in, and may what roles give them', async () => {
-  const { issuer } = provider
+  const { issuer } = provider!
   const added = await type(`access issuer add ${issuer} --audience https://lanyard.test --login-client cli`)
   assert.deepEqual((await type('access issuer list')).items, [added])
   const role = await type('access role create on-call --permission agent.read --permission agent.kill')
@@ -423,7 +460,7 @@ test('people log in, and may what roles give them', async () => {
   assert.equal((await type(kill, 1)).allowed, false)
   assert.equal((await type(`${kill} --group sre`)).allowed, true)
 
-  const { whoami } = await logIn(`login --ca-file ${provider.caFile} --tenant acme`, 'ada')
+  const { whoami } = await logIn(`login --ca-file ${provider!.caFile} --tenant acme`, 'ada')
   assert.deepEqual([whoami.kind, whoami.method, whoami.name], ['principal', 'jwt', 'Ada'])
   assert.equal((await type('whoami')).id, whoami.id, 'the session goes before the key of the profile')
   assert.ok((await type('agent list')).items.every((one: { tenant: string }) => one.tenant === 'acme'))
@@ -508,7 +545,7 @@ test('the doctor does not mix the folder of one authority with the profile of an
   assert.match(reached(await type('doctor --config other.yaml --profile default')), /proves itself under the root/)
 })
 
-test('a machine becomes a node, and a program on it an agent', { skip: process.platform !== 'linux' }, async () => {
+test('a machine becomes a node, and a program on it an agent', { skip: process.platform !== 'linux' }, async t => {
   await type('agent create globex courier')
   const uid = process.getuid!()
   const entry = await type(`entry create globex/courier --selector unix:uid:${uid}`)
@@ -524,7 +561,7 @@ test('a machine becomes a node, and a program on it an agent', { skip: process.p
   const admin = join(folder, 'admin.sock')
   const at = `--socket unix://${folder}/api.sock --admin-socket ${admin} --data ${folder}/node --attestors unix`
   const authority = `--authority ${up.ready.url} --root-file ${up.ready.root_file} --join-token-file join.token`
-  const stop = new AbortController()
+  const stop = stopping(t)
   const ready = Promise.withResolvers<void>()
   const line = `daemon ${authority} ${at} --log-level silent --json`
   const io = { home: folder, cwd: folder, env: {}, stop: stop.signal, onOut: () => ready.resolve() }
@@ -570,7 +607,7 @@ test('a second authority on the same folder is refused', async () => {
   const second = await startUp()
   assert.equal(second.ready.code, 'data_in_use')
   assert.match(await second.err, /error data_in_use/)
-  assert.equal(await ended(second), 1)
+  assert.equal(await second.ended, 1)
 })
 
 test('a signal ends it in good order, and another start goes on where it was', async () => {
@@ -597,7 +634,7 @@ test('settings that cannot be used are refused before anything is touched', asyn
   const wrong = await startUp({ LANYARD_LIMITS_CONECTIONS: '5' })
   assert.equal(wrong.ready.code, 'config_invalid')
   assert.match(wrong.ready.detail!, /nearest is LANYARD_LIMITS_CONNECTIONS/)
-  assert.equal(await ended(wrong), 2)
+  assert.equal(await wrong.ended, 2)
 })
 
 test('every command was used', async () => {
