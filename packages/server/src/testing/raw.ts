@@ -1,4 +1,5 @@
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import type { CallOptions } from './client.ts'
 
 /** A TLS connection that a test writes bytes to, and collects what comes back from. */
 export interface RawConnection {
@@ -72,3 +73,31 @@ export function isWhole(text: string): boolean {
 }
 
 const startOfLast = (text: string) => [...text.matchAll(/HTTP\/1\.1 \d{3} /g)].at(-1)?.index ?? -1
+
+/** Sends the head of a call, waits until it was taken in, lets `meanwhile` happen, then sends the body. */
+export async function heldBack(
+  { port, rootPem }: { readonly port: number; readonly rootPem: string },
+  call: string,
+  { token, tls, headers = {}, body }: CallOptions,
+  meanwhile: () => Promise<unknown>,
+): Promise<ReturnType<typeof lastReply>> {
+  const text = JSON.stringify(body)
+  const connection = await connectRaw(port, rootPem, { ...tls })
+  const head = [
+    `${call} HTTP/1.1`,
+    'Host: x',
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'Expect: 100-continue',
+  ]
+  connection.write(`${head.join('\r\n')}\r\n\r\n`)
+  // Only who has authenticated is told to go on.
+  await connection.until(got => got.startsWith('HTTP/1.1 100'))
+  await meanwhile()
+  connection.write(text)
+  const reply = lastReply(await connection.until(got => got.lastIndexOf('HTTP/1.1') > 0 && isWhole(got)))
+  connection.socket.destroy()
+  return reply
+}

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { type Route, routes } from '@lanyard/api'
 import { type HttpHarness, openHttp } from '../../testing/http.ts'
 import { joinNode } from '../../testing/nodes.ts'
-import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
+import { heldBack } from '../../testing/raw.ts'
 
 // A credential is judged when the head of a request has come. Whoever holds the body back until it counts no more must
 // not act with it: least of all with a deleted key make the next one.
@@ -37,28 +37,6 @@ async function make(path: string, body: object): Promise<string> {
   const { status, body: reply, text } = await server.call(`POST ${path}`, { token: admin, body })
   assert.ok(status < 300, text)
   return reply.id
-}
-
-/** Sends the head of a call, waits until it was taken in, lets `meanwhile` happen, then sends the body. */
-async function held(call: string, token: string, body: object, meanwhile: () => Promise<unknown>) {
-  const text = JSON.stringify(body)
-  const connection = await connectRaw(server.port, server.rootPem)
-  const head = [
-    `${call} HTTP/1.1`,
-    'Host: x',
-    `Authorization: Bearer ${token}`,
-    'Content-Type: application/json',
-    `Content-Length: ${text.length}`,
-    'Expect: 100-continue',
-  ]
-  connection.write(`${head.join('\r\n')}\r\n\r\n`)
-  // Only who has authenticated is told to go on.
-  await connection.until(got => got.startsWith('HTTP/1.1 100'))
-  await meanwhile()
-  connection.write(text)
-  const reply = lastReply(await connection.until(got => got.lastIndexOf('HTTP/1.1') > 0 && isWhole(got)))
-  connection.socket.destroy()
-  return reply
 }
 
 const CALLS: readonly [call: string, body: object][] = [
@@ -118,7 +96,7 @@ for (const [call, body] of CALLS) {
   test(`${call} with a key that is deleted before its body comes`, async () => {
     const made = await server.call('POST /v1/api-keys', { token: admin, body: { name: 'k', role: 'admin' } })
     const path = call.replace(/\{\w+\}/, name => ids[name]!)
-    const reply = await held(path, made.body.key, body, () =>
+    const reply = await heldBack(server, path, { token: made.body.key, body }, () =>
       server.call(`DELETE /v1/api-keys/${made.body.id}`, { token: admin }),
     )
     assert.deepEqual(reply, { status: 401, code: 'unauthenticated' })
@@ -127,8 +105,11 @@ for (const [call, body] of CALLS) {
 
 test('with a key that ends before its body comes', async () => {
   const token = await server.apiKey('admin', { expiresInSec: 60 })
-  const reply = await held('POST /v1/api-keys', token, { name: 'back door', role: 'admin' }, async () =>
-    server.clock.advance(60),
+  const reply = await heldBack(
+    server,
+    'POST /v1/api-keys',
+    { token, body: { name: 'back door', role: 'admin' } },
+    async () => server.clock.advance(60),
   )
   assert.deepEqual(reply, { status: 401, code: 'unauthenticated' })
 })
@@ -136,6 +117,7 @@ test('with a key that ends before its body comes', async () => {
 test('an agent that is quarantined before its body comes', async () => {
   const token = await server.token(ACME)
   const quarantine = () => server.call('PATCH /v1/agents/acme/a1', { token: admin, body: { lifecycle: 'quarantined' } })
-  const reply = await held('POST /v1/agent/auth/revoke', token, { ...ACME, reason: 'x' }, quarantine)
+  const body = { ...ACME, reason: 'x' }
+  const reply = await heldBack(server, 'POST /v1/agent/auth/revoke', { token, body }, quarantine)
   assert.deepEqual(reply, { status: 403, code: 'agent_quarantined' })
 })

@@ -5,7 +5,7 @@ import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import type { CallOptions } from '../../testing/client.ts'
 import { type HttpHarness, openHttp } from '../../testing/http.ts'
 import { People, type TestIssuer } from '../../testing/people.ts'
-import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
+import { heldBack } from '../../testing/raw.ts'
 
 // A principal's roles are read when the head of a request has come. Whoever holds the body back until one of them is
 // taken away must not act by it: least of all give it to somebody else.
@@ -24,26 +24,11 @@ before(async () => {
 })
 after(() => server.close())
 
-const BACK_DOOR = JSON.stringify({ kind: 'certificate', value: 'dn:CN=back door', role: 'admin' })
+const BACK_DOOR = { kind: 'certificate', value: 'dn:CN=back door', role: 'admin' }
 
-/** Sends the head of a call, waits until it was taken in, lets `meanwhile` happen, then sends the body. */
+/** What they get who give a role, and hold it back until `meanwhile` has happened. */
 async function held({ token, tls }: CallOptions, meanwhile: () => Promise<unknown>) {
-  const connection = await connectRaw(server.port, server.rootPem, tls === undefined ? {} : { ...tls })
-  const head = [
-    'POST /v1/access/bindings HTTP/1.1',
-    'Host: x',
-    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
-    'Content-Type: application/json',
-    `Content-Length: ${BACK_DOOR.length}`,
-    'Expect: 100-continue',
-  ]
-  connection.write(`${head.join('\r\n')}\r\n\r\n`)
-  await connection.until(got => got.startsWith('HTTP/1.1 100'))
-  await meanwhile()
-  connection.write(BACK_DOOR)
-  const reply = lastReply(await connection.until(got => got.lastIndexOf('HTTP/1.1') > 0 && isWhole(got)))
-  connection.socket.destroy()
-  return reply.code
+  return (await heldBack(server, 'POST /v1/access/bindings', { token, tls, body: BACK_DOOR }, meanwhile)).code
 }
 
 /** An admin by a defined role and a token of an issuer of their own. */

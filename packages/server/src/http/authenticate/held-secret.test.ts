@@ -5,8 +5,8 @@ import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import type { ClientTls } from '../../testing/client.ts'
 import { ClientAuthority } from '../../testing/client-authority.ts'
 import { type HttpHarness, openHttp } from '../../testing/http.ts'
-import { connectRaw, isWhole, lastReply } from '../../testing/raw.ts'
-import { SecretAgent } from '../../testing/secrets.ts'
+import { heldBack } from '../../testing/raw.ts'
+import { bySecret, SecretAgent } from '../../testing/secrets.ts'
 
 // A secret and the certificate beside it are judged when the head of a request has come. Whoever holds the body back
 // until one of them counts no more must not get a session for it.
@@ -38,26 +38,9 @@ type Holder = Awaited<ReturnType<typeof holder>>
 
 const admins = (call: string, body: object) => server.call(call, { token: admin, body })
 
-/** Sends the head of a session, waits until it was taken in, lets `meanwhile` happen, then sends the body. */
-async function held({ key, secret }: Holder, tls: ClientTls | null, meanwhile: () => Promise<unknown>) {
-  const text = JSON.stringify(key)
-  const connection = await connectRaw(server.port, server.rootPem, tls === null ? {} : { key: tls.key, cert: tls.cert })
-  const head = [
-    'POST /v1/agent/session HTTP/1.1',
-    'Host: x',
-    `Authorization: Lanyard-Secret ${secret}`,
-    'Content-Type: application/json',
-    `Content-Length: ${text.length}`,
-    'Expect: 100-continue',
-  ]
-  connection.write(`${head.join('\r\n')}\r\n\r\n`)
-  await connection.until(got => got.startsWith('HTTP/1.1 100'))
-  await meanwhile()
-  connection.write(text)
-  const reply = lastReply(await connection.until(got => got.lastIndexOf('HTTP/1.1') > 0 && isWhole(got)))
-  connection.socket.destroy()
-  return reply
-}
+/** What a session is answered whose body is held back until `meanwhile` has happened. */
+const held = ({ key, secret }: Holder, tls: ClientTls | undefined, meanwhile: () => Promise<unknown>) =>
+  heldBack(server, 'POST /v1/agent/session', bySecret(secret, tls, { body: key }), meanwhile)
 
 const MEANWHILE: readonly [why: string, meanwhile: (holder: Holder) => Promise<unknown>, code: string][] = [
   ['another was made', ({ own }) => own.create(), 'secret_superseded'],
@@ -81,13 +64,13 @@ const MEANWHILE: readonly [why: string, meanwhile: (holder: Holder) => Promise<u
 
 describe('a session whose body comes late', () => {
   test('is opened, where nothing happened', async () => {
-    assert.equal((await held(await holder(), null, async () => {})).status, 200)
+    assert.equal((await held(await holder(), undefined, async () => {})).status, 200)
   })
 
   for (const [why, meanwhile, code] of MEANWHILE) {
     test(`is refused, where ${why}: ${code}`, async () => {
       const made = await holder()
-      assert.equal((await held(made, null, () => meanwhile(made))).code, code)
+      assert.equal((await held(made, undefined, () => meanwhile(made))).code, code)
     })
   }
 
