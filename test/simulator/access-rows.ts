@@ -1,4 +1,4 @@
-import type { BindingState, IssuerState } from '@lanyard/authority'
+import type { BindingState, IssuerState, Voucher } from '@lanyard/authority'
 import type { Transaction } from './database.ts'
 import { ask } from './rows.ts'
 
@@ -27,6 +27,15 @@ export const accessTables = () => ({
   },
   issuers: {
     find: (id: string) => ask('issuers.find', tx => tx.get<IssuerState>('issuers', id)),
+    update: (issuer: IssuerState) => ask('issuers.update', tx => tx.put('issuers', issuer.id, issuer)),
+  },
+  trust: {
+    answer: (voucher: Voucher, settings: readonly string[], maker: string) =>
+      ask('trust.answer', tx => {
+        for (const setting of settings) tx.put('trust', `${voucher.id} ${setting}`, { ...voucher, maker })
+      }),
+    by: (maker: string) =>
+      ask('trust.by', tx => tx.all<Voucher & { maker: string }>('trust').filter(one => one.maker === maker)),
   },
   barredPrincipals: {
     scopesOf: (principal: string) =>

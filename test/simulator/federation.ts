@@ -18,7 +18,8 @@ import { act, agentState, hexOf, operator, type Program, run, type Site, write }
 export const IDP: IdpState = {
   ...{ id: hexOf(700), tenant: 'acme', issuer: 'https://idp.test', jwksUri: null, audiences: [], algorithms: [] },
   ...{ agentClaim: 'sub', requiredClaims: {}, maxTokenAgeSec: 3600, tier: 'restricted' },
-  ...{ enabled: true, allowAgentFederation: true, createdAt: 0, updatedAt: 0 },
+  ...{ enabled: true, allowAgentFederation: true },
+  ...{ createdBy: 'server', createdAt: 0, updatedBy: 'server', updatedAt: 0 },
 }
 
 /** What its word makes of an agent. */

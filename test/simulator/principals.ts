@@ -11,7 +11,8 @@ import { hexOf, operator, type Program, type Site, write } from './programs.ts'
 export const ISSUER: IssuerState = {
   ...{ id: hexOf(800), issuer: 'https://people.test', tenant: null, jwksUri: null, audiences: [], algorithms: [] },
   ...{ claims: { subject: 'sub', name: 'name', groups: 'groups' }, maxTokenAgeSec: 3600, introspection: null },
-  ...{ introspectionSecret: null, login: null, enabled: true, createdAt: 0, updatedAt: 0 },
+  ...{ introspectionSecret: null, login: null, enabled: true },
+  ...{ createdBy: 'server', createdAt: 0, updatedBy: 'server', updatedAt: 0 },
 }
 
 export const BINDING: BindingState = {

@@ -11,6 +11,7 @@ import {
   hexOf,
   issue,
   killOne,
+  operatorKey,
   type Program,
   tokenCaller,
 } from './programs.ts'
@@ -102,6 +103,19 @@ export const VOUCHING_CASES: Readonly<Record<string, (faults?: AuthorityFaults) 
     scene.start('issue', 'two', issue(scene.site, 'issue', asked(token, 2, 'two')))
     scene.start('kill', 'two', killOne(scene.site, 'kill-0001', ACME, minter))
     scene.atEnd(database => checkMinted(database, minter.value))
+    return scene
+  },
+  'kill of who added a provider × bootstrap by its token × issue': (faults = {}) => {
+    const scene = federated(faults)
+    const maker = `api-key:${operatorKey.id}`
+    scene.given('trust', `${IDP.id} issuer`, { kind: 'idp', id: IDP.id, tenant: ACME, maker })
+    const { token } = withLineage(scene, ALICE, 1, { mintedBy: `idp:${IDP.id}` })
+    const opening = { lineage: hexOf(3), jkt: 'new-key-1' }
+    const door = federatedBootstrap(scene.site, 'bootstrap', tokenOf(ALICE, 1), opening)
+    scene.start('bootstrap', 'one', thenIssue(scene, door, 1))
+    scene.start('issue', 'two', issue(scene.site, 'issue', asked(token, 2, 'two')))
+    scene.start('kill', 'two', killOne(scene.site, 'kill-0001', ACME, { kind: 'minted_by', value: maker }))
+    scene.atEnd(database => checkMinted(database, `idp:${IDP.id}`))
     return scene
   },
   'one token of a provider is shown with two keys at once': (faults = {}) => {

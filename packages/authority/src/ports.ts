@@ -11,6 +11,7 @@ import type { AckRows, PointRows } from './ports/points.ts'
 import type { PolicyRows } from './ports/policies.ts'
 import type { AgentRows, ApiKeyRows, ServiceRows, TenantRows } from './ports/registry.ts'
 import type { SecretRows } from './ports/secrets.ts'
+import type { TrustRows } from './ports/trust.ts'
 
 export * from './ports/access.ts'
 export * from './ports/certificates.ts'
@@ -26,6 +27,7 @@ export * from './ports/policies.ts'
 export * from './ports/registry.ts'
 export * from './ports/secrets.ts'
 export * from './ports/store.ts'
+export * from './ports/trust.ts'
 
 /** The tables, by noun. */
 export interface Rows {
@@ -56,4 +58,5 @@ export interface Rows {
   readonly issuers: IssuerRows
   readonly barredPrincipals: BarredPrincipalRows
   readonly policies: PolicyRows
+  readonly trust: TrustRows
 }

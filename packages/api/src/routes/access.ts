@@ -174,7 +174,9 @@ export const AccessIssuer = z.strictObject({
   issuer: z.string(),
   tenant: z.string().nullable(),
   ...issuerSettings,
+  created_by: z.string(),
   created_at: Time,
+  updated_by: z.string(),
   updated_at: Time,
 })
 export type AccessIssuer = z.output<typeof AccessIssuer>

@@ -53,7 +53,10 @@ export const Idp = z.strictObject({
   tenant: z.string(),
   issuer: z.string(),
   ...settings,
+  /** As events name who acts. */
+  created_by: z.string(),
   created_at: Time,
+  updated_by: z.string(),
   updated_at: Time,
 })
 export type Idp = z.output<typeof Idp>

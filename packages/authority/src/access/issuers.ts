@@ -1,9 +1,10 @@
 import { LanyardError } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
-import { type ManagerAct, maySee } from '../caller.ts'
+import { type Act, actorOf, type ManagerAct, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import type { IssuerState, Rows, Step } from '../ports.ts'
+import type { IssuerState, Rows, Step, Voucher } from '../ports.ts'
 import { requireTenantState } from '../registry/tenants.ts'
+import { answerFor } from './answer-for.ts'
 import { tellBinding } from './bind.ts'
 import { hasEnded } from './ended.ts'
 import { requireAdminLeft } from './last-admin.ts'
@@ -13,7 +14,7 @@ import { requireHeld } from './within.ts'
 /** Issuers of one tenant, or of all, at most. */
 const ISSUERS_MAX = 100
 
-type Fixed = 'id' | 'issuer' | 'tenant' | 'createdAt' | 'updatedAt'
+type Fixed = 'id' | 'issuer' | 'tenant' | 'createdBy' | 'createdAt' | 'updatedBy' | 'updatedAt'
 /** What may be said of an issuer. */
 export type IssuerSettings = Omit<IssuerState, Fixed>
 
@@ -41,14 +42,16 @@ const DEFAULTS: Omit<IssuerSettings, 'audiences'> = {
 export function* createIssuer(rows: Rows, id: string, input: IssuerInput, act: ManagerAct): Step<IssuerState> {
   const tenant = input.tenant ?? act.caller.tenant
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
-  const times = { createdAt: act.at, updatedAt: act.at }
-  const state: IssuerState = { ...DEFAULTS, ...input.settings, id, issuer: input.issuer, tenant, ...times }
+  const maker = actorOf(act.caller)
+  const made = { createdBy: maker, createdAt: act.at, updatedBy: maker, updatedAt: act.at }
+  const state: IssuerState = { ...DEFAULTS, ...input.settings, id, issuer: input.issuer, tenant, ...made }
   if ((yield* rows.issuers.count(tenant)) >= ISSUERS_MAX)
     throw new LanyardError('too_many_entries', `expected at most ${ISSUERS_MAX} issuers`)
   if (yield* rows.issuers.has(state.issuer, tenant))
     throw new LanyardError('issuer_exists', 'this issuer is configured')
   yield* requireSoleIntrospection(rows, state)
   yield* rows.issuers.insert(state)
+  yield* answerFor(rows, voucherOf(state), null, told(state), act)
   yield* rows.events.append(eventOf(act, 'issuer.created', { tenant }, told(state)))
   return state
 }
@@ -66,15 +69,38 @@ export function* updateIssuer(
   act: ManagerAct,
 ): Step<IssuerState> {
   const before = yield* requireIssuer(rows, id, act)
-  const after: IssuerState = { ...before, ...secretFor(before, change), ...change, updatedAt: act.at }
+  const after = changed(before, { ...secretFor(before, change), ...change }, act)
   if (!isOnlyDisabling(change)) yield* requireAllBound(rows, before, act)
   yield* requireSoleIntrospection(rows, after)
   if (before.enabled && !after.enabled) yield* requireAdminLeft(rows, { issuer: id }, { at: act.at, crypto })
-  yield* rows.issuers.update(after)
-  const detail = { before: told(before), after: told(after), secret_changed: change.introspectionSecret !== undefined }
-  yield* rows.events.append(eventOf(act, 'issuer.updated', { tenant: before.tenant }, detail))
+  yield* store(rows, before, after, { secret_changed: change.introspectionSecret !== undefined }, act)
   return after
 }
+
+const changed = (before: IssuerState, change: Partial<IssuerSettings>, act: Act): IssuerState => ({
+  ...{ ...before, ...change },
+  ...{ updatedAt: act.at, updatedBy: actorOf(act.caller) },
+})
+
+function* store(rows: Rows, before: IssuerState, after: IssuerState, why: object, act: Act): Step<void> {
+  const both = { before: told(before), after: told(after) }
+  yield* rows.issuers.update(after)
+  yield* answerFor(rows, voucherOf(after), both.before, both.after, act)
+  yield* rows.events.append(eventOf(act, 'issuer.updated', { tenant: before.tenant }, { ...both, ...why }))
+}
+
+/**
+ * Lets an issuer vouch for nobody, as a part of a kill; whether it did. Who administers is not asked, as of no kill:
+ * what is believed by a thief's word counts for nobody.
+ */
+export function* switchOffIssuer(rows: Rows, id: string, reason: string, act: Act): Step<boolean> {
+  const before = yield* rows.issuers.find(id)
+  if (!before?.enabled) return false
+  yield* store(rows, before, changed(before, { enabled: false }, act), { reason }, act)
+  return true
+}
+
+const voucherOf = ({ id, tenant }: IssuerState): Voucher => ({ kind: 'issuer', id, tenant })
 
 const isOnlyDisabling = (change: Partial<IssuerSettings>) =>
   change.enabled === false && Object.keys(change).length === 1
@@ -100,6 +126,7 @@ export function* deleteIssuer(rows: Rows, id: string, crypto: Crypto, act: Manag
   for (const binding of yield* rows.bindings.removeOfIssuer(id))
     yield* rows.events.append(eventOf(act, 'binding.deleted', { tenant: binding.tenant }, tellBinding(binding)))
   yield* rows.issuers.remove(id)
+  yield* rows.trust.gone(id, act.at)
   yield* rows.events.append(eventOf(act, 'issuer.deleted', { tenant: state.tenant }, told(state)))
 }
 
@@ -119,7 +146,7 @@ function* requireSoleIntrospection(rows: Rows, { id, tenant, introspection, enab
 }
 
 /** What events say: never the secret of the client. */
-const told = ({ introspectionSecret, createdAt, updatedAt, ...issuer }: IssuerState) => ({
+const told = (issuer: IssuerState) => ({
   id: issuer.id,
   issuer: issuer.issuer,
   jwks_uri: issuer.jwksUri,

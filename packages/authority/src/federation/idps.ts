@@ -1,8 +1,9 @@
 import { LanyardError, type Tier } from '@lanyard/api'
+import { answerFor } from '../access/answer-for.ts'
 import { requireMayVouch } from '../access/becoming.ts'
-import type { Act } from '../caller.ts'
+import { type Act, actorOf } from '../caller.ts'
 import { eventOf } from '../event.ts'
-import type { IdpState, Rows, Step } from '../ports.ts'
+import type { IdpState, Rows, Step, Voucher } from '../ports.ts'
 import { requireTenantState } from '../registry/tenants.ts'
 import { settleFederation } from './switch.ts'
 
@@ -39,8 +40,11 @@ export function* createIdp(
     throw new LanyardError('too_many_entries', `expected at most ${IDPS_MAX} identity providers in a tenant`)
   yield* requireMayVouch(rows, tenant, act)
   const before = yield* rows.idps.federates(tenant)
-  const idp = settled({ ...DEFAULTS, ...{ id: input.id, tenant, issuer, createdAt: act.at } }, input, act.at)
+  const maker = actorOf(act.caller)
+  const fixed = { id: input.id, tenant, issuer, createdBy: maker, createdAt: act.at }
+  const idp = settled({ ...DEFAULTS, ...fixed }, input, { updatedAt: act.at, updatedBy: maker })
   yield* rows.idps.insert(idp)
+  yield* answerFor(rows, voucherOf(idp), null, describeIdp(idp), act)
   yield* rows.events.append(eventOf(act, 'idp.created', idp, describeIdp(idp)))
   yield* settleFederation(rows, tenant, before, act)
   return idp
@@ -65,13 +69,22 @@ export function* updateIdp(
 const isOnlyForbidding = ({ enabled, allowAgentFederation, ...rest }: IdpSettings) =>
   enabled !== true && allowAgentFederation !== true && Object.values(rest).every(value => value === undefined)
 
-/** The same for one that was found, as a part of another act. */
-export function* changeIdp(rows: Rows, before: IdpState, change: IdpSettings, act: Act): Step<IdpState> {
+/** The same for one that was found, as a part of another act that may have a reason. */
+export function* changeIdp(
+  rows: Rows,
+  before: IdpState,
+  change: IdpSettings,
+  act: Act,
+  reason?: string,
+): Step<IdpState> {
   const federated = yield* rows.idps.federates(before.tenant)
   // Later than before, whatever the clock says: a token that was judged by the old settings shall be told apart.
-  const after = settled(before, change, Math.max(act.at, before.updatedAt + 1))
+  const updatedAt = Math.max(act.at, before.updatedAt + 1)
+  const after = settled(before, change, { updatedAt, updatedBy: actorOf(act.caller) })
   yield* rows.idps.update(after)
-  const detail = { before: describeIdp(before), after: describeIdp(after) }
+  const told = { before: describeIdp(before), after: describeIdp(after) }
+  yield* answerFor(rows, voucherOf(after), told.before, told.after, act)
+  const detail = { ...told, ...(reason !== undefined && { reason }) }
   yield* rows.events.append(eventOf(act, 'idp.updated', after, detail))
   yield* settleFederation(rows, after.tenant, federated, act)
   return after
@@ -85,6 +98,7 @@ export function* deleteIdp(rows: Rows, key: Pick<IdpState, 'tenant' | 'id'>, act
   const idp = yield* requireIdp(rows, key, act)
   const federated = yield* rows.idps.federates(idp.tenant)
   yield* rows.idps.remove(idp.tenant, idp.id)
+  yield* rows.trust.gone(idp.id, act.at)
   yield* rows.events.append(eventOf(act, 'idp.deleted', idp, describeIdp(idp)))
   yield* settleFederation(rows, idp.tenant, federated, act)
 }
@@ -101,7 +115,11 @@ export function* requireIdp(
   throw new LanyardError('not_found', 'there is no such identity provider')
 }
 
-const DEFAULTS: Omit<IdpState, 'id' | 'tenant' | 'issuer' | 'createdAt' | 'updatedAt'> = {
+const voucherOf = ({ id, tenant }: IdpState): Voucher => ({ kind: 'idp', id, tenant })
+
+type Touched = Pick<IdpState, 'updatedAt' | 'updatedBy'>
+
+const DEFAULTS: Omit<IdpState, 'id' | 'tenant' | 'issuer' | 'createdBy' | 'createdAt' | keyof Touched> = {
   jwksUri: null,
   audiences: [],
   algorithms: ['RS256', 'ES256'],
@@ -113,7 +131,7 @@ const DEFAULTS: Omit<IdpState, 'id' | 'tenant' | 'issuer' | 'createdAt' | 'updat
   allowAgentFederation: false,
 }
 
-const settled = (before: Omit<IdpState, 'updatedAt'>, change: IdpSettings, updatedAt: number): IdpState => ({
+const settled = (before: Omit<IdpState, keyof Touched>, change: IdpSettings, touched: Touched): IdpState => ({
   ...before,
   jwksUri: change.jwksUri === undefined ? before.jwksUri : change.jwksUri,
   audiences: change.audiences ?? before.audiences,
@@ -124,7 +142,7 @@ const settled = (before: Omit<IdpState, 'updatedAt'>, change: IdpSettings, updat
   tier: change.tier ?? before.tier,
   enabled: change.enabled ?? before.enabled,
   allowAgentFederation: change.allowAgentFederation ?? before.allowAgentFederation,
-  updatedAt,
+  ...touched,
 })
 
 const describeIdp = (idp: IdpState) => ({

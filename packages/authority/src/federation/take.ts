@@ -25,11 +25,21 @@ export function* findIdpToTake(rows: Rows, id: string, reason: string, act: Mana
   requirePermission(act.caller, 'idp.manage')
   return {
     tenant,
-    *take(toll) {
-      yield* takeLinked(rows, toll, { by, tenant }, reason, act)
-      if (idp?.enabled) yield* switchOff(rows, idp, act)
-    },
+    take: toll => takeIdp(rows, toll, { id, tenant }, reason, act),
   }
 }
 
-const switchOff = (rows: Rows, idp: IdpState, act: Act): Step<IdpState> => changeIdp(rows, idp, { enabled: false }, act)
+/** Ends what a provider vouched for, and switches it off if it is still there. */
+export function* takeIdp(
+  rows: Rows,
+  toll: Toll,
+  { id, tenant }: Pick<IdpState, 'id' | 'tenant'>,
+  reason: string,
+  act: Act,
+): Step<void> {
+  yield* takeLinked(rows, toll, { by: { mintedBy: `idp:${id}` }, tenant }, reason, act)
+  const idp = yield* rows.idps.findById(id)
+  if (!idp?.enabled) return
+  yield* changeIdp(rows, idp, { enabled: false }, act, reason)
+  toll.switchedOff.push(`idp:${id}`)
+}

@@ -58,8 +58,7 @@ export function* openIncident(rows: Rows, toll: Toll, opening: Opening, request:
   const { incident: id, asked, reason, evidence } = request
   const { at } = act
   const { agents, lineages, revoked, unguardedUntil } = toll
-  const { sparedApiKeys: spared = [] } = opening
-  const detail = { incident: id, target, scope, reason, revoked, ...(spared.length > 0 && { spared_api_keys: spared }) }
+  const detail = { incident: id, target, scope, reason, revoked, ...besides(toll, opening) }
   yield* rows.events.append(eventOf(act, 'incident.opened', aboutOf(opening), detail))
   const epoch = yield* settle(rows, toll, at)
   const incident: IncidentState = {
@@ -74,6 +73,12 @@ export function* openIncident(rows: Rows, toll: Toll, opening: Opening, request:
   }
   yield* rows.incidents.insert(incident, STEPS)
   return killedOf(incident)
+}
+
+/** What happened to others than agents, as far as anything did. */
+function besides({ switchedOff, spared }: Toll, { sparedApiKeys = [] }: Opening): Readonly<Record<string, unknown>> {
+  const named = { switched_off: switchedOff, spared, spared_api_keys: sparedApiKeys }
+  return Object.fromEntries(Object.entries(named).filter(([, names]) => names.length > 0))
 }
 
 const killedOf = ({ id, epoch, at }: IncidentState): Killed => ({ incident: id, epoch, at })

@@ -6,6 +6,7 @@ import type { Rows, Step } from '../ports.ts'
 import { takeSecret } from '../secrets/take.ts'
 import { takeLinked } from './take.ts'
 import type { Toll } from './toll.ts'
+import { takeTrusted } from './trusted.ts'
 
 /** Nodes that are taken between two looks for more. */
 const NODES = 200
@@ -39,8 +40,8 @@ export function* takePrincipal(rows: Rows, toll: Toll, id: string, reason: strin
 
 /**
  * Ends what one maker made: lineages that it opened, join tokens, the nodes that joined with these, secrets of agents
- * with what they were exchanged for, and the roles that it gave. Whoever stole its credential would else stay: as an
- * agent, as a machine, or as somebody else.
+ * with what they were exchanged for, the roles that it gave, and whoever vouches by its word. Whoever stole its
+ * credential would else stay: as an agent, as a machine, or as somebody else.
  */
 function* takeMade(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
   const tenant = tenantOf(act)
@@ -49,6 +50,7 @@ function* takeMade(rows: Rows, toll: Toll, maker: string, reason: string, act: A
   yield* takeMadeNodes(rows, toll, maker, reason, act)
   yield* takeMadeSecrets(rows, toll, maker, reason, act)
   yield* takeMadeBindings(rows, maker, reason, act)
+  yield* takeTrusted(rows, toll, maker, reason, act)
 }
 
 function* takeMadeSecrets(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {

@@ -10,6 +10,10 @@ const BATCH = 200
 export class Toll {
   readonly agents: string[] = []
   readonly lineages: string[] = []
+  /** Who vouched and does no more: `idp:<id>`, `issuer:<id>`. */
+  readonly switchedOff: string[] = []
+  /** Those that the killer stands on, and that stay. */
+  readonly spared: string[] = []
   readonly #deaths = new Map<string, NewDeath>()
   revoked = 0
   unguardedUntil: number | null = null

@@ -92,6 +92,8 @@ export interface IssuerState {
   readonly introspectionSecret: Uint8Array | null
   readonly login: { readonly clientId: string; readonly scopes: readonly string[] } | null
   readonly enabled: boolean
+  readonly createdBy: string
+  readonly updatedBy: string
   readonly createdAt: number
   readonly updatedAt: number
 }

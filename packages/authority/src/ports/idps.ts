@@ -20,6 +20,9 @@ export interface IdpState {
   readonly tier: Tier
   readonly enabled: boolean
   readonly allowAgentFederation: boolean
+  /** As events name who acts. */
+  readonly createdBy: string
+  readonly updatedBy: string
   readonly createdAt: number
   readonly updatedAt: number
 }

@@ -110,6 +110,8 @@ const showIssuer = (state: IssuerState): AccessIssuer => ({
   introspection: state.introspection && { url: state.introspection.url, client_id: state.introspection.clientId },
   login: state.login && { client_id: state.login.clientId, scopes: [...state.login.scopes] },
   enabled: state.enabled,
+  created_by: state.createdBy,
   created_at: isoTime(state.createdAt),
+  updated_by: state.updatedBy,
   updated_at: isoTime(state.updatedAt),
 })

@@ -43,9 +43,11 @@ describe('providers', () => {
   test('are as they were made, changed and listed', async () => {
     const { tenant, vouch, provider } = await place()
     const made = await vouch({ allow_agent_federation: undefined })
-    const { id, created_at, updated_at, ...rest } = made
+    const { id, created_at, created_by, updated_at, updated_by, ...rest } = made
     assert.match(id, /^[0-9a-f]{32}$/)
     assert.equal(created_at, updated_at)
+    assert.match(created_by, /^api-key:[0-9a-f]{12}$/)
+    assert.equal(created_by, updated_by)
     assert.deepEqual(rest, {
       ...{ tenant, issuer: provider.issuer, jwks_uri: null, audiences: [provider.audience] },
       ...{ algorithms: ['RS256', 'ES256'], claim_mapping: { agentId: 'sub' }, required_claims: {} },

@@ -109,6 +109,8 @@ const showIdp = (state: IdpState): Idp => ({
   tier: state.tier,
   enabled: state.enabled,
   allow_agent_federation: state.allowAgentFederation,
+  created_by: state.createdBy,
   created_at: isoTime(state.createdAt),
+  updated_by: state.updatedBy,
   updated_at: isoTime(state.updatedAt),
 })

@@ -334,7 +334,14 @@ describe('a tenant whose identity provider vouches', () => {
     const provider: IdpState = {
       ...{ id: 'f'.repeat(32), tenant: 'fed', issuer: 'https://idp.test', jwksUri: null, audiences: ['a'] },
       ...{ algorithms: ['ES256'], agentClaim: 'sub', requiredClaims: {}, maxTokenAgeSec: 3600, tier: 'silver' },
-      ...{ enabled: true, allowAgentFederation: true, createdAt: 0, updatedAt: 0 },
+      ...{
+        enabled: true,
+        allowAgentFederation: true,
+        createdBy: 'server',
+        createdAt: 0,
+        updatedBy: 'server',
+        updatedAt: 0,
+      },
     }
     await store.write(() => rows.idps.insert(provider), { mode: 'exclusive', tenants: ['fed'] })
     assert.equal((await own.session(secret)).body.code, 'federation_required')

@@ -14,6 +14,8 @@ export interface IdpTable {
   tier: string
   enabled: number
   allow_agent_federation: number
+  created_by: string
+  updated_by: string
   created_at: number
   updated_at: number
 }
@@ -71,6 +73,8 @@ export interface IssuerOfPrincipalsTable {
   introspection_secret: Uint8Array | null
   login: string | null
   enabled: number
+  created_by: string
+  updated_by: string
   created_at: number
   updated_at: number
 }
@@ -86,6 +90,17 @@ export interface BindingTable {
   created_by: string
   created_at: number
   expires_at: number | null
+}
+
+export interface TrustedSettingTable {
+  kind: 'idp' | 'issuer'
+  /** Hex, as lineages name who minted them. */
+  id: string
+  setting: string
+  tenant: string | null
+  maker: string
+  /** Unix milliseconds; null: it is there. */
+  gone_at: number | null
 }
 
 export interface PolicyVersionTable {

@@ -114,6 +114,8 @@ export interface Pruned {
   readonly federatedTokens: number
   /** Roles that were given until a time that has passed. */
   readonly bindings: number
+  /** Settings of providers and issuers that are gone. */
+  readonly trust: number
 }
 
 /** What a walk along a hash chain found in order. */

@@ -1,4 +1,5 @@
 import type { Step } from '@lanyard/authority'
+import { sql } from 'kysely'
 import { BATCH } from './prune-kills.ts'
 import type { RowContext } from './rows/context.ts'
 
@@ -13,7 +14,7 @@ type Removal = (a: { readonly before: number }) => Step<number>
 /** What removes what nobody can ask with any more. Each gives how many rows left, none at the end. */
 export function accessRemovals({
   statements,
-}: RowContext): Record<'secrets' | 'federatedTokens' | 'bindings', Removal> {
+}: RowContext): Record<'secrets' | 'federatedTokens' | 'bindings' | 'trust', Removal> {
   const db = statements.kysely
   return {
     // As long as its events are kept, an old secret is told why it does not count.
@@ -48,6 +49,27 @@ export function accessRemovals({
             .where('expires_at', '<', a.before)
             .limit(BATCH),
         ),
+    ),
+    // Whoever had what it vouched for trusted is asked for, for as long as any of that goes on.
+    trust: statements.prepareChange((a: { before: number }) =>
+      db.deleteFrom('trusted_settings').where('id', 'in', eb =>
+        eb
+          .selectFrom('trusted_settings')
+          .select('id')
+          .where('gone_at', 'is not', null)
+          .where('gone_at', '<', a.before)
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('lineages')
+                  .select('lineages.id')
+                  .where('standing', '<>', 'ended')
+                  .where('minted_by', '=', sql<string>`'idp:' || trusted_settings.id`),
+              ),
+            ),
+          )
+          .limit(BATCH),
+      ),
     ),
   }
 }

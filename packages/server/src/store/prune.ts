@@ -42,6 +42,7 @@ export function pruner(store: Store, context: RowContext): OpenStore['prune'] {
     bindings: await drained(store, () => access.bindings({ before: now - eventsMs })),
     federatedTokens: await drained(store, () => access.federatedTokens({ before: now - SPENT_TOKEN_MS })),
     secrets: await drained(store, () => access.secrets({ before: now - eventsMs })),
+    trust: await drained(store, () => access.trust({ before: now - eventsMs })),
   })
 }
 

@@ -8,6 +8,7 @@ import type {
   IssuerOfPrincipalsTable,
   PolicyVersionTable,
   RoleTable,
+  TrustedSettingTable,
 } from './access-tables.ts'
 
 /**
@@ -54,6 +55,7 @@ export interface Schema {
   issuers_of_principals: IssuerOfPrincipalsTable
   bindings: BindingTable
   barred_principals: { principal: Uint8Array; scope: string; at: number; reason: string }
+  trusted_settings: TrustedSettingTable
   policy_revisions: { trust_domain: number; revision: number }
   policy_versions: PolicyVersionTable
 }

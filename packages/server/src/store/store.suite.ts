@@ -21,6 +21,7 @@ import { registrySuite } from './suite/registry.ts'
 import { retentionSuite } from './suite/retention.ts'
 import { killRetentionSuite } from './suite/retention-of-kills.ts'
 import { servicesSuite } from './suite/services.ts'
+import { trustSuite } from './suite/trust.ts'
 import { urgentSuite } from './suite/urgent.ts'
 
 /** What every store promises. `place` makes an empty one for each test and takes it away afterwards. */
@@ -44,6 +45,7 @@ export function storeSuite(name: string, place: () => Place): void {
     groupsSuite(place)
     policiesSuite(place)
     accessSuite(place)
+    trustSuite(place)
     chainsSuite(place)
     retentionSuite(place)
     killRetentionSuite(place)

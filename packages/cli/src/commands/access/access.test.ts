@@ -20,6 +20,8 @@ const ISSUER = {
   introspection: null,
   login: { client_id: 'cli', scopes: ['openid'] },
   enabled: true,
+  created_by: 'api-key:k1',
+  updated_by: 'api-key:k1',
   created_at: '2026-11-21T06:00:00Z',
   updated_at: '2026-11-21T06:00:00Z',
 }

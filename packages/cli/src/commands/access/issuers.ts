@@ -85,6 +85,8 @@ const shown = (issuer: Issuer): Outcome => ({
         ['token age', `at most ${duration(issuer.max_token_age_sec)}`],
         ['login', issuer.login === null ? 'nobody logs in by it' : `client ${issuer.login.client_id}`],
         ['opaque', issuer.introspection === null ? 'no introspection' : `asked at ${issuer.introspection.url}`],
+        ['made by', issuer.created_by],
+        ['changed by', `${issuer.updated_by}, ${issuer.updated_at}`],
       ],
       paint,
     ),

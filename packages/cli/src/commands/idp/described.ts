@@ -102,6 +102,8 @@ export const shown = (idp: Idp): Outcome => ({
         ),
         ['token age', `at most ${duration(idp.max_token_age_sec)}`],
         ['for agents', vouches(idp)],
+        ['made by', idp.created_by],
+        ['changed by', `${idp.updated_by}, ${idp.updated_at}`],
       ],
       paint,
     ),

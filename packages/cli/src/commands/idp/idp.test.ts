@@ -20,6 +20,8 @@ const IDP = {
   tier: 'silver',
   enabled: true,
   allow_agent_federation: true,
+  created_by: 'api-key:k1',
+  updated_by: 'api-key:k1',
   created_at: '2026-11-21T06:00:00Z',
   updated_at: '2026-11-21T06:00:00Z',
 }

@@ -34,6 +34,8 @@ function federationTables({ types: t, tableEnd }: Dialect): string[] {
       tier ${t.text} not null,
       enabled ${t.int} not null check (enabled in (0, 1)),
       allow_agent_federation ${t.int} not null check (allow_agent_federation in (0, 1)),
+      created_by ${t.text} not null,
+      updated_by ${t.text} not null,
       created_at ${t.int} not null,
       updated_at ${t.int} not null,
       unique (tenant_id, issuer)
@@ -106,6 +108,8 @@ function accessTables({ types: t, tableEnd }: Dialect): string[] {
       introspection_secret ${t.bytes},
       login ${t.text},
       enabled ${t.int} not null check (enabled in (0, 1)),
+      created_by ${t.text} not null,
+      updated_by ${t.text} not null,
       created_at ${t.int} not null,
       updated_at ${t.int} not null
     )${tableEnd()}`,
@@ -130,6 +134,18 @@ function accessTables({ types: t, tableEnd }: Dialect): string[] {
     'create index bindings_by_time on bindings (created_at, id)',
     'create index bindings_by_maker on bindings (created_by)',
     'create index bindings_by_end on bindings (expires_at) where expires_at is not null',
+    // By whose word it is trusted what is trusted of who vouches. It outlives a provider: what that vouched for goes on.
+    `create table trusted_settings (
+      kind ${t.text} not null check (kind in ('idp', 'issuer')),
+      id ${t.text} not null,
+      setting ${t.text} not null,
+      tenant ${t.text} references tenants (tenant),
+      maker ${t.text} not null,
+      gone_at ${t.int},
+      primary key (id, setting)
+    )${tableEnd({ clustered: true })}`,
+    'create index trusted_settings_by_maker on trusted_settings (maker)',
+    'create index trusted_settings_by_end on trusted_settings (gone_at) where gone_at is not null',
     // A tenant bars within itself, or its admin could shut out who administers all; no tenant is the empty text.
     `create table barred_principals (
       principal ${t.bytes} not null,

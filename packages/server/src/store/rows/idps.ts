@@ -21,6 +21,8 @@ const idpOf = (row: IdpRow): IdpState => ({
   tier: row.tier as Tier,
   enabled: row.enabled === 1,
   allowAgentFederation: row.allow_agent_federation === 1,
+  createdBy: row.created_by,
+  updatedBy: row.updated_by,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 })
@@ -37,6 +39,7 @@ const writtenOf = (idp: IdpState) => ({
   tier: idp.tier,
   enabled: Number(idp.enabled),
   allowAgentFederation: Number(idp.allowAgentFederation),
+  updatedBy: idp.updatedBy,
   updatedAt: idp.updatedAt,
 })
 
@@ -52,6 +55,7 @@ const columnsOf = (a: Written) => ({
   tier: a.tier,
   enabled: a.enabled,
   allow_agent_federation: a.allowAgentFederation,
+  updated_by: a.updatedBy,
   updated_at: a.updatedAt,
 })
 
@@ -121,13 +125,16 @@ function lookUps({ statements }: RowContext): Omit<IdpRows, 'insert' | 'update' 
   }
 }
 
+type Fixed = Pick<IdpState, 'issuer' | 'createdBy' | 'createdAt'> & { readonly tenantId: number }
+
 function changes(context: RowContext): Pick<IdpRows, 'insert' | 'update' | 'remove'> {
   const { statements } = context
   const db = statements.kysely
-  const insert = statements.prepareChange((a: Written & { tenantId: number; issuer: string; createdAt: number }) =>
-    db
-      .insertInto('idps')
-      .values({ id: a.id, tenant_id: a.tenantId, issuer: a.issuer, ...columnsOf(a), created_at: a.createdAt }),
+  const insert = statements.prepareChange((a: Written & Fixed) =>
+    db.insertInto('idps').values({
+      ...{ id: a.id, tenant_id: a.tenantId, issuer: a.issuer, ...columnsOf(a) },
+      ...{ created_by: a.createdBy, created_at: a.createdAt },
+    }),
   )
   const update = statements.prepareChange((a: Written) =>
     db.updateTable('idps').set(columnsOf(a)).where('id', '=', a.id),
@@ -141,8 +148,8 @@ function changes(context: RowContext): Pick<IdpRows, 'insert' | 'update' | 'remo
   return {
     *insert(idp) {
       const tenantId = (yield* requireTenantId(context, idp.tenant))!
-      const { issuer, createdAt } = idp
-      requireOne(yield* insert({ ...writtenOf(idp), tenantId, issuer, createdAt }), 'identity provider')
+      const { issuer, createdBy, createdAt } = idp
+      requireOne(yield* insert({ ...writtenOf(idp), tenantId, issuer, createdBy, createdAt }), 'identity provider')
     },
     *update(idp) {
       requireOne(yield* update(writtenOf(idp)), 'identity provider')

@@ -36,6 +36,7 @@ import { serviceRows } from './services.ts'
 import { sightRows } from './sight.ts'
 import { snapshotRows } from './snapshots.ts'
 import { tenantRows } from './tenants.ts'
+import { trustRows } from './trust.ts'
 
 /** All tables. The same for every database. */
 export const storeRows = (context: RowContext): StoreRows => ({
@@ -65,6 +66,7 @@ export const storeRows = (context: RowContext): StoreRows => ({
   bindings: bindingRows(context),
   issuers: issuerRows(context),
   barredPrincipals: barredPrincipalRows(context),
+  trust: trustRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
   authorities: authorityRows(context),

@@ -18,6 +18,8 @@ const issuerOf = (row: IssuerOfPrincipalsTable): IssuerState => ({
   introspectionSecret: row.introspection_secret,
   login: row.login === null ? null : (JSON.parse(row.login) as IssuerState['login']),
   enabled: row.enabled === 1,
+  createdBy: row.created_by,
+  updatedBy: row.updated_by,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 })
@@ -33,6 +35,7 @@ const settingsOf = (issuer: IssuerState) => ({
   introspection_secret: issuer.introspectionSecret,
   login: issuer.login && JSON.stringify(issuer.login),
   enabled: issuer.enabled ? 1 : 0,
+  updated_by: issuer.updatedBy,
   updated_at: issuer.updatedAt,
 })
 
@@ -78,8 +81,8 @@ export function issuerRows({ statements }: RowContext): IssuerRows {
       return row && issuerOf(row)
     },
     *insert(issuer) {
-      const { id, issuer: name, tenant, createdAt } = issuer
-      const own = { id: bytesOfHex(id), issuer: name, tenant, created_at: createdAt }
+      const { id, issuer: name, tenant, createdBy, createdAt } = issuer
+      const own = { id: bytesOfHex(id), issuer: name, tenant, created_by: createdBy, created_at: createdAt }
       const values = { ...own, ...settingsOf(issuer) }
       requireOne(yield* statements.change(db.insertInto('issuers_of_principals').values(values)), 'issuer')
     },

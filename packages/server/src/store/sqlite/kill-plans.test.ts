@@ -27,6 +27,7 @@ const {
   joinTokens,
   secrets,
   bindings,
+  trust,
 } = storeRows({
   statements: new Statements(sqliteDialect),
   heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
@@ -88,6 +89,7 @@ for (const [name, step, found] of [
   ['join tokens of an API key', joinTokens.removeOf('api-key:x'), 'join_tokens_by_maker (created_by=?)'],
   ['secrets that an API key made', secrets.madeBy('api-key:x'), 's USING INDEX agent_secrets_by_maker (created_by=?)'],
   ['roles that an API key gave', bindings.madeBy('api-key:x'), 'bindings_by_maker (created_by=?)'],
+  ['who vouches by its word', trust.by('api-key:x'), 'trusted_settings_by_maker (maker=?)'],
   ['API keys that a principal made', apiKeys.madeBy('principal:x'), 'api_keys_by_maker (created_by=?)'],
   ['what an agent is bound to', bindings.ofAgent('x'), 'bindings_by_bindee (value=? AND kind=?)'],
   ['a death', deaths.find('key', 'x'), 'PRIMARY KEY (kind=? AND value=?)'],

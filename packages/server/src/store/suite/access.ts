@@ -30,6 +30,8 @@ const issuer = (number: number, changes: Partial<IssuerState> = {}): IssuerState
   introspectionSecret: new Uint8Array([1, 2, 255]),
   login: { clientId: 'cli', scopes: ['openid'] },
   enabled: true,
+  createdBy: 'api-key:k1',
+  updatedBy: 'api-key:k1',
   createdAt: NOW,
   updatedAt: NOW,
   ...changes,
@@ -158,8 +160,12 @@ function issuersSuite(place: () => Place): void {
       await write(open, () => rows.insert(issuer(1)))
       assert.deepEqual(await read(open, () => rows.find(idOf(1))), issuer(1))
       const nothing = { introspection: null, introspectionSecret: null, login: null, enabled: false }
-      const after = issuer(1, { ...nothing, jwksUri: 'https://x.example/keys', updatedAt: NOW + 1 })
-      await write(open, () => rows.update(after))
+      const after = issuer(1, {
+        ...nothing,
+        jwksUri: 'https://x.example/keys',
+        ...{ updatedAt: NOW + 1, updatedBy: 'principal:p' },
+      })
+      await write(open, () => rows.update({ ...after, createdBy: 'x' }))
       assert.deepEqual(await read(open, () => rows.find(idOf(1))), after)
       assert.equal(await read(open, () => rows.count('acme')), 1)
       await write(open, () => rows.remove(idOf(1)))

@@ -18,6 +18,8 @@ const idp = (number: number, changes: Partial<IdpState> = {}): IdpState => ({
   tier: 'bronze',
   enabled: true,
   allowAgentFederation: false,
+  createdBy: 'api-key:k1',
+  updatedBy: 'api-key:k1',
   createdAt: NOW,
   updatedAt: NOW,
   ...changes,
@@ -66,9 +68,12 @@ export function idpsSuite(place: () => Place): void {
       const after = idp(1, {
         ...{ jwksUri: 'https://keys.test/', audiences: ['a'], algorithms: ['EdDSA'], agentClaim: 'sub' },
         ...{ requiredClaims: {}, maxTokenAgeSec: 60, tier: 'gold', enabled: false, allowAgentFederation: true },
-        updatedAt: NOW + 1,
+        ...{ updatedAt: NOW + 1, updatedBy: 'principal:p' },
       })
-      await store.write(() => rows.idps.update({ ...after, issuer: 'https://other.test' }), shared('acme'))
+      await store.write(
+        () => rows.idps.update({ ...after, issuer: 'https://other.test', createdBy: 'x' }),
+        shared('acme'),
+      )
       assert.deepEqual(await store.read(() => rows.idps.findById(idOf(1))), after)
       await assert.rejects(store.write(() => rows.idps.remove('globex', idOf(1)), shared('globex')))
       await store.write(() => rows.idps.remove('acme', idOf(1)), shared('acme'))

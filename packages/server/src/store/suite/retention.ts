@@ -20,6 +20,7 @@ const NONE = {
   secrets: 0,
   federatedTokens: 0,
   bindings: 0,
+  trust: 0,
 }
 const RETENTION = { certificatesMs: DAY, eventsMs: 90 * DAY, nodesMs: 7 * DAY }
 
