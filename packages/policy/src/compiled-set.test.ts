@@ -185,18 +185,32 @@ test('after a trap of the engine the next question has a new one', () => {
   assert.equal(set.decide(killing({ hour: 8 })).allowed, true)
 })
 
-test('what the engine does not take leaves it as it is: half a surrogate pair costs nobody anything', () => {
+test('half a surrogate pair is refused before the engine, which each of them would leave less stack', () => {
   const set = setOf(NIGHT)
   const { generation } = engine()
-  for (const question of [
+  const wrong = [
     killing({ path: '\ud800' }),
     killing({ '\ud800': 1 }),
     killing({}, { principal: { type: 'ApiKey', id: '\udfff' } }),
     killing({}, { action: '\ud800' }),
-  ])
-    assert.equal(set.decide(question).allowed, false)
-  assert.equal(restore(textOf('permit \ud800')) instanceof Error, true)
+    killing({}, { action: 'Todo::Action::"\\u{d800}"' }),
+  ]
+  for (let round = 0; round < 500; round++)
+    for (const question of wrong) assert.equal(set.decide(question).allowed, false)
+  for (const text of ['permit \ud800', `${PERMIT} // \udc00`, `@id("\ud800") ${PERMIT}`])
+    assert.match(String(restore(textOf(text))), /half a surrogate pair/)
+  const entities = [{ uid: { type: 'App::A', id: '\ud800' }, attrs: {}, parents: [] }]
+  assert.match(String(restore(textOf(PERMIT, { entities }))), /half a surrogate pair/)
   assert.equal(engine().generation, generation)
+})
+
+test('an engine that has thrown often is left before it has no stack any more', () => {
+  const set = setOf(NIGHT)
+  const { generation } = engine()
+  const fail = () => asked(cedar => cedar.checkParsePolicySet({ staticPolicies: '\ud800' }))
+  for (let at = 0; at < 400; at++) assert.throws(fail, (error: Error) => error.name !== 'RuntimeError')
+  assert.ok(engine().generation > generation)
+  assert.equal(set.decide(killing({ hour: 9 })).allowed, true)
 })
 
 test('what is remembered is bounded, and what is too long is not', () => {

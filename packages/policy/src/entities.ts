@@ -1,6 +1,6 @@
 import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { asked } from './engine/wasm.ts'
-import { tooDeep, tooLong, tooManyAncestors } from './limits.ts'
+import { tooDeep, tooManyAncestors, unusualText } from './limits.ts'
 import { PolicyProblems } from './problems.ts'
 import { NAMESPACE } from './schema/vocabulary.ts'
 
@@ -12,7 +12,8 @@ import { NAMESPACE } from './schema/vocabulary.ts'
 export function checkEntities(entities: readonly unknown[], schema: string | null): readonly EntityJson[] {
   if (entities.length === 0) return []
   if (tooDeep(entities)) throw new PolicyProblems([told('nested too deep')])
-  if (tooLong(entities)) throw new PolicyProblems([told('a text is too long')])
+  const fault = unusualText(entities)
+  if (fault !== undefined) throw new PolicyProblems([told(fault)])
   const answer = asked(cedar => cedar.checkParseEntities({ entities: entities as EntityJson[], schema }))
   if (answer.type === 'failure') throw new PolicyProblems(answer.errors.map(({ message }) => told(message)))
   const read = (entities as EntityJson[]).map(entity => ({ ...entity, uid: plain(entity.uid) }))

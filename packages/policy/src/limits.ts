@@ -27,7 +27,19 @@ const CLOSES = { policies: /^[)\]}]$/, schema: /^[)\]}>]$/ }
 /** Looks at a text before the engine does; gives what would be too much for it, and at which character. */
 export function tooMuch(text: string, where: 'policies' | 'schema'): Found | undefined {
   const bare = text.replace(ASIDE, found => ' '.repeat(found.length))
-  return strange(bare) ?? (where === 'schema' ? namedType(bare) : undefined) ?? tooMany(text, where) ?? tooCostly(text)
+  return (
+    torn(text) ??
+    strange(bare) ??
+    (where === 'schema' ? namedType(bare) : undefined) ??
+    tooMany(text, where) ??
+    tooCostly(text)
+  )
+}
+
+/** In strings and comments too: the engine is given none of it. */
+function torn(text: string): Found | undefined {
+  const at = text.search(/\p{Surrogate}/u)
+  return at < 0 ? undefined : { at, message: 'expected characters, got half a surrogate pair' }
 }
 
 /** The engine and we must agree on what is blank: it takes U+0085 for that, which is none in JavaScript. */
@@ -100,15 +112,25 @@ function tooCostly(text: string): Found | undefined {
   return undefined
 }
 
-/** Whether a text in a value of JSON, a name counted in, is longer than the engine is given. */
-export function tooLong(value: unknown): boolean {
-  if (typeof value === 'string') return value.length > MAX_STRING
-  if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).some(([name, child]) => name.length > MAX_STRING || tooLong(child))
+/** Whether the engine is given a text: it goes through long ones again and again, and breaks at half a surrogate pair. */
+export const isUsual = (text: string): boolean => text.length <= MAX_STRING && text.isWellFormed()
+
+/** What is wrong with some text in a value of JSON, names included, that the engine is not given; else undefined. */
+export function unusualText(value: unknown): string | undefined {
+  if (typeof value === 'string') return isUsual(value) ? undefined : faultOf(value)
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const name of Object.keys(value)) {
+    const fault = unusualText(name) ?? unusualText((value as Readonly<Record<string, unknown>>)[name])
+    if (fault !== undefined) return fault
+  }
+  return undefined
 }
 
+const faultOf = (text: string) =>
+  text.length > MAX_STRING ? 'a text is too long' : 'a text holds half a surrogate pair, which is no character'
+
 /** How deep the JSON of entities and contexts may lie. */
-const MAX_DEPTH = 16
+export const MAX_DEPTH = 16
 
 /** Whether a value of JSON nests deeper than the engine is given. */
 export function tooDeep(value: unknown, left = MAX_DEPTH): boolean {

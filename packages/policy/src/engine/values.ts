@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
-import { tooDeep, tooLong } from '../limits.ts'
+import { tooDeep, unusualText } from '../limits.ts'
 import type { Entity, EntityFacts, Question } from '../question.ts'
 import { ACTIONS, CONTEXT, ENTITIES, NAMESPACE } from '../schema/vocabulary.ts'
 
@@ -16,7 +16,8 @@ export interface Asked {
 /** Throws a TypeError for what no value of Cedar says: a fraction, a function, an address that is none. */
 export function toAsked(question: Question): Asked {
   if (tooDeep(question.context) || tooDeep(question.entities)) throw new TypeError('nested too deep')
-  if (tooLong(question)) throw new TypeError('a text is too long')
+  const fault = unusualText(question)
+  if (fault !== undefined) throw new TypeError(fault)
   return {
     principal: uidOf(question.principal),
     action: actionUid(question.action),
@@ -72,13 +73,14 @@ function inContext(name: string, value: unknown): CedarValueJson {
  * A socket that serves both families calls 192.0.2.1 `::ffff:192.0.2.1`: a policy about networks shall see the one
  * behind.
  */
-function addressOf(address: string): string {
+export function addressOf(address: string): string {
   const plain = /^::ffff:[\d.]+$/i.test(address) ? address.slice(7) : address
   if (isIP(plain) !== 0 && !plain.includes('%')) return plain
   throw new TypeError(`source: expected an IP address, got ${JSON.stringify(address.slice(0, 64))}`)
 }
 
-function present(attributes: Readonly<Record<string, unknown>>): Record<string, CedarValueJson> {
+/** Without what is null or undefined. */
+export function present(attributes: Readonly<Record<string, unknown>>): Record<string, CedarValueJson> {
   const values: Record<string, CedarValueJson> = {}
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined && value !== null) setOwn(values, name, toValue(value))
@@ -92,7 +94,8 @@ function setOwn(values: Record<string, CedarValueJson>, name: string, value: Ced
   else Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-function toValue(value: unknown): CedarValueJson {
+/** Throws a TypeError for what none of Cedar says. */
+export function toValue(value: unknown): CedarValueJson {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -129,7 +132,8 @@ const unquote = (quoted: string) =>
       code === undefined ? (ESCAPES[letter] ?? letter) : characterOf(Number.parseInt(code, 16)),
     )
 
-const characterOf = (code: number) => (code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd')
+/** What is no character, half a surrogate pair included, as everybody writes what is none. */
+const characterOf = (code: number) => (code <= 0x10ffff ? String.fromCodePoint(code).toWellFormed() : '\ufffd')
 
 /** Writes an entity as Cedar does. */
 export function entityText(entity: Entity): string {

@@ -9,6 +9,8 @@ const MODULE = '@cedar-policy/cedar-wasm/nodejs'
 
 let loaded: Engine | null = null
 let generation = 0
+/** Errors that the present instance has thrown. */
+let thrown = 0
 
 /**
  * The engine, loaded when it is first needed: who has no policies pays nothing for it. `generation` tells one instance
@@ -28,15 +30,18 @@ export function asked<T>(call: (cedar: Engine, generation: number) => T): T {
   try {
     return call(cedar, generation)
   } catch (error) {
-    if (isTrap(error)) drop()
+    if (isTrap(error) || ++thrown >= MOST_THROWN) drop()
     throw error
   }
 }
 
 /**
- * What the engine does not take, such as half a surrogate pair, it throws as a plain error, and goes on: no reason to
- * begin anew.
+ * What the engine does not take it throws as a plain error, and goes on; but nothing gives it back the stack that it
+ * had taken by then, and after some 1,500 of them (tried with half a surrogate pair, which is refused beforehand) it
+ * traps at somebody else's question.
  */
+const MOST_THROWN = 200
+
 const isTrap = (error: unknown) =>
   error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 
@@ -45,4 +50,5 @@ function drop(): void {
   delete require.cache[require.resolve(MODULE)]
   loaded = null
   generation++
+  thrown = 0
 }
