@@ -6,7 +6,9 @@ export const SDK_CODES = {
   fingerprint_mismatch: 'Compare rootSha256 with what `lanyard up` prints; somebody may be in between.',
   authority_unknown: 'Give the option `authority`, the URL of the authority whose agent this is.',
   reply_invalid: 'Check that the URL is that of a Lanyard authority, and that SDK and authority fit together.',
-  token_unavailable: 'Make the function given as `token` return a fresh agent token.',
+  token_unavailable: 'Make the function given as `token` or `idpToken` return a fresh token, or the file hold one.',
+  idp_token_spent:
+    'Wait for the next token of the provider, or have it give one: each opens one lineage. The SDK asks again by itself.',
 
   // The own identity
   identity_changed: 'Check the authority: a renewal must give the same SPIFFE ID.',
@@ -17,7 +19,7 @@ export const SDK_CODES = {
   identity_closed: 'Make a new Identity; this one was closed.',
   files_invalid: 'Give certificate, key and bundle that belong together, as `lanyard cert request --out` writes them.',
   environment_missing:
-    'Set SPIFFE_ENDPOINT_SOCKET, or LANYARD_SVID_DIR, or LANYARD_URL, LANYARD_ROOT_SHA256 and LANYARD_TOKEN.',
+    'Set SPIFFE_ENDPOINT_SOCKET, LANYARD_SVID_DIR, or LANYARD_URL, LANYARD_ROOT_SHA256 and a token, as the README says.',
 
   // The Workload API
   workload_api_address_invalid:

@@ -27,7 +27,7 @@ export type { Cut, Failing, IdentityEvents, LivenessChange, Lost, Refused, Withd
 export type { SvidFiles } from './identity/files.ts'
 export { Identity } from './identity/identity.ts'
 export type { IdentityKeyType } from './identity/keys.ts'
-export type { CommonOptions, FileOptions, TokenOptions } from './identity/options.ts'
+export type { CommonOptions, FileOptions, IssuedOptions, ProviderOptions, TokenOptions } from './identity/options.ts'
 export type { Svid } from './identity/svid.ts'
 export type { Token } from './identity/token-source.ts'
 export type { IdentityChoice, WorkloadOptions } from './identity/workload-options.ts'

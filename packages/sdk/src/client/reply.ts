@@ -30,6 +30,9 @@ export interface CertificateReply {
   readonly renew_after: string
 }
 
+/** What goes into a header as it is (RFC 6750, 2.1). */
+export const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
+
 const TIERS: readonly string[] = ['platinum', 'gold', 'silver', 'bronze', 'restricted'] satisfies ReputationTier[]
 
 /** The form that each member has; others are passed over, since a later authority may say more. */
@@ -61,6 +64,18 @@ export function parseReply(text: string): CertificateReply {
   for (const [name, fits] of Object.entries(FORMS))
     if (!fits(reply[name])) throw new IdentityError('reply_invalid', `the authority gave no usable ${name}`)
   return reply as unknown as CertificateReply
+}
+
+/**
+ * The agent token in a reply of `POST /v1/agent/federated-bootstrap`.
+ *
+ * @throws IdentityError `reply_invalid`
+ */
+export function parseAgentToken(text: string): string {
+  const token = parseObject(text)?.token
+  if (typeof token !== 'string' || !BEARER_TOKEN.test(token))
+    throw new IdentityError('reply_invalid', 'the authority gave no usable agent token')
+  return token
 }
 
 /** An HTTP answer, as far as it matters here. */

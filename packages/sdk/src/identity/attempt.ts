@@ -6,18 +6,22 @@ import type { CertificateReply } from '../client/reply.ts'
 import { codeOf, IdentityError } from '../errors.ts'
 import type { TimeSource } from '../time.ts'
 import { Svid } from './svid.ts'
+import { Voucher } from './voucher.ts'
 
 /**
  * A request that was made up and has no answer yet. It is kept until there is one: the same key under the same
  * credential is a retry to the authority, any other key would fork the lineage.
  */
 export interface Pending {
-  readonly credential: Credential
+  readonly credential: Credential | Voucher
   readonly key: KeyObject
   readonly csr: string
 }
 
-export async function makePending(credential: Credential, key: KeyObject): Promise<Pending> {
+export async function makePending<C extends Pending['credential']>(
+  credential: C,
+  key: KeyObject,
+): Promise<Pending & { readonly credential: C }> {
   const csr = encodePem('CERTIFICATE REQUEST', await buildCsr(nodeSigner(key)))
   return { credential, key, csr }
 }
@@ -39,7 +43,9 @@ export async function send(
   { authority, time, signal }: { authority: Authority; time: TimeSource; signal?: AbortSignal },
 ): Promise<Renewed> {
   const request = { csr: pending.csr, ...(ttlSec === undefined ? {} : { ttl_sec: ttlSec }) }
-  const { reply, serverTime } = await authority.issue(request, pending.credential, signal)
+  const { credential } = pending
+  const proved = credential instanceof Voucher ? await credential.open(authority, signal) : credential
+  const { reply, serverTime } = await authority.issue(request, proved, signal)
   const svid = svidOf(reply, pending.key)
   authority.believe(svid.bundle)
   return { svid, renewAt: time.now() + waitOf(reply, serverTime) }

@@ -31,11 +31,12 @@ import {
   type FileOptions,
   filesOf,
   optionsFrom,
+  type ProviderOptions,
   type TokenOptions,
   timeOf,
 } from './options.ts'
 import type { SvidListener } from './source.ts'
-import { type Started, start } from './start.ts'
+import { type Started, startByProvider, startByToken } from './start.ts'
 import type { Svid } from './svid.ts'
 import { keysElsewhere, Workings } from './workings.ts'
 import type { WorkloadOptions } from './workload-options.ts'
@@ -70,7 +71,21 @@ export class Identity extends EventEmitter<IdentityEvents> {
    * @throws TypeError for an option that cannot be meant
    */
   static async fromToken(options: TokenOptions): Promise<Identity> {
-    return new Identity(await start(options), options, authorityOf(options))
+    return new Identity(await startByToken(options), options, authorityOf(options))
+  }
+
+  /**
+   * An identity from a token of the tenant's identity provider, which says which agent it is: for tenants that let
+   * nobody else vouch for their agents. It is exchanged for an agent token that certifies one key, made here; from there
+   * on it is as {@link fromToken}. When the lineage has ended, `idpToken` is asked for one that was not used before, and
+   * as long as there is none, that is told as `failing` with the code `idp_token_spent`.
+   *
+   * @throws IdentityError as {@link fromToken}, `idp_token_spent` after `startTimeoutMs`, and the codes of the authority:
+   *   `external_token_invalid`, `idp_unknown`, `idp_disabled`
+   * @throws ProtocolError `name_invalid` for the tenant, TypeError for another option that cannot be meant
+   */
+  static async fromProvider(options: ProviderOptions): Promise<Identity> {
+    return new Identity(await startByProvider(options), options, authorityOf(options))
   }
 
   /**
@@ -111,15 +126,18 @@ export class Identity extends EventEmitter<IdentityEvents> {
   }
 
   /**
-   * An identity from `LANYARD_URL`, `LANYARD_ROOT_SHA256` and `LANYARD_TOKEN` (or `LANYARD_TOKEN_FILE`, which is read
-   * anew each time a token is needed), or from the files in `LANYARD_SVID_DIR` with the authority at `LANYARD_URL`, or
-   * else from the Workload API at `SPIFFE_ENDPOINT_SOCKET`.
+   * An identity from `LANYARD_URL`, `LANYARD_ROOT_SHA256` and `LANYARD_TOKEN` (or `LANYARD_TOKEN_FILE`), or
+   * `LANYARD_TENANT` and `LANYARD_IDP_TOKEN_FILE` in its place; or from the files in `LANYARD_SVID_DIR` with the authority
+   * at `LANYARD_URL`; or else from the Workload API at `SPIFFE_ENDPOINT_SOCKET`. Files of tokens are read anew each time
+   * a token is needed.
    *
-   * @throws IdentityError `environment_missing`, and as {@link fromToken}, {@link fromFiles} and {@link fromWorkloadApi}
+   * @throws IdentityError `environment_missing`, and as {@link fromToken}, {@link fromProvider}, {@link fromFiles} and
+   *   {@link fromWorkloadApi}
    */
   static fromEnvironment(options: CommonOptions = {}, environment: NodeJS.ProcessEnv = process.env): Promise<Identity> {
     const found = optionsFrom(environment)
     if ('token' in found) return Identity.fromToken({ ...found, ...options })
+    if ('idpToken' in found) return Identity.fromProvider({ ...found, ...options })
     return 'socket' in found
       ? Identity.#fromWorkload({ ...found, ...options }, environment)
       : Identity.fromFiles({ ...found, ...options })

@@ -36,6 +36,17 @@ test('a token from a file, which is read anew each time', async t => {
   }
 })
 
+test('a file of tokens of a provider, which is read anew each time', async t => {
+  const LANYARD_IDP_TOKEN_FILE = join(await temporaryFolder(t), 'token')
+  const options = optionsFrom({ ...SERVER, LANYARD_TENANT: 'acme', LANYARD_IDP_TOKEN_FILE })
+  assert.ok('idpToken' in options && typeof options.idpToken === 'function')
+  assert.equal(options.tenant, 'acme')
+  for (const token of ['first', 'second']) {
+    await writeFile(LANYARD_IDP_TOKEN_FILE, token)
+    assert.equal(await options.idpToken(), token)
+  }
+})
+
 test('files from the environment', async t => {
   const folder = await temporaryFolder(t)
   const ca = new TestCa()
@@ -52,6 +63,8 @@ test('the Workload API from the environment, where nothing else is', () => {
   const { LANYARD_URL: authority } = SERVER
   assert.deepEqual(optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER }), { socket, authority })
   assert.ok('token' in optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER, LANYARD_TOKEN: 't' }))
+  const provider = { LANYARD_TENANT: 'acme', LANYARD_IDP_TOKEN_FILE: '/t' }
+  assert.ok('idpToken' in optionsFrom({ SPIFFE_ENDPOINT_SOCKET, ...SERVER, ...provider }))
 })
 
 const WRONG: readonly (readonly [string, NodeJS.ProcessEnv, RegExp])[] = [
@@ -60,6 +73,10 @@ const WRONG: readonly (readonly [string, NodeJS.ProcessEnv, RegExp])[] = [
   ['an empty token', { ...SERVER, LANYARD_TOKEN: '' }, /expected LANYARD_TOKEN in/],
   ['no fingerprint', { LANYARD_URL: SERVER.LANYARD_URL, LANYARD_TOKEN: 't' }, /expected LANYARD_ROOT_SHA256 in/],
   ['two identities', { ...SERVER, LANYARD_TOKEN: 't', LANYARD_SVID_DIR: '/' }, /both/],
+  ['files and a provider', { ...SERVER, LANYARD_IDP_TOKEN_FILE: '/t', LANYARD_SVID_DIR: '/' }, /both/],
+  ['a token and a provider', { ...SERVER, LANYARD_TOKEN: 't', LANYARD_IDP_TOKEN_FILE: '/t' }, /both/],
+  ['a provider of no tenant', { ...SERVER, LANYARD_IDP_TOKEN_FILE: '/t' }, /expected LANYARD_TENANT in/],
+  ['a provider of no authority', { LANYARD_TENANT: 'a', LANYARD_IDP_TOKEN_FILE: '/t' }, /URL, LANYARD_ROOT_SHA256 in/],
   ['a folder without files', { LANYARD_SVID_DIR: '/nonexistent' }, /svid\.pem/],
 ]
 

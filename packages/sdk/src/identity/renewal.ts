@@ -1,14 +1,15 @@
-import type { Authority, Credential } from '../client/authority.ts'
+import type { Authority } from '../client/authority.ts'
 import { asIdentityError, IdentityError } from '../errors.ts'
 import { Alarm, pause, type TimeSource } from '../time.ts'
 import { makePending, type Pending, type Renewed, send } from './attempt.ts'
 import { backoff } from './backoff.ts'
 import type { Attachable } from './first.ts'
 import type { KeySource } from './keys.ts'
+import type { Opening } from './opening.ts'
 import { NOBODY, type SvidListener } from './source.ts'
 import type { Svid } from './svid.ts'
-import type { TokenSource } from './token-source.ts'
 import { type Verdict, verdictOn } from './verdict.ts'
+import { Voucher } from './voucher.ts'
 
 /** How early the next key is made, before it is due. */
 const KEY_LEAD_MS = 15_000
@@ -18,7 +19,7 @@ const MAX_TOKENS = 4
 export interface RenewalPorts {
   readonly authority: Authority
   readonly keys: KeySource
-  readonly tokens: TokenSource
+  readonly opening: Opening
   readonly time: TimeSource
   /** At least 0, below 1. */
   readonly random: () => number
@@ -85,7 +86,7 @@ export class Renewal implements Attachable {
     if (early > 0) await pause(time, early, signal)
     try {
       signal.throwIfAborted()
-      this.#pending ??= await this.#prepare()
+      if (this.#pending === null || opensNothing(this.#pending)) this.#pending = await this.#prepare()
       return this.#succeed(await send(this.#pending, this.#ttlSec, { ...this.#ports, signal }))
     } catch (cause) {
       if (signal.aborted) throw signal.reason
@@ -96,15 +97,10 @@ export class Renewal implements Attachable {
   }
 
   async #prepare(): Promise<Pending> {
-    const { keys } = this.#ports
+    const { keys, opening } = this.#ports
     keys.prepare()
-    const credential = await this.#credential()
-    return makePending(credential, await keys.take())
-  }
-
-  async #credential(): Promise<Credential> {
-    if (this.#svid !== null && !this.#needsToken) return { svid: this.#svid }
-    return { token: await this.#ports.tokens.next() }
+    if (this.#svid === null || this.#needsToken) return opening.begin(keys)
+    return makePending({ svid: this.#svid }, await keys.take())
   }
 
   #succeed({ svid, renewAt }: Renewed): Svid {
@@ -169,9 +165,14 @@ export class Renewal implements Attachable {
   }
 
   #needToken(): 'again' | 'lost' {
-    if (this.#pending !== null && 'token' in this.#pending.credential) this.#tokensRefused++
+    if (this.#pending !== null && !('svid' in this.#pending.credential)) this.#tokensRefused++
     this.#pending = null
     this.#needsToken = true
-    return this.#ports.tokens.renewable && this.#tokensRefused < MAX_TOKENS ? 'again' : 'lost'
+    return this.#ports.opening.renewable && this.#tokensRefused < MAX_TOKENS ? 'again' : 'lost'
   }
+}
+
+/** Where a provider's token has opened nothing yet, there may be a fresher one by now. */
+function opensNothing({ credential }: Pending): boolean {
+  return credential instanceof Voucher && !credential.opened
 }

@@ -1,14 +1,17 @@
+import { BEARER_TOKEN } from '../client/reply.ts'
 import { codeOf, IdentityError } from '../errors.ts'
 
-/** An agent token, or a function that gets a fresh one each time it is called. */
+/** A token, or a function that gets a fresh one each time it is called. */
 export type Token = string | (() => string | Promise<string>)
 
-/** Where agent tokens come from. */
+/** Where tokens come from. */
 export class TokenSource {
   readonly #token: Token
+  readonly #option: string
 
-  /** @throws TypeError */
-  constructor(token: Token) {
+  /** `option`: what it was given as. Throws TypeError. */
+  constructor(token: Token, option: string) {
+    this.#option = option
     this.#token = typeof token === 'function' ? token : checkToken(token)
   }
 
@@ -24,7 +27,9 @@ export class TokenSource {
       return checkToken(await this.#token())
     } catch (cause) {
       // The message of the cause is not repeated: it may hold what the function dealt with, secrets included.
-      throw new IdentityError('token_unavailable', `the function given as token failed: ${codeOf(cause)}`, { cause })
+      throw new IdentityError('token_unavailable', `the function given as ${this.#option} failed: ${codeOf(cause)}`, {
+        cause,
+      })
     }
   }
 }
@@ -33,7 +38,6 @@ export class TokenSource {
 function checkToken(token: unknown): string {
   if (typeof token !== 'string') throw new TypeError(`expected a token as a string, got ${typeof token}`)
   const trimmed = token.trim()
-  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(trimmed))
-    throw new TypeError(`expected a bearer token, got ${trimmed.length} characters`)
+  if (!BEARER_TOKEN.test(trimmed)) throw new TypeError(`expected a bearer token, got ${trimmed.length} characters`)
   return trimmed
 }

@@ -17,6 +17,10 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   fingerprint_mismatch: 'retry',
   reply_invalid: 'retry',
   token_unavailable: 'retry',
+  idp_token_spent: 'retry',
+  // The authority reads the keys of a provider twice a minute at most: it may not know the newest yet.
+  external_token_invalid: 'retry',
+  idp_unknown: 'retry',
   rate_limited: 'retry',
   internal_error: 'retry',
   not_ready: 'retry',
@@ -26,6 +30,7 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   unauthenticated: 'new-token',
   credential_conflict: 'new-token',
   token_expired: 'new-token',
+  external_token_expired: 'new-token',
   token_reused: 'new-token',
   token_key_mismatch: 'new-token',
   certificate_expired: 'new-token',

@@ -3,11 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createSecureServer, type Http2SecureServer } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { decodePem, parsePublicKey, toHex, verifyCsr } from '@lanyard/protocol'
+import { decodePem, jwkFromSpki, jwkThumbprint, parsePublicKey, toHex, verifyCsr } from '@lanyard/protocol'
 import { nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import type { TimeSource } from '../time.ts'
 import { ecKey, pem, TestCa } from './ca.ts'
 import { FakeFeed } from './fake-feed.ts'
+import { FakeVouching } from './fake-vouching.ts'
 
 /** A request as the authority saw it. */
 export interface Seen {
@@ -20,13 +21,19 @@ export interface Seen {
   readonly ttlSec: number | undefined
 }
 
+interface Problem {
+  readonly status: number
+  readonly code: string
+  readonly headers?: Record<string, string>
+}
+
 /** How it answers in place of what it should: with a problem, not at all, or only after it did what was asked. */
-export type Mishap =
-  | { readonly problem: { readonly status: number; readonly code: string; readonly headers?: Record<string, string> } }
-  | { readonly cut: 'before' | 'after' }
+export type Mishap = { readonly problem: Problem } | { readonly cut: 'before' | 'after' }
 
 interface Lineage {
   readonly agent: string
+  /** Thumbprint of the one key that its token certifies; null: of the first that comes. */
+  readonly jkt: string | null
   /** What the next certificate is asked for with, and the key that it was asked for with. */
   readonly children: Map<string, string>
   newest: string | null
@@ -41,6 +48,8 @@ const LOCALHOST = { dns: ['localhost'], ip: [Uint8Array.of(127, 0, 0, 1)] }
  */
 export class FakeAuthority {
   readonly ca = new TestCa()
+  /** The identity provider of the tenant acme. */
+  readonly provider = new FakeVouching((agent, jkt) => this.mint(agent, jkt))
   readonly seen: Seen[] = []
   readonly mishaps: Mishap[] = []
   ttlSec = 300
@@ -101,9 +110,9 @@ export class FakeAuthority {
   }
 
   /** A token for the first certificate of a new lineage. */
-  mint(agent = 'a'): string {
+  mint(agent = 'a', jkt: string | null = null): string {
     const token = `token-${randomBytes(8).toString('hex')}`
-    this.#tokens.set(token, { agent, children: new Map(), newest: null, frozen: false })
+    this.#tokens.set(token, { agent, jkt, children: new Map(), newest: null, frozen: false })
     return token
   }
 
@@ -145,7 +154,12 @@ export class FakeAuthority {
       return
     }
     if (await this.feed.serve(request, response)) return
-    const body = JSON.parse(await textOf(request)) as { csr: string; ttl_sec?: number }
+    const text = await textOf(request)
+    if (request.url === '/v1/agent/federated-bootstrap') {
+      const exchanged = this.provider.hear(request, text)
+      return this.#answer(request, response, 200, () => this.provider.exchange(exchanged))
+    }
+    const body = JSON.parse(text) as { csr: string; ttl_sec?: number }
     const spki = verifyCsr(decodePem(body.csr, { labels: ['CERTIFICATE REQUEST'] })[0]!.der, nodeCrypto).der
     const seen = {
       path: request.url!,
@@ -155,17 +169,21 @@ export class FakeAuthority {
       ttlSec: body.ttl_sec,
     }
     this.seen.push(seen)
-    const mishap = this.mishaps.shift()
-    if (mishap && 'cut' in mishap && mishap.cut === 'before') return void request.socket.destroy()
-    if (mishap && 'problem' in mishap) return this.#refuse(response, mishap.problem)
-    const answer = this.#issue(seen, spki)
-    if (mishap && 'cut' in mishap) return void request.socket.destroy()
-    if ('code' in answer) return this.#refuse(response, answer)
-    const date = new Date(this.#now()).toUTCString()
-    response.writeHead(201, { 'content-type': 'application/json', date }).end(JSON.stringify(answer))
+    this.#answer(request, response, 201, () => this.#issue(seen, spki))
   }
 
-  #refuse(response: ServerResponse, problem: { status: number; code: string; headers?: Record<string, string> }): void {
+  #answer(request: IncomingMessage, response: ServerResponse, status: number, act: () => object): void {
+    const mishap = this.mishaps.shift()
+    const answer = mishap && 'problem' in mishap ? mishap.problem : mishap?.cut === 'before' ? null : act()
+    if (answer === null || (mishap && 'cut' in mishap)) request.socket.destroy()
+    else if ('code' in answer) this.#refuse(response, answer as Problem)
+    else {
+      const date = new Date(this.#now()).toUTCString()
+      response.writeHead(status, { 'content-type': 'application/json', date }).end(JSON.stringify(answer))
+    }
+  }
+
+  #refuse(response: ServerResponse, problem: Problem): void {
     const { status, code, headers } = problem
     const body = { code, status, detail: `told to say ${code}`, remedy: `Remedy for ${code}.`, request_id: 'r-1' }
     response.writeHead(status, { 'content-type': 'application/problem+json', ...headers }).end(JSON.stringify(body))
@@ -182,6 +200,8 @@ export class FakeAuthority {
     if (ttlSec > this.ttlSec) return { status: 400, code: 'ttl_out_of_range' }
     if (this.keyPolicy === 'rsa-only' && parsePublicKey(spki).type !== 'RSA')
       return { status: 400, code: 'key_type_forbidden' }
+    if (token !== null && lineage.jkt !== null && lineage.jkt !== jwkThumbprint(jwkFromSpki(spki), nodeCrypto))
+      return { status: 403, code: 'token_key_mismatch' }
     const credential = token ?? parent!
     const earlier = lineage.children.get(credential)
     if (earlier !== undefined && earlier !== key) {

@@ -40,6 +40,12 @@ export class TestTime implements TimeSource {
     this.#pass(end - this.#steady)
   }
 
+  /** Goes on to the next timer where that is due within so many milliseconds; otherwise no time passes. */
+  skip(within: number): void {
+    const next = this.#next(this.#steady + within)
+    if (next !== undefined) this.advance(next.at - this.#steady)
+  }
+
   /** Moves the wall clock alone: as sleep does, or an administrator. Negative: back. */
   jump(ms: number): void {
     this.#wall += ms
