@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -49,13 +50,35 @@ export const fastFolder = (name: string): string => folderFor(name, existsSync('
 
 export const folderFor = (name: string, within: string): string => mkdtempSync(join(within, `lanyard-${name}-`))
 
+/**
+ * A port that stays free for a while: below those that the system gives to whoever asks for any or connects somewhere,
+ * of which one that was free may be taken before, or between, the starts of a program.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(10_000, firstGiven())
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') continue
+      throw error
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}
+
+/** The first port that the system gives by itself: ip(7). */
+function firstGiven(): number {
+  try {
+    const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1').split(/\s/)
+    return Math.max(Number(first), 11_000)
+  } catch {
+    // The first of those that are nobody's (RFC 6335, 6), where the system does not say.
+    return 49_152
+  }
 }
 
 /**
@@ -105,9 +128,9 @@ export function leashed(
   }
 }
 
-/** Tries until it succeeds, for ten seconds. */
+/** Tries until it succeeds, or the program has ended; a minute, for one that does neither. */
 export async function eventually<T>(what: string, attempt: () => Promise<T>, gone: () => boolean): Promise<T> {
-  const until = performance.now() + 10_000
+  const until = performance.now() + 60_000
   for (;;) {
     try {
       return await attempt()

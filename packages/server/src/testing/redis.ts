@@ -33,7 +33,8 @@ export async function startRedis(): Promise<RedisServer> {
       const ending = leash
       leash = null
       if (!ending || ending.ended()) return
-      const asked = ask(port, 'SHUTDOWN NOSAVE').catch(() => {})
+      // Who cannot be asked is ended.
+      const asked = ask(port, 'SHUTDOWN NOSAVE').catch(() => void ending.process.stdin?.end())
       await ending.exited()
       await asked
     },
