@@ -42,7 +42,7 @@ export function busSuite(name: string, open: () => Promise<BusGround>, impossibl
   const testOf = (event: Impossible, title: string, body: () => Promise<void>) =>
     impossible.includes(event) ? undefined : test(title, body)
 
-  describe(name, { timeout: 60_000 }, () => {
+  describe(name, () => {
     let ground: BusGround
     const buses: Bus[] = []
     let epoch = 0

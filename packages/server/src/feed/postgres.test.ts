@@ -72,7 +72,7 @@ const isDead = ({ feed }: Instance, lineage: string): boolean =>
   feed.deaths.judge({ id: 'x', tenant: null, incarnation: 1, lineage, keyThumbprint: 'x', issuerKeyId: null }) !==
   'alive'
 
-describe('two instances on one PostgreSQL', { timeout: 60_000 }, () => {
+describe('two instances on one PostgreSQL', () => {
   let server: PostgresServer
   let one: Instance
   let other: Instance
@@ -128,7 +128,7 @@ describe('two instances on one PostgreSQL', { timeout: 60_000 }, () => {
   })
 })
 
-test('a database that is a copy of another has another feed', { timeout: 60_000 }, async () => {
+test('a database that is a copy of another has another feed', async () => {
   const server = await startPostgres({})
   const url = await server.createDatabase()
   const keys = newStoredKeys()

@@ -32,7 +32,7 @@ async function plain(bytes: string | Uint8Array): Promise<Buffer> {
 }
 
 describe('what is no TLS 1.3', () => {
-  beforeEach(() => start({ limits: { handshake_timeout_ms: 200 } }))
+  beforeEach(() => start({ limits: { handshake_timeout_ms: 1000 } }))
 
   const GARBAGE: readonly [why: string, bytes: string | Uint8Array][] = [
     ['plain HTTP', 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'],

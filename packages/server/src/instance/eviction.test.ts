@@ -13,9 +13,7 @@ const data = mkdtempSync(join(tmpdir(), 'lanyard-eviction-'))
 after(() => rmSync(data, { recursive: true }))
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
-test('an instance that is put out of service ends its feeds, answers nobody, and does not start again', {
-  timeout: 20_000,
-}, async t => {
+test('an instance that is put out of service ends its feeds, answers nobody, and does not start again', async t => {
   const config = serverConfig({ data, listen: '127.0.0.1:0' })
   const io = { env: {}, timers: new HandTimers(), log }
   const server = await startServer(config, io)

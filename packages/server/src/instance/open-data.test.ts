@@ -82,9 +82,10 @@ describe('a folder under a passphrase', () => {
       env: { ...process.env, ...sealed },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    await once(child.stdout, 'data')
+    const ended = once(child, 'exit')
+    await Promise.race([once(child.stdout, 'data'), ended])
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    assert.deepEqual(await ended, [null, 'SIGKILL'])
     assert.ok(readdirSync(folder).some(file => file.endsWith('-wal')))
     await refused('passphrase_wrong', folder, { LANYARD_PASSPHRASE: 'wrong' })
     await refused('passphrase_required', folder)

@@ -101,9 +101,7 @@ function collector() {
   }
 }
 
-test('what one instance commits, the nodes of another hear, and get SVIDs there until the ban', {
-  timeout: 60_000,
-}, async t => {
+test('what one instance commits, the nodes of another hear, and get SVIDs there until the ban', async t => {
   const url = await server.createDatabase()
   const keys = new MemoryKeys()
   const here = await instanceOn(url, keys)
@@ -115,7 +113,7 @@ test('what one instance commits, the nodes of another hear, and get SVIDs there 
   const heard = collector()
   const streaming = await there.news.follow(null, caller)
   const stop = streaming(heard.sink)
-  await heard.until(() => heard.lines.length === 2)
+  await heard.until(() => heard.lines.length >= 2)
   // The connection that listens may still be on its way: what is told before, a look of its own would find.
   let entry = await entryIn(here, hex(1))
   for (let i = 2; heard.lines.length < 3; i++) entry = await entryIn(here, hex(i))

@@ -200,7 +200,13 @@ async function tried(
             }),
         )
         results = Promise.allSettled(plays.map((play, index) => play(players[index]!, world)))
-        while (players.some(({ transaction }) => transaction === null)) await new Promise(setImmediate)
+        let over = false
+        void results.then(() => {
+          over = true
+        })
+        // Who fails before it writes anything never has a transaction.
+        while (!over && players.some(({ transaction }) => transaction === null)) await new Promise(setImmediate)
+        if (over) throw new Error('expected two that write', { cause: await results })
         return players
       },
       check: async (_, schedule) => await check(world, await results, schedule),
