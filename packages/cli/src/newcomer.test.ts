@@ -9,7 +9,7 @@ import { after, before, type TestContext, test } from 'node:test'
 import { FakeTrustDomain } from '@lanyard/daemon/testing'
 import { COMMANDS } from './commands/index.ts'
 import { lanyard, type World } from './testing/fake-io.ts'
-import { OpenidProvider } from './testing/openid-provider.ts'
+import { OidcProvider } from './testing/openid-provider.ts'
 import { TestCa } from './testing/test-ca.ts'
 
 // What a newcomer does with a real authority, in order: one process for the authority, commands in this one.
@@ -90,15 +90,15 @@ async function type(line: string, expected = 0, world: World = {}) {
   return ran.out === '' ? undefined : JSON.parse(ran.out)
 }
 
-let provider: OpenidProvider | undefined
+let provider: OidcProvider | undefined
 let up: Up
 before(async () => {
-  const people = { ada: { name: 'Ada', groups: ['sre'] } }
-  provider = await OpenidProvider.start({
+  const users = { ada: { name: 'Ada', groups: ['sre'] } }
+  provider = await OidcProvider.start({
     audience: 'https://lanyard.test',
-    programs: ['build-7'],
     login: 'cli',
-    people,
+    users,
+    pollSec: 0.1,
   })
   // As `mkdir` makes it; nothing lies in it, so that closing it comes in time.
   mkdirSync(data, { mode: 0o755 })
@@ -410,7 +410,7 @@ test('a provider vouches for the agents of a tenant, and nobody else does', asyn
   assert.deepEqual((await type('idp list initech')).items, [idp])
   assert.deepEqual(await type(`idp show initech ${issuer}`), idp)
   const jwt = join(folder, 'build-7.jwt')
-  writeFileSync(jwt, await provider!.programToken('build-7'))
+  writeFileSync(jwt, await provider!.clientToken('build-7'))
   assert.equal((await type(`idp test initech ${idp.id} --token-file ${jwt}`, 1)).agent, 'build-7')
   assert.equal((await type(`idp update initech ${issuer} --allow-agent-federation yes`)).allow_agent_federation, true)
   assert.equal((await type('tenant admission show initech')).federation_required, true)
@@ -422,7 +422,7 @@ test('a provider vouches for the agents of a tenant, and nobody else does', asyn
   await type('cert request --out build-7', 0, { env })
   assert.equal((await type('whoami --svid build-7')).agent, 'build-7')
   assert.equal((await type('agent show initech build-7')).identity_provenance, `federated:${issuer}`)
-  writeFileSync(jwt, await provider!.programToken('build-7'))
+  writeFileSync(jwt, await provider!.clientToken('build-7'))
   await type(`cert request --tenant initech --idp-token-file ${jwt} --out build-7-again`)
   await type(`cert request --tenant initech --agent build-7 --idp-token-file ${jwt} --out x`, 2)
   assert.deepEqual(await type(`idp remove initech ${issuer}`), {})
@@ -437,7 +437,7 @@ async function logIn(line: string, person: string) {
   const onOut = (said: string) => {
     const { event, user_code } = JSON.parse(said)
     if (event !== 'confirm') return
-    confirmed = provider!.confirm(user_code, person)
+    confirmed = provider!.approve(user_code, person)
     // Nobody waits for who cannot agree.
     confirmed.catch(() => stop.abort())
   }

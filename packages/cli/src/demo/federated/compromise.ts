@@ -24,7 +24,7 @@ export async function compromise(stage: Stage, idp: string, planner: Identity): 
   const durable = performance.now() - sent
   const dropped = await dropOf(cut)
   const renewal = await refusal(() => planner.renew())
-  const token = await refusal(async () => stage.exchange(await provider.programToken('planner')))
+  const token = await refusal(async () => stage.exchange(await provider.clientToken('planner')))
   holds(token === 'idp_disabled', `expected idp_disabled, got ${token}`)
   const { enabled } = await admin.call('GET /v1/tenants/{tenant}/idps/{id}', { params: { tenant: 'acme', id: idp } })
   holds(!enabled, 'expected a provider that is switched off')

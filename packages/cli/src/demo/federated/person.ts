@@ -43,7 +43,7 @@ async function tokenOfAda(stage: Stage): Promise<string> {
   scene.onClose(async () => stopped.abort())
   const confirmed: Promise<void>[] = []
   const show = ({ user_code }: { readonly user_code: string }) =>
-    void confirmed.push(provider.confirm(user_code, 'ada'))
+    void confirmed.push(provider.approve(user_code, 'ada'))
   const { access_token } = await logIn(at, scopes, { show, stopped: stopped.signal, now: Date.now })
   await Promise.all(confirmed)
   return access_token

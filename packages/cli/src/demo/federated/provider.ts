@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { Misuse } from '../../problem.ts'
-import type { OpenidProvider } from '../../testing/openid-provider.ts'
+import type { OidcProvider } from '../../testing/openid-provider.ts'
 
 /** For whom its tokens are. */
 export const AUDIENCE = 'https://lanyard.demo.internal'
@@ -7,14 +8,16 @@ export const AUDIENCE = 'https://lanyard.demo.internal'
 export const LOGIN_CLIENT = 'lanyard-cli'
 
 /** A real OpenID provider that knows the agents of acme, and Ada. Throws {@link Misuse} where none is installed. */
-export async function openProvider(): Promise<OpenidProvider> {
-  const { OpenidProvider } = await import('../../testing/openid-provider.ts')
+export async function openProvider(): Promise<OidcProvider> {
+  const { OidcProvider } = await import('../../testing/openid-provider.ts')
   try {
-    return await OpenidProvider.start({
+    return await OidcProvider.start({
       audience: AUDIENCE,
-      programs: ['planner', 'invoice', 'trader', 'legacy'],
+      users: { ada: { name: 'Ada', groups: ['sre'] } },
       login: LOGIN_CLIENT,
-      people: { ada: { name: 'Ada', groups: ['sre'] } },
+      // Nobody here has to find a browser first.
+      pollSec: 0.1,
+      clientSecret: randomBytes(32).toString('hex'),
     })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Identity } from '@lanyard/sdk'
 import { ApiClient } from '../../client/client.ts'
-import type { OpenidProvider } from '../../testing/openid-provider.ts'
+import type { OidcProvider } from '../../testing/openid-provider.ts'
 import { Scene } from '../scene.ts'
 import { holds } from '../teller.ts'
 import { AUDIENCE, openProvider } from './provider.ts'
@@ -9,9 +9,9 @@ import { AUDIENCE, openProvider } from './provider.ts'
 /** A scene with an OpenID provider beside it. */
 export class Stage {
   readonly scene: Scene
-  readonly provider: OpenidProvider
+  readonly provider: OidcProvider
 
-  private constructor(scene: Scene, provider: OpenidProvider) {
+  private constructor(scene: Scene, provider: OidcProvider) {
     this.scene = scene
     this.provider = provider
   }
@@ -48,7 +48,7 @@ export class Stage {
   /** An agent of acme that comes by its provider. */
   async agent(name: string): Promise<Identity> {
     const { url, rootSha256 } = this.scene.server
-    const token = await this.exchange(await this.provider.programToken(name))
+    const token = await this.exchange(await this.provider.clientToken(name))
     return this.scene.identity({ url, rootSha256, token })
   }
 

@@ -11,7 +11,7 @@ export async function tryToken(stage: Stage): Promise<readonly [string, string]>
   const params = { tenant: 'acme' }
   const body = { issuer: provider.issuer, audiences: [audience] }
   const { id } = await scene.admin.call('POST /v1/tenants/{tenant}/idps', { params, body })
-  const token = await provider.programToken('planner')
+  const token = await provider.clientToken('planner')
   const call = 'POST /v1/tenants/{tenant}/idps/{id}/test'
   const { accepted, agent, steps } = await scene.admin.call(call, { params: { tenant: 'acme', id }, body: { token } })
   holds(agent === 'planner' && !accepted, 'expected a token of planner that does not count yet')
@@ -23,7 +23,7 @@ export async function tryToken(stage: Stage): Promise<readonly [string, string]>
 /** Tokens that prove nothing here, and how each is refused. */
 export async function refuseOthers(stage: Stage): Promise<readonly [string, undefined]> {
   const { provider } = stage
-  const used = await provider.programToken('planner')
+  const used = await provider.clientToken('planner')
   await stage.exchange(used, thumbprint())
   const lines: string[] = []
   for (const [what, attempt, expected] of [
@@ -31,7 +31,7 @@ export async function refuseOthers(stage: Stage): Promise<readonly [string, unde
     ['one whose claims were changed', () => stage.exchange(changed(used)), 'external_token_invalid'],
     [
       'one for the name of an agent that came from elsewhere',
-      async () => stage.exchange(await provider.programToken('legacy')),
+      async () => stage.exchange(await provider.clientToken('legacy')),
       'agent_provenance_conflict',
     ],
   ] as const) {
