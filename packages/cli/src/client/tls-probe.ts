@@ -1,12 +1,13 @@
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 
-const DEADLINE_MS = 5000
+const SILENCE_MS = 5000
 
 /** Connects as told and gives what `look` sees; throws what the handshake ended with. The server is not believed. */
 async function withTls<T>(
   url: URL,
   options: ConnectionOptions,
   look: (socket: TLSSocket) => T | Promise<T>,
+  silenceMs = SILENCE_MS,
 ): Promise<T> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
@@ -15,7 +16,8 @@ async function withTls<T>(
     await new Promise<void>((resolve, reject) => {
       socket.once('secureConnect', resolve)
       socket.once('error', reject)
-      socket.setTimeout(DEADLINE_MS, () => reject(new Error(`no handshake in ${DEADLINE_MS / 1000} s`)))
+      // Also of one that shakes hands and then says nothing.
+      socket.setTimeout(silenceMs, () => socket.destroy(new Error(`nothing came for ${silenceMs / 1000} s`)))
     })
     return await look(socket)
   } finally {
@@ -43,13 +45,14 @@ async function succeeds(url: URL, options: ConnectionOptions): Promise<boolean> 
  * Whether the server answers on a resumed session. That it hands out tickets tells nothing: OpenSSL sends some also
  * where resumption is off, and what counts is whether they are good for anything.
  */
-export async function resumes(url: URL): Promise<boolean> {
-  const { session } = await askHealth(url, {})
-  return session !== null && (await askHealth(url, { session })).answeredOnResumed
+export async function resumes(url: URL, silenceMs?: number): Promise<boolean> {
+  const { session } = await askHealth(url, {}, silenceMs)
+  return session !== null && (await askHealth(url, { session }, silenceMs)).answeredOnResumed
 }
 
-function askHealth(url: URL, options: ConnectionOptions) {
-  return withTls(url, { ...options, minVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] }, async socket => {
+function askHealth(url: URL, options: ConnectionOptions, silenceMs: number | undefined) {
+  const wanted = { ...options, minVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] } as const
+  const look = async (socket: TLSSocket) => {
     const reused = socket.isSessionReused()
     let session: Buffer | null = null
     let answered = false
@@ -63,7 +66,8 @@ function askHealth(url: URL, options: ConnectionOptions) {
     socket.end(`GET /healthz HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`)
     await new Promise(resolve => socket.once('close', resolve))
     return { session: session as Buffer | null, answeredOnResumed: reused && answered }
-  })
+  }
+  return withTls(url, wanted, look, silenceMs)
 }
 
 /** What the server shows, leaf first, DER. */
