@@ -69,6 +69,13 @@ const nextChange = ({ policies }: Instance) =>
     })
   })
 
+/** Waits until so many buses hear what the database tells: nothing is kept for those that listen only later. */
+async function listening(url: string, buses: number): Promise<void> {
+  const sql = `select from pg_stat_activity where datname = current_database() and application_name = 'lanyard bus'
+    and state = 'idle' and query <> ''`
+  while ((await server.admin(sql, new URL(url).pathname.slice(1))).length < buses);
+}
+
 test('what one instance activates decides at the other as soon as the database tells it', async t => {
   const url = await server.createDatabase()
   const keys = new MemoryKeys()
@@ -77,6 +84,7 @@ test('what one instance activates decides at the other as soon as the database t
   const two = await instanceOn(url, keys, postgresBus(url, quiet))
   t.after(two.close)
   await one.tenant('acme')
+  await listening(url, 2)
   const changed = nextChange(two)
   await activate(one)
   // Nobody told: the commit did.
