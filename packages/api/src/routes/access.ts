@@ -270,7 +270,7 @@ export const explainAccess = route({
     allowed: z.boolean(),
     steps: z.array(z.strictObject({ step: z.string(), ok: z.boolean(), detail: z.string() })),
   }),
-  errors: ['name_invalid', 'query_invalid', 'not_found'],
+  errors: ['name_invalid', 'not_found'],
 })
 
 export const getLogin = route({

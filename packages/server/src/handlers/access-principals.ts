@@ -73,7 +73,7 @@ export function accessPrincipalHandlers(ports: HandlerPorts): Pick<Handlers<Rout
 const showLogin = ({ id, issuer, enabled, login, audiences: [audience = ''] }: IssuerState) =>
   enabled && login !== null ? [{ id, issuer, client_id: login.clientId, scopes: [...login.scopes], audience }] : []
 
-/** The permission that an action needs, and the call by which policies are asked about it. Throws `query_invalid`. */
+/** The permission that an action needs, and the call by which policies are asked about it. Throws `body_invalid`. */
 function actionOf(action: string): { readonly id: RouteId; readonly permission: Permission } {
   const calls = Object.entries(routes).flatMap(([id, { auth }]) =>
     auth.kind === 'identity' && auth.permission !== null
@@ -86,7 +86,7 @@ function actionOf(action: string): { readonly id: RouteId; readonly permission: 
   const names = [...Object.keys(PERMISSIONS), ...calls.map(({ id }) => id)]
   const meant = nearest(action, names)
   const message = `expected a permission or a call${meant ? `, such as ${meant}` : ''}`
-  throw new LanyardError('query_invalid', `action: ${message}`, { errors: [{ path: 'action', message }] })
+  throw new LanyardError('body_invalid', `action: ${message}`, { errors: [{ path: 'action', message }] })
 }
 
 interface PolicyAsked {

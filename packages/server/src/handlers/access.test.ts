@@ -319,7 +319,7 @@ describe('an explanation', () => {
 
   test('of an action that is none names the nearest', async () => {
     const who = { kind: 'certificate', value: 'dn:CN=x' }
-    const { errors } = await refused('query_invalid', 'POST /v1/access/explain', { who, action: 'killAgnt' })
+    const { errors } = await refused('body_invalid', 'POST /v1/access/explain', { who, action: 'killAgnt' })
     assert.match(errors[0].message, /killAgent/)
   })
 })

@@ -257,7 +257,7 @@ describe('policies', () => {
     const foreign = await of(question.resource.replace('acme', 'globex'))
     assert.equal(foreign.decision, 'deny')
     assert.deepEqual(foreign, await of('Lanyard::Agent::"spiffe://example.test/tenant/acme/agent/nobody"'))
-    await refused('query_invalid', 'POST /v1/policies/explain', { ...question, principal: 'nobody' })
+    await refused('body_invalid', 'POST /v1/policies/explain', { ...question, principal: 'nobody' })
     await refused('policy_unknown', 'POST /v1/policies/explain', { ...question, version: 77 })
   })
 

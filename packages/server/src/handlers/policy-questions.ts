@@ -79,7 +79,7 @@ interface AskedQuestion {
   readonly context?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** A question about what is there now, at this hour unless it says another. Throws `query_invalid`. */
+/** A question about what is there now, at this hour unless it says another. Throws `body_invalid`. */
 async function questionOf(
   { store, rows, authorities, clock }: HandlerPorts,
   asked: AskedQuestion,
@@ -100,7 +100,7 @@ function entityOf(path: string, text: string): PolicyEntity {
   const entity = parseEntity(text)
   if (entity !== undefined) return entity
   const message = 'expected an entity as Cedar writes it: Lanyard::Agent::"spiffe://…"'
-  throw new LanyardError('query_invalid', `${path}: ${message}`, { errors: [{ path, message }] })
+  throw new LanyardError('body_invalid', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 
 /** Those that decide; with a version, that one in place of the one of its scope. */
