@@ -33,11 +33,11 @@ export type Auth =
 
 /**
  * How often. `identity` counts against the caller's own allowance, or, with `times`, against one of this route alone
- * that is so many times as large; `none` says why no limit is needed: what comes before authentication is limited by
- * connection, not here.
+ * that is so many times as large; `calls` says as how many calls a body counts. `none` says why no limit is needed: what
+ * comes before authentication is limited by connection, not here.
  */
 export type Limit =
-  | { readonly per: 'identity'; readonly times?: number }
+  | { readonly per: 'identity'; readonly times?: number; readonly calls?: (body: unknown) => number }
   | { readonly per: 'none'; readonly because: string }
 
 /** Which events it writes, or why it writes none. */

@@ -171,6 +171,19 @@ describe('AuthZEN', () => {
     assert.equal((await told()) - before, 1)
   })
 
+  test('counts each of many questions against the limit of who asks', async () => {
+    const [{ request }] = questions as [(typeof questions)[number]]
+    const token = await server.apiKey('operator', { rateLimit: 10 })
+    const ask = (many: number) =>
+      server.call(MANY, { token, body: { ...request, evaluations: Array.from({ length: many }, () => ({})) } })
+    assert.equal((await ask(60)).status, 200)
+    assert.equal((await ask(40)).status, 200)
+    assert.equal((await ask(1)).body.code, 'rate_limited')
+    server.clock.advance(60)
+    assert.equal((await ask(90)).status, 200)
+    assert.equal((await ask(11)).body.code, 'rate_limited')
+  })
+
   test('lets nobody ask within a tenant that is not theirs, nor without the permission', async () => {
     const [{ request }] = questions as [(typeof questions)[number]]
     const token = await server.apiKey('operator', { tenant: 'acme' })

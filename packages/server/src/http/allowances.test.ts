@@ -76,6 +76,19 @@ describe('calls by identity', () => {
     new RateLimit(0, clock).spend(node, 'reportSignals', few)
   })
 
+  test('that count as several are counted so, and one that is more than all is not shut out for ever', () => {
+    const at = { ms: 0, now: () => at.ms }
+    const limit = new RateLimit(60, at)
+    limit.spend(agent('a'), 'whoami', EACH, 59)
+    assert.throws(() => limit.spend(agent('a'), 'whoami', EACH, 2), { code: 'rate_limited' })
+    limit.spend(agent('a'), 'whoami', EACH)
+    limit.spend(agent('b'), 'whoami', EACH, 90)
+    assert.throws(() => limit.spend(agent('b'), 'whoami', EACH), { code: 'rate_limited' })
+    at.ms = 31_000
+    limit.spend(agent('b'), 'whoami', EACH)
+    assert.throws(() => limit.spend(agent('b'), 'whoami', EACH), { code: 'rate_limited' })
+  })
+
   test('of more identities than are remembered cost no more memory', () => {
     const limit = new RateLimit(1, clock)
     for (let i = 0; i < 100_001; i++) limit.spend(agent(`a${i}`), 'whoami', EACH)

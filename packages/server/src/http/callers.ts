@@ -106,6 +106,7 @@ export class Callers {
   async authorized(call: CallHead, admitted: Caller, parts: CallParts, connection: Connection): Promise<Caller> {
     const { id, route, headers, requestId } = call
     if (route.auth.kind === 'public') return admitted
+    this.#spendMore(call, admitted, parts)
     const permission = route.auth.permission as Permission | null
     const { tenant, agent } = targetOf(parts)
     const chosen = headers['x-lanyard-tenant-id']
@@ -117,6 +118,12 @@ export class Callers {
     })
     await this.#parts.judge({ id, route, caller, tenant, agent, parts, source: connection.source, requestId })
     return caller
+  }
+
+  // One was counted before the body was read.
+  #spendMore({ id, route: { limit } }: CallHead, caller: Caller, { body }: CallParts): void {
+    const calls = limit.per === 'none' ? 1 : (limit.calls?.(body) ?? 1)
+    if (calls > 1) this.#parts.rateLimit.spend(caller, id, limit, calls - 1)
   }
 
   async #authenticated(call: CallHead, connection: Connection): Promise<Authenticated> {

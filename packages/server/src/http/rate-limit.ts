@@ -23,15 +23,19 @@ export class RateLimit {
     this.#clock = clock
   }
 
-  /** Counts one call of a route, against the allowance that it is limited by. Throws `rate_limited` with the seconds to wait. */
-  spend(caller: Caller, id: RouteId, limit: Limit): void {
+  /**
+   * Counts calls of a route, against the allowance that it is limited by. Throws `rate_limited` with the seconds to
+   * wait.
+   */
+  spend(caller: Caller, id: RouteId, limit: Limit, calls = 1): void {
     const usual = (caller.kind === 'api-key' ? caller.rateLimit : null) ?? this.#usual
     if (usual === 0 || limit.per === 'none') return
     const { times } = limit
     const perMinute = times === undefined ? usual : Math.max(1, Math.round(usual * times))
     const identity = identityOf(caller)
     const now = this.#clock.now()
-    const waitMs = this.#account(times === undefined ? identity : `${identity} ${id}`, perMinute, now).bucket.take(now)
+    const { bucket } = this.#account(times === undefined ? identity : `${identity} ${id}`, perMinute, now)
+    const waitMs = bucket.take(now, calls)
     if (waitMs === 0) return
     const seconds = Math.max(1, Math.ceil(waitMs / 1000))
     throw new LanyardError('rate_limited', `expected at most ${perMinute} calls a minute; wait ${seconds} s`, {

@@ -13,15 +13,19 @@ export class TokenBucket {
     this.#at = at
   }
 
-  /** Takes one: 0 when there was one, otherwise the milliseconds until there will be. */
-  take(at: number): number {
+  /**
+   * Takes so many: 0 when they were there, otherwise the milliseconds until they will be. More than there ever are takes
+   * all, and what comes after waits for the rest.
+   */
+  take(at: number, many = 1): number {
     this.#refill(at)
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1
+    const needed = Math.min(many, this.#most)
+    if (this.#tokens >= needed) {
+      this.#tokens -= many
       return 0
     }
     // Less a nanosecond, by which fractions may be off.
-    return Math.max(1, Math.ceil((1 - this.#tokens) / this.#perMs - 1e-6))
+    return Math.max(1, Math.ceil((needed - this.#tokens) / this.#perMs - 1e-6))
   }
 
   // A clock that was set back adds nothing and takes nothing away.
