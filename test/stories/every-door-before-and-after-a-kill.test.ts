@@ -1,27 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
 import type { Answer, CallOptions, ClientTls } from '../../packages/server/src/testing/client.ts'
-import { csrOf, type HttpHarness, openHttp } from '../../packages/server/src/testing/http.ts'
+import { csrOf } from '../../packages/server/src/testing/http.ts'
 import { joinNode } from '../../packages/server/src/testing/nodes.ts'
-import { People } from '../../packages/server/src/testing/people.ts'
 import { bySecret, SecretAgent } from '../../packages/server/src/testing/secrets.ts'
+import { peopleStage } from '../../packages/server/src/testing/stages.ts'
 
 // Every way by which an agent gets in, tried while it lives, when it was killed, and when it was reinstated: by what it
 // held before the kill, and by what it got since. Nothing old revives.
 
-let server: HttpHarness
-let admin: string
-const people = new People(
-  () => server,
-  () => admin,
-)
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: people.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
+const { server, admin, people } = await peopleStage()
 
 const newCsr = () => csrOf(generateKeyNow('P-256'))
 const outcomeOf = ({ status, body }: Answer): string => (status < 300 ? 'in' : body.code)

@@ -9,7 +9,9 @@ import { peopleStage } from '../testing/stages.ts'
 // An admin of a tenant who wants all tenants, and an operator who wants to be an admin: what they could try, by what
 // they have. Each attempt must be refused, and none may leave anything behind.
 
-const { server, admin, people, issuer } = await peopleStage()
+const { server, admin, people } = await peopleStage()
+for (const tenant of ['acme', 'globex']) await server.agent({ tenant, agent: 'a1' })
+const issuer = await people.issuer()
 
 let numbers = 0
 const fresh = (text: string) => `${text}-${++numbers}`

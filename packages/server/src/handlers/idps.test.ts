@@ -1,27 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { adminCalls } from '../testing/admin-calls.ts'
+import { describe, test } from 'node:test'
 import { type Answer, codeOf } from '../testing/client.ts'
-import { federation } from '../testing/federated.ts'
-import { type HttpHarness, openHttp } from '../testing/http.ts'
-import { Providers, type TestProvider } from '../testing/provider.ts'
+import type { TestProvider } from '../testing/provider.ts'
+import { federationStage } from '../testing/stages.ts'
 
-const providers = new Providers()
-let server: HttpHarness
-let admin: string
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: providers.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const calls = adminCalls(
-  () => server,
-  () => admin,
-)
-const { call, ok, refused } = calls
-const { eventsOf } = federation(() => server, calls, providers)
+const { server, providers, call, ok, refused, eventsOf } = await federationStage()
 
 let made = 0
 interface Place {

@@ -1,33 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
-import { adminCalls } from '../testing/admin-calls.ts'
 import type { CallOptions } from '../testing/client.ts'
-import { csrOf, type HttpHarness, openHttp } from '../testing/http.ts'
+import { csrOf } from '../testing/http.ts'
 import { heldNode } from '../testing/nodes.ts'
-import { People, type TestIssuer } from '../testing/people.ts'
 import { bySecret, SecretAgent } from '../testing/secrets.ts'
+import { peopleStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-let issuer: TestIssuer
-const people = new People(
-  () => server,
-  () => admin,
-)
+const { server, people, ok, refused } = await peopleStage()
+for (const tenant of ['acme', 'globex']) await server.agent({ tenant, agent: 'a1' })
+const issuer = await people.issuer()
 
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: people.parts })
-  admin = await server.apiKey('admin')
-  for (const tenant of ['acme', 'globex']) await server.agent({ tenant, agent: 'a1' })
-  issuer = await people.issuer()
-})
-after(() => server.close())
-
-const { ok, refused } = adminCalls(
-  () => server,
-  () => admin,
-)
 let numbers = 0
 const fresh = (text: string) => `${text}-${++numbers}`
 const epoch = () => server.pipeline.store.read(() => server.pipeline.rows.epoch.current())

@@ -1,31 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { generateKeyNow } from '@lanyard/protocol/node'
-import { adminCalls } from '../testing/admin-calls.ts'
 import { type Answer, type CallOptions, codeOf } from '../testing/client.ts'
-import { federation } from '../testing/federated.ts'
-import { csrOf, type HttpHarness, openHttp, pemOf } from '../testing/http.ts'
-import { People, type TestIssuer } from '../testing/people.ts'
+import { csrOf, pemOf } from '../testing/http.ts'
+import type { TestIssuer } from '../testing/people.ts'
+import { peopleStage } from '../testing/stages.ts'
 
-let server: HttpHarness
-let admin: string
-const people = new People(
-  () => server,
-  () => admin,
-)
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: people.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
-
-const calls = adminCalls(
-  () => server,
-  () => admin,
-)
-const { ok, refused } = calls
-const { federated, certificateBy, eventsOf } = federation(() => server, calls, people.providers)
+const { server, people, ok, refused, federated, certificateBy, eventsOf } = await peopleStage()
 
 let made = 0
 /** A key as a thief would have it, of one tenant or of all. */

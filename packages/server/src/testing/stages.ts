@@ -31,7 +31,7 @@ export async function federationStage() {
   return { ...stage, providers, ...federation(() => stage.server, stage, providers) }
 }
 
-/** The same with people, an issuer of them, and an agent `a1` in each of two tenants. */
+/** The same with people and programs, who come by every method. */
 export async function peopleStage() {
   let stage: AdminStage
   const people = new People(
@@ -39,6 +39,5 @@ export async function peopleStage() {
     () => stage.admin,
   )
   stage = await adminStage({ parts: people.parts })
-  for (const tenant of ['acme', 'globex']) await stage.server.agent({ tenant, agent: 'a1' })
-  return { ...stage, people, issuer: await people.issuer() }
+  return { ...stage, people, ...federation(() => stage.server, stage, people.providers) }
 }

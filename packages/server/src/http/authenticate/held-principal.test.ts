@@ -1,28 +1,17 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import type { CallOptions } from '../../testing/client.ts'
-import { type HttpHarness, openHttp } from '../../testing/http.ts'
-import { People, type TestIssuer } from '../../testing/people.ts'
+import type { TestIssuer } from '../../testing/people.ts'
 import { heldBack } from '../../testing/raw.ts'
+import { peopleStage } from '../../testing/stages.ts'
 
 // A principal's roles are read when the head of a request has come. Whoever holds the body back until one of them is
 // taken away must not act by it: least of all give it to somebody else.
 
-let server: HttpHarness
-let admin: string
-const people = new People(
-  () => server,
-  () => admin,
-)
+const { server, admin, people } = await peopleStage()
 let names = 0
-
-before(async () => {
-  server = await openHttp({ limits: { rate_per_minute: 0 }, parts: people.parts })
-  admin = await server.apiKey('admin')
-})
-after(() => server.close())
 
 const BACK_DOOR = { kind: 'certificate', value: 'dn:CN=back door', role: 'admin' }
 

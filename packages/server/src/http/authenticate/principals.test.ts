@@ -7,7 +7,9 @@ import { ClientAuthority } from '../../testing/client-authority.ts'
 import type { TestIssuer } from '../../testing/people.ts'
 import { peopleStage } from '../../testing/stages.ts'
 
-const { server, admin, people, issuer: ofAll } = await peopleStage()
+const { server, admin, people } = await peopleStage()
+for (const tenant of ['acme', 'globex']) await server.agent({ tenant, agent: 'a1' })
+const ofAll = await people.issuer()
 
 const list = (options: CallOptions, query = '') => server.call(`GET /v1/agents${query}`, options)
 const hinted = (options: CallOptions, tenant: string): CallOptions => ({
