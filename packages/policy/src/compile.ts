@@ -43,7 +43,8 @@ function checked(text: PolicyText, whole: boolean): CompiledSet {
   const entities = checkEntities(text.entities, whole ? schema : null)
   const mentions = mentionsOf(policies.map(({ json }) => json))
   const slices = slicesOf(json, policies)
-  const set = new CompiledSet({ text, slices, policies, entities, mentions, actions })
+  const readAsMore = readAsMoreIn(json)
+  const set = new CompiledSet({ text, slices, policies, entities, mentions, readAsMore, actions })
   set.prepare()
   return set
 }
@@ -79,6 +80,24 @@ function schemaOf(text: string): WholeSchema {
     Object.keys(actions).map(id => ({ type: namespace === '' ? 'Action' : `${namespace}::Action`, id })),
   )
   return { schema, json: whole.json, actions }
+}
+
+const PLAIN = /^(?:__cedar::)?(?:String|Long|Bool)$/
+
+/**
+ * Attributes of applications under which a text may be more than one: the engine reads `"10.0.0.1"` as an address where
+ * the schema says so, and refuses what is none.
+ */
+function readAsMoreIn(schema: SchemaJson<string> | null): ReadonlySet<string> {
+  const names = new Set<string>()
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    const { attributes } = value as { readonly attributes?: Readonly<Record<string, { readonly name?: string }>> }
+    for (const [name, type] of Object.entries(attributes ?? {})) if (!PLAIN.test(type.name ?? '')) names.add(name)
+    for (const child of Object.values(value)) visit(child)
+  }
+  for (const [namespace, fragment] of Object.entries(schema ?? {})) if (namespace !== NAMESPACE) visit(fragment)
+  return names
 }
 
 /** Ours in JSON, read once. */

@@ -6,7 +6,7 @@ import { EntityPool, inValue, keyOf, mentioned } from './entities.ts'
 import type { Mentions } from './mentions.ts'
 import type { PolicyPart } from './policy-parts.ts'
 import type { Decision, PolicyText, Question } from './question.ts'
-import { questionKey, recent, remember } from './recent.ts'
+import { questionKey, recent, remember, type Sight } from './recent.ts'
 import type { SchemaSlices } from './schema/slices.ts'
 
 interface SetParts {
@@ -16,6 +16,8 @@ interface SetParts {
   readonly entities: readonly EntityJson[]
   /** What the policies speak of. */
   readonly mentions: Mentions
+  /** Names of attributes of applications that are read as more than texts are. */
+  readonly readAsMore: ReadonlySet<string>
   /** Every action of the schema. */
   readonly actions: readonly TypeAndId[]
 }
@@ -31,16 +33,16 @@ export class CompiledSet {
   readonly #prepared: Prepared
   readonly #slices: SchemaSlices
   readonly #pool: EntityPool
-  readonly #mentions: Mentions
+  readonly #sight: Sight
   readonly #actions: ReadonlySet<string>
 
-  constructor({ text, slices, policies, entities, mentions, actions }: SetParts) {
+  constructor({ text, slices, policies, entities, mentions, readAsMore, actions }: SetParts) {
     this.text = text
     this.policies = policies
     this.#names = new Map(policies.map(({ engineName, name }) => [engineName, name]))
     this.#prepared = { policies: { staticPolicies: text.policies } }
     this.#slices = slices
-    this.#mentions = mentions
+    this.#sight = { ...mentions, readAsMore }
     this.#pool = new EntityPool(entities, mentions.entities)
     this.#actions = new Set(actions.map(keyOf))
   }
@@ -60,7 +62,7 @@ export class CompiledSet {
 
   /** Whether any of its policies speaks of an attribute of this name, of whatever. */
   names(attribute: string): boolean {
-    return this.#mentions.wholeContext || this.#mentions.attributes.has(attribute)
+    return this.#sight.wholeContext || this.#sight.looks.has(attribute)
   }
 
   /**
@@ -69,9 +71,8 @@ export class CompiledSet {
    */
   decide(question: Question): Decision {
     try {
-      const asking = toAsked(question)
-      const key = questionKey(this.#number, asking, this.#mentions)
-      return recent(key) ?? this.#decided(asking, key)
+      const key = questionKey(this.#number, question, this.#sight)
+      return recent(key) ?? this.#decided(toAsked(question), key)
     } catch (error) {
       return denied([error instanceof Error ? error.message : String(error)])
     }

@@ -1,69 +1,111 @@
 import { hash } from 'node:crypto'
-import { isIP } from 'node:net'
-import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
-import type { Asked } from './engine/values.ts'
+import { BoundedMap } from '@lanyard/protocol'
+import { addressOf, present, toValue } from './engine/values.ts'
+import { isUsual, MAX_DEPTH, tooDeep } from './limits.ts'
+import { type Comparison, type Look, octetsOf, type Plain } from './looks.ts'
 import type { Mentions } from './mentions.ts'
-import type { Decision } from './question.ts'
+import type { Decision, EntityFacts, Question } from './question.ts'
+import { CONTEXT } from './schema/vocabulary.ts'
 
 /** Over all sets together, so that each agent of a large fleet has a place; some 15 MB when full. */
-const MOST = 65_536
-
-/** Least recently used first. */
-const decisions = new Map<string, Decision>()
+const decisions = new BoundedMap<string, Decision>(65_536)
 
 /** The decision that was made on the same question, if it was lately. */
 export function recent(key: string): Decision | undefined {
   const decision = decisions.get(key)
-  if (decision === undefined) return undefined
-  decisions.delete(key)
-  decisions.set(key, decision)
+  if (decision !== undefined) decisions.set(key, decision)
   return decision
 }
 
 export function remember(key: string, decision: Decision): void {
   decisions.set(key, decision)
-  if (decisions.size > MOST) decisions.delete(decisions.keys().next().value!)
+}
+
+/** What a set can tell of a question. */
+export interface Sight extends Pick<Mentions, 'looks' | 'wholeContext' | 'tags'> {
+  /** Names under which a schema has what texts are read as, such as addresses. */
+  readonly readAsMore: ReadonlySet<string>
 }
 
 /**
- * The same digest for questions that the policies cannot tell apart: of attributes that no policy names only their
- * presence and form stand in it (the engine refuses what the schema does not know), so that a lineage that has grown
- * older by a second is no other question to policies that do not ask its age.
+ * The same digest for questions that the policies cannot tell apart. Of an attribute stand in it its presence, its kind
+ * (the engine refuses what the schema does not know) and what the policies' comparisons say of it: a lineage that has
+ * grown older by a second, and a call from the next address of the same network, are no other questions. Throws a
+ * TypeError for what no value of Cedar says.
  */
-export function questionKey(set: number, asked: Asked, mentions: Mentions): string {
-  const { principal, action, resource, context, entities } = asked
-  const told = JSON.stringify([
-    set,
-    principal,
-    action,
-    resource,
-    mentions.wholeContext ? context : seen(context, mentions),
-    entities.map(entity => seenEntity(entity, mentions)),
-  ])
+export function questionKey(set: number, question: Question, sight: Sight): string {
+  const { principal, action, resource, context, entities } = question
+  // Names and values are texts: the numbers between them tell where something begins.
+  const told: (string | number)[] = [set, principal.type, principal.id, action, resource.type, resource.id]
+  for (const name of Object.keys(context)) {
+    const value = context[name]
+    if (value !== undefined && value !== null) told.push(name, inContext(name, value, sight))
+  }
+  for (const entity of entities) tellEntity(told, entity, sight)
   // Groups and labels of others stand in it, as long as they like.
-  return hash('sha256', told, 'base64')
+  return hash('sha256', JSON.stringify(told), 'base64')
 }
 
-const seenEntity = ({ uid, attrs, parents, tags }: EntityJson, mentions: Mentions) => [
-  uid,
-  seen(attrs, mentions),
-  parents,
-  mentions.tags || tags === undefined ? tags : Object.values(tags).map(formOf),
-]
+// Levels that may lie below an attribute, as they are counted from the context and from the list of entities.
+const IN_CONTEXT = MAX_DEPTH - 1
+const IN_ENTITY = MAX_DEPTH - 3
 
-const seen = (attributes: Readonly<Record<string, CedarValueJson>>, mentions: Mentions) =>
-  Object.entries(attributes).map(([name, value]) => [name, mentions.attributes.has(name) ? value : formOf(value)])
-
-/** What is left of a value that nobody looks at: whether the engine takes it depends on no more. */
-function formOf(value: CedarValueJson): CedarValueJson {
-  if (typeof value === 'string') return value.isWellFormed() ? 'string' : value
-  if (typeof value !== 'object' || value === null) return typeof value
-  return isAddress(value) ? 'address' : value
+function inContext(name: string, value: unknown, sight: Sight): string {
+  const look = sight.wholeContext ? 'whole' : lookAt(name, sight)
+  const type = typeof value === 'string' && Object.hasOwn(CONTEXT, name) ? CONTEXT[name]?.type : undefined
+  if (type === 'Node') return toldOf(value, 'whole', IN_CONTEXT)
+  if (type !== 'ipaddr') return toldOf(value, look, IN_CONTEXT)
+  const address = addressOf(value as string)
+  const octets = octetsOf(address)
+  return look === 'whole' || octets === null ? `@${address}` : `a${answersTo(look, octets)}`
 }
 
-/** Whoever asks may write extensions as they like, those that the engine does not take included. */
-function isAddress(value: CedarValueJson): boolean {
-  const { __extn: made, ...rest } = value as { readonly __extn?: { readonly fn?: unknown; readonly arg?: unknown } }
-  if (made?.fn !== 'ip' || typeof made.arg !== 'string' || Object.keys(rest).length > 0) return false
-  return isIP(made.arg) === 4 || (isIP(made.arg) === 6 && !/[.%]/.test(made.arg))
+function tellEntity(told: (string | number)[], { type, id, attributes, parents }: EntityFacts, sight: Sight): void {
+  told.push(0, type, id)
+  for (const name of Object.keys(attributes)) {
+    const value = attributes[name]
+    if (value === undefined) continue
+    if (name === 'labels' && type === 'Agent') told.push(name, labelsTold(value, sight))
+    else if (value !== null) told.push(name, toldOf(value, lookAt(name, sight), IN_ENTITY))
+  }
+  told.push(1)
+  for (const parent of parents) told.push(parent.type, parent.id)
+}
+
+/** Nobody tells one label from another where no policy looks at tags. */
+function labelsTold(labels: unknown, { tags }: Sight): string {
+  if (tooDeep(labels, IN_ENTITY)) throw new TypeError('nested too deep')
+  const values = present(labels as Record<string, unknown>)
+  return !tags &&
+    Object.entries(values)
+      .flat()
+      .every(text => typeof text === 'string' && isUsual(text))
+    ? 'l'
+    : `{${JSON.stringify(values)}`
+}
+
+const NOTHING: Look = []
+
+const lookAt = (name: string, { looks, readAsMore }: Sight): Look =>
+  readAsMore.has(name) ? 'whole' : (looks.get(name) ?? NOTHING)
+
+/** Begins with its kind, so that no value is told like another one of another kind. */
+function toldOf(value: unknown, look: Look, levels: number): string {
+  switch (typeof value) {
+    // Of a text that is refused all is told, so that it is like none that is not.
+    case 'string':
+      return look === 'whole' || !isUsual(value) ? `"${value}` : `s${answersTo(look, value)}`
+    case 'boolean':
+      return look === 'whole' ? `?${value}` : `b${answersTo(look, value)}`
+    case 'number':
+      if (look !== 'whole' && Number.isSafeInteger(value)) return `n${answersTo(look, value)}`
+  }
+  if (tooDeep(value, levels)) throw new TypeError('nested too deep')
+  return `{${JSON.stringify(toValue(value))}`
+}
+
+function answersTo(look: readonly Comparison[], value: Plain): string {
+  let answers = ''
+  for (const holds of look) answers += holds(value) ? '1' : '0'
+  return answers
 }
