@@ -46,8 +46,8 @@ test('a file that something keeps open is ended, and what it was doing is told',
 
 test('so is what it started, also where that was handed to the system', onLinux, async () => {
   const code = `test('leaves', () => void spawn('sh', ['-c', 'sleep 71 & exit'], { stdio: 'inherit', detached: true }))`
-  const { ended, passed } = await ran(code, { fileMs: 5_000 })
-  assert.match(ended!, /\d+ of \d+: sleep 71/)
+  const { ended, passed } = await ran(code, { fileMs: 10_000 })
+  assert.match(ended!, /every test was done.*\n[\s\S]*\d+ of \d+: sleep 71/)
   assert.deepEqual(passed, ['leaves'])
 })
 
@@ -56,4 +56,9 @@ test('what a file leaves running without holding its output is named and ended',
   const { ended, left } = await ran(code, { graceMs: 100 })
   assert.equal(ended, null)
   assert.match(left.join('\n'), /^ +\d+ of \d+: sleep 72/)
+})
+
+test('a loop without a pause, which nothing is heard of, is ended too', onLinux, async () => {
+  const { ended } = await ran(`test('loops', () => { for (;;); })`, { testMs: 100, fileMs: 2_000 })
+  assert.match(ended!, /some\.test\.mjs was ended after 2 s: it told of no test/)
 })

@@ -36,6 +36,14 @@ const MARK = 'TEST_FILE_OF_RUN'
 export async function runFile(file: string, limits: Limits, listener: Listener): Promise<Outcome> {
   const mark = `${process.pid}:${file}`
   const unfinished = new Map<string, string>()
+  const isTest = (name: string) => !file.endsWith(name) && !name.endsWith(file)
+  let done = 0
+  const doing = (): string => {
+    const waiting = [...unfinished.values()].filter(isTest)
+    if (waiting.length > 0) return `in "${waiting.join('", "')}"`
+    // What a thread tells waits for its turn, which in a loop without a pause never comes.
+    return done > 0 ? 'every test was done, something kept it open' : 'it told of no test, perhaps in an endless loop'
+  }
   const stream = run({
     files: [file],
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -43,7 +51,10 @@ export async function runFile(file: string, limits: Limits, listener: Listener):
     ...(limits.testMs === null ? {} : { timeout: limits.testMs }),
   })
   stream.on('test:dequeue', data => unfinished.set(placeOf(data), data.name))
-  stream.on('test:complete', data => unfinished.delete(placeOf(data)))
+  stream.on('test:complete', data => {
+    unfinished.delete(placeOf(data))
+    if (isTest(data.name)) done++
+  })
   stream.on('test:pass', data => listener.pass(data))
   stream.on('test:fail', data => listener.fail(data))
   stream.on('test:stdout', data => process.stdout.write(data.message))
@@ -54,8 +65,7 @@ export async function runFile(file: string, limits: Limits, listener: Listener):
   const timers = [
     setTimeout(() => {
       const processes = startedBy(mark)
-      const waiting = [...unfinished.values()].filter(name => !file.endsWith(name) && !name.endsWith(file))
-      ended = `${file} was ended after ${limits.fileMs / 1000} s: ${waiting.length > 0 ? `in "${waiting.join('", "')}"` : 'every test was done, something kept it open'}\n${processes.map(lineOf).join('\n')}`
+      ended = `${file} was ended after ${limits.fileMs / 1000} s: ${doing()}\n${processes.map(lineOf).join('\n')}`
       for (const { pid } of processes) end(pid)
       timers.push(setTimeout(limit.resolve, limits.graceMs))
     }, limits.fileMs),
