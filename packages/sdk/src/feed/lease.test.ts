@@ -4,7 +4,7 @@ import { feedStage, standing } from '../testing/guarded.ts'
 
 test('that a feed fell back is said again until it was heard', async t => {
   const { feed, bob } = await feedStage(t)
-  const { identity } = await bob()
+  const { identity } = await bob({}, { graceMs: 60_000 })
   await standing(identity, 'fresh')
   feed.refusal = { status: 503, code: 'store_unavailable' }
   feed.forget('feed-2')

@@ -10,7 +10,8 @@ import { agentId, tenant } from './authorizer.ts'
 
 test('without news calls are refused, then what is open ends, and with news all goes on', async t => {
   const { feed, bob, client } = await feedStage(t)
-  const { port, identity } = await bob()
+  // A busy machine shall not pass over the time between.
+  const { port, identity } = await bob({}, { graceMs: 1_000 })
   const stream = client(port, 'alice')
   await first(stream, STREAM)
   const ended = gone(stream)
@@ -28,7 +29,7 @@ test('without news calls are refused, then what is open ends, and with news all 
 
 test('news counts by its time, not by its arrival', async t => {
   const { feed, bob, client } = await feedStage(t)
-  const { port, identity } = await bob()
+  const { port, identity } = await bob({}, { graceMs: 60_000 })
   feed.lagMs = 10_000
   await standing(identity, 'stale')
   assert.match(await first(client(port, 'alice'), GET), /503/)

@@ -6,6 +6,7 @@ import { tenant } from '../guard/authorizer.ts'
 import type { GuardStanding } from '../guard/guard.ts'
 import type { Handler } from '../guard/serve.ts'
 import type { ServeOptions } from '../identity/choices.ts'
+import type { LivenessChange } from '../identity/events.ts'
 import { Identity } from '../identity/identity.ts'
 import { systemTime } from '../time.ts'
 import type { SvidOptions } from './ca.ts'
@@ -55,12 +56,32 @@ export const STREAM = 'GET /stream HTTP/1.1\r\nhost: bob\r\n\r\n'
 
 /** Sends, and gives what comes first. */
 export async function first(socket: TLSSocket, text: string): Promise<string> {
-  socket.write(text)
-  const [chunk] = await once(socket, 'data')
-  return String(chunk)
+  if (socket.closed) throw new Error('expected an open connection')
+  const ended = new AbortController()
+  const end = () => ended.abort(new Error('expected an answer, got the end of the connection'))
+  socket.once('close', end)
+  try {
+    const answer = once(socket, 'data', { signal: ended.signal })
+    socket.write(text)
+    const [chunk] = await answer
+    return String(chunk)
+  } finally {
+    socket.off('close', end)
+  }
 }
 
-/** Kept when it is known in this way who is alive. */
+/**
+ * Kept when it is known in this way who is alive, or was: on a busy machine the next standing is there before anybody
+ * could look.
+ */
 export async function standing(identity: Identity, wished: GuardStanding): Promise<void> {
-  while (identity.guard.standing !== wished) await once(identity, 'liveness')
+  if (identity.guard.standing === wished) return
+  await new Promise<void>(resolve => {
+    const see = ({ standing }: LivenessChange) => {
+      if (standing !== wished) return
+      identity.off('liveness', see)
+      resolve()
+    }
+    identity.on('liveness', see)
+  })
 }
