@@ -12,7 +12,7 @@ let admin: string
 let company: Machine
 
 before(async () => {
-  company = await Machine.authority()
+  company = Machine.authority()
   const x509pop = { roots: [company.certificate], tenant: 'acme', groups: ['metal'] }
   server = await openHttp({ parts: parts => ({ ...parts, nodes: { ...parts.nodes, x509pop } }) })
   await server.agent({ tenant: 'acme', agent: 'a1' })
@@ -50,7 +50,7 @@ for (const [name, key] of [
   ['RSA', () => generateKey('RSA')],
 ] as const)
   test(`a machine with a ${name} key becomes a node of the tenant and the groups that are set`, async () => {
-    const machine = await company.certify({ key: await key() })
+    const machine = company.certify({ key: await key() })
     const { reply } = await becomes(machine)
     assert.match(reply.name, /^x509pop-[0-9a-f]{32}$/)
     assert.deepEqual([reply.tenant, reply.groups], ['acme', ['metal']])
@@ -58,12 +58,12 @@ for (const [name, key] of [
   })
 
 test('a machine attests again as the same node, with its new key alone', async () => {
-  const machine = await company.certify()
+  const machine = company.certify()
   const first = await becomes(machine)
   await server.call(`PATCH /v1/nodes/${first.reply.node}`, { token: admin, body: { groups: ['mine'] } })
   server.clock.advance(1)
   // Its certificate was renewed; its key is the same.
-  const second = await becomes(await company.certify({ key: machine.key }))
+  const second = await becomes(company.certify({ key: machine.key }))
   assert.equal(second.reply.node, first.reply.node)
   assert.deepEqual(second.reply.groups, ['mine'])
   assert.equal((await server.call('POST /v1/node/renew', { tls: first })).body.code, 'node_unknown')
@@ -71,32 +71,32 @@ test('a machine attests again as the same node, with its new key alone', async (
 })
 
 test('a machine below an intermediate is believed, one above none is not', async () => {
-  const between = await company.certify({ ca: true })
-  const machine = await between.certify()
+  const between = company.certify({ ca: true })
+  const machine = between.certify()
   await becomes(machine)
   const alone = machine.pem.slice(0, machine.pem.indexOf('-----END') + '-----END CERTIFICATE-----'.length)
   assert.equal((await ask(alone)).body.code, 'node_proof_invalid')
 })
 
 test('what is no certificate of a machine is refused before anything is asked of it', async () => {
-  const foreign = await Machine.authority()
-  const between = await company.certify({ ca: true })
+  const foreign = Machine.authority()
+  const between = company.certify({ ca: true })
   const rsa = (modulusLength: number, publicExponent = 65_537) =>
     generateKeyPairSync('rsa', { modulusLength, publicExponent }).privateKey
   const hostile: Readonly<Record<string, string>> = {
     nothing: '',
     'no PEM': 'certificate',
-    'another label': (await company.certify()).pem.replaceAll('CERTIFICATE', 'PUBLIC KEY'),
-    'a foreign authority': (await foreign.certify()).pem,
+    'another label': company.certify().pem.replaceAll('CERTIFICATE', 'PUBLIC KEY'),
+    'a foreign authority': foreign.certify().pem,
     'an authority': between.pem,
     'the configured authority itself': rootPem(),
-    'a leaf that signs nothing': (await company.certify({ usage: ['keyEncipherment'] })).pem,
-    'one that has ended': (await company.certify({ begins: -100, ends: -10 })).pem,
-    'one that has not begun': (await company.certify({ begins: 100 })).pem,
-    'a key that is too small': (await company.certify({ spki: spkiOf(rsa(1024)) })).pem,
-    'a key that is too large': (await company.certify({ spki: spkiOf(rsa(4608)) })).pem,
-    'a small exponent': (await company.certify({ spki: spkiOf(rsa(2048, 3)) })).pem,
-    'more certificates than any machine has': (await company.certify()).pem.repeat(9),
+    'a leaf that signs nothing': company.certify({ usage: ['keyEncipherment'] }).pem,
+    'one that has ended': company.certify({ begins: -100, ends: -10 }).pem,
+    'one that has not begun': company.certify({ begins: 100 }).pem,
+    'a key that is too small': company.certify({ spki: spkiOf(rsa(1024)) }).pem,
+    'a key that is too large': company.certify({ spki: spkiOf(rsa(4608)) }).pem,
+    'a small exponent': company.certify({ spki: spkiOf(rsa(2048, 3)) }).pem,
+    'more certificates than any machine has': company.certify().pem.repeat(9),
   }
   for (const [what, pem] of Object.entries(hostile)) {
     const answer = await ask(pem)
@@ -108,7 +108,7 @@ const rootPem = () =>
   `-----BEGIN CERTIFICATE-----\n${Buffer.from(company.certificate.der).toString('base64')}\n-----END CERTIFICATE-----\n`
 
 test('nothing of a proof can be put in the place of another', async () => {
-  const [machine, other] = [await company.certify(), await company.certify()]
+  const [machine, other] = [company.certify(), company.certify()]
   const [request, swapped] = [await newRequest(), await newRequest()]
   const good = await proofOf(machine, request)
   const strange = await proofOf(other, request)
@@ -142,7 +142,7 @@ function forged(challenge: string): string {
 }
 
 test('a proof counts once, and for a minute', async () => {
-  const machine = await company.certify()
+  const machine = company.certify()
   const request = await newRequest()
   const proof = await proofOf(machine, request)
   assert.equal((await send(proof)).status, 201)
@@ -156,18 +156,18 @@ test('a proof counts once, and for a minute', async () => {
 })
 
 test('of many attestations at once one counts', async () => {
-  const machine = await company.certify()
+  const machine = company.certify()
   const proof = await proofOf(machine, await newRequest())
   const answers = await Promise.all(Array.from({ length: 16 }, () => send(proof)))
   assert.deepEqual(answers.map(({ status }) => status).sort(), [201, ...Array(15).fill(401)])
 })
 
 test('a banned machine stays out, whatever certificate it has', async () => {
-  const machine = await company.certify()
+  const machine = company.certify()
   const { reply } = await becomes(machine)
   await server.call(`POST /v1/nodes/${reply.node}/ban`, { token: admin, body: { reason: 'stolen' } })
   server.clock.advance(1)
-  const renewed = await company.certify({ key: machine.key })
+  const renewed = company.certify({ key: machine.key })
   const answer = await send(await proofOf(renewed, await newRequest()))
   assert.equal(answer.body.code, 'node_banned')
   await server.call(`POST /v1/nodes/${reply.node}/unban`, { token: admin })
@@ -176,7 +176,7 @@ test('a banned machine stays out, whatever certificate it has', async () => {
 })
 
 test('a machine whose own key was killed stays out', async () => {
-  const machine = await company.certify()
+  const machine = company.certify()
   const key_thumbprint = jwkThumbprint(jwkFromSpki(spkiOf(machine.key)), nodeCrypto)
   const killed = await server.call('POST /v1/kill', { token: admin, body: { key_thumbprint, reason: 'stolen' } })
   assert.equal(killed.status, 202, killed.text)
@@ -185,7 +185,7 @@ test('a machine whose own key was killed stays out', async () => {
 
 // Each knock is judged under locks, and a banned machine keeps its key.
 test('a banned machine that goes on knocking is told of once a minute', async () => {
-  const machine = await company.certify()
+  const machine = company.certify()
   const { reply } = await becomes(machine)
   await server.call(`POST /v1/nodes/${reply.node}/ban`, { token: admin, body: { reason: 'stolen' } })
   const knock = async () => {
@@ -222,7 +222,7 @@ test('an agent is no machine, even where our own authority was named as that of 
 test('where no authority of machines is set, none becomes a node so', async t => {
   const plain = await openHttp()
   t.after(() => plain.close())
-  const machine = await company.certify()
+  const machine = company.certify()
   const body = { method: 'x509pop', certificates: machine.pem }
   assert.equal((await plain.call('POST /v1/nodes/challenge', { body })).body.code, 'node_method_unavailable')
   const { pem: csr } = await newRequest()
@@ -234,7 +234,7 @@ test('a tenant that nobody has created gets no node, least of all one of all ten
   const x509pop = { roots: [company.certificate], tenant: 'nobody', groups: [] }
   const other = await openHttp({ parts: parts => ({ ...parts, nodes: { ...parts.nodes, x509pop } }) })
   t.after(() => other.close())
-  const machine = await company.certify()
+  const machine = company.certify()
   const { body } = await other.call('POST /v1/nodes/challenge', {
     body: { method: 'x509pop', certificates: machine.pem },
   })

@@ -10,7 +10,7 @@ import { nodeSettings } from './node-settings.ts'
 const folder = mkdtempSync(join(tmpdir(), 'nodes-'))
 after(() => rmSync(folder, { recursive: true }))
 
-const authority = await Machine.authority()
+const authority = Machine.authority()
 const pem = (machine: Machine) =>
   `-----BEGIN CERTIFICATE-----\n${Buffer.from(machine.certificate.der).toString('base64')}\n-----END CERTIFICATE-----\n`
 
@@ -27,7 +27,7 @@ test('without a file no machine becomes a node by its certificate', () => {
 })
 
 test('the file names the authorities', async () => {
-  const other = await Machine.authority()
+  const other = Machine.authority()
   const { x509pop } = settings(`Ours\n${pem(authority)}${pem(other)}`, { tenant: 'acme', groups: ['b', 'a', 'b'] })()
   assert.deepEqual(
     x509pop?.roots.map(root => root.serialHex),
@@ -37,7 +37,7 @@ test('the file names the authorities', async () => {
 })
 
 test('what is no authority, no file or no name is refused when the server starts', async () => {
-  const leaf = await authority.certify()
+  const leaf = authority.certify()
   const bad = [
     settings(''),
     settings('no PEM'),

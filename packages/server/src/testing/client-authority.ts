@@ -26,6 +26,8 @@ export interface ClientWish {
   readonly subject?: string
   readonly names?: GeneralNamesInput
   readonly key?: KeyObject
+  /** A public key that nobody needs to own. */
+  readonly spki?: Uint8Array
   /** Unix seconds. */
   readonly notBefore?: number
   readonly notAfter?: number
@@ -33,7 +35,8 @@ export interface ClientWish {
   readonly extensions?: Readonly<Record<string, Uint8Array | null>>
 }
 
-interface Issued {
+/** A certificate and its key, which may sign others. */
+export interface Issued {
   readonly certificate: Certificate
   readonly key: KeyObject
 }
@@ -85,8 +88,8 @@ export class ClientAuthority {
 
 type Extensions = Readonly<Record<string, Uint8Array>>
 
-const OF_AUTHORITY: Extensions = { basic: basicConstraints({ ca: true }), keyUsage: keyUsage(['keyCertSign']) }
-const OF_CLIENT: Extensions = {
+export const OF_AUTHORITY: Extensions = { basic: basicConstraints({ ca: true }), keyUsage: keyUsage(['keyCertSign']) }
+export const OF_CLIENT: Extensions = {
   basic: basicConstraints({ ca: false }),
   keyUsage: keyUsage(['digitalSignature']),
   extendedKeyUsage: extendedKeyUsage(['clientAuth']),
@@ -104,23 +107,25 @@ interface Order {
 const pemOfAll = (certificates: readonly Certificate[]) =>
   certificates.map(({ der }) => encodePem('CERTIFICATE', der)).join('')
 
-const keyIdOf = (key: KeyObject) => keyIdentifier(parsePublicKey(spkiOf(key)).keyBits, nodeCrypto)
+const keyIdOf = (spki: Uint8Array) => keyIdentifier(parsePublicKey(spki).keyBits, nodeCrypto)
 
 const commonName = (name: string, issuer: Issued | null) =>
   issuer === null ? name : `${name} ${randomBytes(4).toString('hex')}`
 
-function issue({ key, name, issuer, wish, extensions }: Order): Issued {
+/** What a company's authority signs, as it is wished. */
+export function issue({ key, name, issuer, wish, extensions }: Order): Issued {
   const now = Math.floor(Date.now() / 1000)
   const subject = encodeName(wish.subject === '' ? [] : [['CN', wish.subject ?? commonName(name, issuer)]])
+  const spki = wish.spki ?? spkiOf(key)
   const all = {
     ...extensions,
-    subjectKeyId: subjectKeyId(keyIdOf(key)),
-    ...(issuer && { authorityKeyId: authorityKeyId(keyIdOf(issuer.key)) }),
+    subjectKeyId: subjectKeyId(keyIdOf(spki)),
+    ...(issuer && { authorityKeyId: authorityKeyId(keyIdOf(spkiOf(issuer.key))) }),
     ...(wish.names && { subjectAltName: subjectAltName(wish.names, wish.subject === '') }),
     ...wish.extensions,
   }
   const input = {
-    ...{ subject, issuer: issuer?.certificate.subject.der ?? subject, spki: spkiOf(key) },
+    ...{ subject, issuer: issuer?.certificate.subject.der ?? subject, spki },
     ...{ notBefore: wish.notBefore ?? now - HOUR, notAfter: wish.notAfter ?? now + HOUR },
     serial: randomBytes(16).fill(0x41, 0, 1),
     extensions: Object.values(all).filter(extension => extension !== null),

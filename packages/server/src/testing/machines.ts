@@ -1,25 +1,7 @@
 import { createHash, type KeyObject, randomBytes } from 'node:crypto'
-import {
-  authorityKeyId,
-  basicConstraints,
-  buildCsr,
-  Certificate,
-  concat,
-  encodeBase64Url,
-  encodeName,
-  encodePem,
-  encodeUtf8,
-  extendedKeyUsage,
-  keyIdentifier,
-  keyUsage,
-  parsePublicKey,
-  signCertificate,
-  subjectAltName,
-  subjectKeyId,
-} from '@lanyard/protocol'
-import { generateKeyNow, nodeCrypto, nodeSigner, spkiOf } from '@lanyard/protocol/node'
-
-const keyIdOf = (key: KeyObject) => keyIdentifier(parsePublicKey(spkiOf(key)).keyBits, nodeCrypto)
+import { buildCsr, type Certificate, concat, encodeBase64Url, encodePem, encodeUtf8, keyUsage } from '@lanyard/protocol'
+import { generateKeyNow, nodeSigner } from '@lanyard/protocol/node'
+import { issue, OF_AUTHORITY, OF_CLIENT } from './client-authority.ts'
 
 /** How a certificate of a company's machine differs from a usual one. */
 export interface MachineWish {
@@ -48,13 +30,13 @@ export class Machine {
   }
 
   /** A root. */
-  static async authority(): Promise<Machine> {
-    return await Machine.#certified(null, { ca: true })
+  static authority(): Machine {
+    return Machine.#certified(null, { ca: true })
   }
 
   /** Under this authority. */
-  async certify(wish: MachineWish = {}): Promise<Machine> {
-    return await Machine.#certified(this, wish)
+  certify(wish: MachineWish = {}): Machine {
+    return Machine.#certified(this, wish)
   }
 
   get pem(): string {
@@ -68,24 +50,20 @@ export class Machine {
     return encodeBase64Url(await nodeSigner(key).sign(message, 'der'))
   }
 
-  static async #certified(issuer: Machine | null, wish: MachineWish): Promise<Machine> {
-    const { key = generateKeyNow('P-256'), ca = false, usage, begins = -60, ends = 3600, spki = spkiOf(key) } = wish
+  static #certified(issuer: Machine | null, wish: MachineWish): Machine {
+    const { key = generateKeyNow('P-256'), ca = false, usage, begins = -60, ends = 3600, spki } = wish
     const now = Math.floor(Date.now() / 1000)
-    const subject = encodeName([['CN', `machine ${randomBytes(4).toString('hex')}`]])
-    const extensions = [
-      basicConstraints({ ca }),
-      keyUsage(usage ?? (ca ? ['keyCertSign'] : ['digitalSignature'])),
-      ...(ca ? [] : [extendedKeyUsage(['clientAuth']), subjectAltName({ dns: ['machine.test'] }, false)]),
-      subjectKeyId(keyIdOf(key)),
-      ...(issuer === null ? [] : [authorityKeyId(keyIdOf(issuer.key))]),
-    ]
-    const input = {
-      ...{ subject, issuer: issuer?.certificate.subject.der ?? subject, spki, extensions },
-      ...{ serial: randomBytes(16).fill(0x41, 0, 1), notBefore: now + begins, notAfter: now + ends },
-    }
-    const certificate = Certificate.fromDer(await signCertificate(input, nodeSigner(issuer?.key ?? key)))
-    const above = issuer === null || issuer.chain.length === 0 ? [] : issuer.chain
-    return new Machine(key, certificate, issuer === null ? [] : [certificate, ...above])
+    const { certificate } = issue({
+      ...{ key, name: 'machine', issuer },
+      wish: {
+        subject: `machine ${randomBytes(4).toString('hex')}`,
+        ...{ notBefore: now + begins, notAfter: now + ends },
+        ...(spki === undefined ? {} : { spki }),
+        ...(ca ? {} : { names: { dns: ['machine.test'] } }),
+      },
+      extensions: { ...(ca ? OF_AUTHORITY : OF_CLIENT), ...(usage && { keyUsage: keyUsage(usage) }) },
+    })
+    return new Machine(key, certificate, issuer === null ? [] : [certificate, ...issuer.chain])
   }
 }
 

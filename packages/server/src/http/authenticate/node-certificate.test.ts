@@ -107,12 +107,12 @@ test('a certificate that ended is judged as of its end, and by the row', async (
 })
 
 test('a chain that does not lead to the authority is nobody', async () => {
-  const own = await Machine.authority()
-  const leaf = await own.certify({ key: node.privateKey })
+  const own = Machine.authority()
+  const leaf = own.certify({ key: node.privateKey })
   assert.equal((await renew({ key: pemOf(node.privateKey), cert: leaf.pem })).body.code, 'certificate_untrusted')
   const alone = node.reply.certificate
   assert.equal((await renew({ key: node.key, cert: alone })).body.code, 'certificate_untrusted')
-  const mixed = node.reply.certificate + (await own.certify({ ca: true })).pem
+  const mixed = node.reply.certificate + own.certify({ ca: true }).pem
   assert.equal((await renew({ key: node.key, cert: mixed })).body.code, 'certificate_untrusted')
 })
 
