@@ -43,8 +43,20 @@ const EXPECTED: readonly (readonly [line: RegExp, exit: number, says: RegExp])[]
   [/^lanyard idp exchange acme --token-file next\.jwt$/, 1, /error idp_disabled/],
 ]
 
+/** The program of the guide, whose token is where this machine has one. */
+async function runProgram([code = '']: readonly string[]): Promise<void> {
+  const token = join(desk.folder, 'projected.jwt')
+  writeFileSync(token, await provider.clientToken('build-2'))
+  const program = code.replace('/var/run/secrets/tokens/lanyard', token)
+  assert.notEqual(program, code)
+  writeFileSync(join(desk.folder, 'agent.ts'), program)
+  const { exit, out, err } = await desk.type(`'${process.execPath}' agent.ts`)
+  assert.equal(exit, 0, err)
+  assert.equal(out, 'I am spiffe://example.internal/tenant/acme/agent/build-2\n')
+}
+
 test('the guide: every line can be typed, and does what the page says', async () => {
-  const { lines } = readGuide('federated-identity.md')
+  const { lines, programs } = readGuide('federated-identity.md')
   const seen = new Set<RegExp>()
   let id = ''
   for (const written of lines) {
@@ -54,6 +66,8 @@ test('the guide: every line can be typed, and does what the page says', async ()
     if (pattern) seen.add(pattern)
     assert.equal(exit, code, `${line}\n${out}${err}`)
     assert.match(out + err, says, line)
+    // Both stand in the same step.
+    if (/cert request /.test(line)) await runProgram(programs)
     if (line === 'lanyard idp list acme') id = /^([0-9a-f]{32}) /m.exec(out)![1]!
   }
   assert.deepEqual(
