@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
-import { MAIN, openStage, PUPPET, type Stage } from '../support/theft/stage.ts'
+import { MAIN, openTheftStage, PUPPET, type Stage } from '../support/theft/stage.ts'
 
 // `lanyard run` as a supervisor uses it, against a real daemon; the thefts are in stories of their own.
 
@@ -20,7 +20,7 @@ let id: string
 
 if (linux) {
   before(async () => {
-    stage = await openStage()
+    stage = await openTheftStage()
     const made = await stage.register('worker', { selectors: [`unix:uid:${UID}`], replicas: 20 })
     entry = made.entry
     id = made.id

@@ -74,7 +74,7 @@ export interface How {
 }
 
 /** Starts authority and daemon. For root on Linux alone: agents run under users of their own. */
-export async function openStage(): Promise<Stage> {
+export async function openTheftStage(): Promise<Stage> {
   const api = await lanyardUp()
   await api.call('POST', '/v1/tenants', { tenant: 'acme', key_policy: 'modern' })
   const daemon = await DaemonProcess.of(api, 'stage')

@@ -3,7 +3,7 @@ import process from 'node:process'
 import { after, before, test } from 'node:test'
 import type { Got } from './ask.ts'
 import { type AttemptName, attemptNamed } from './attempts.ts'
-import { openStage, type Stage } from './stage.ts'
+import { openTheftStage, type Stage } from './stage.ts'
 
 /** What a thief has in the end. */
 export interface Loot {
@@ -29,7 +29,7 @@ export function thefts(list: Partial<Record<AttemptName, Steal>>): void {
   }
   let stage: Stage
   before(async () => {
-    stage = await openStage()
+    stage = await openTheftStage()
   })
   after(() => stage?.close())
   for (const [name, steal] of Object.entries(list) as [AttemptName, Steal][]) {
