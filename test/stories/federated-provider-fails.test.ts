@@ -78,9 +78,7 @@ test('a provider vouches in its own tenant alone', async () => {
   await other.close()
 })
 
-test('a provider that was broken into goes with all that it vouched for, by one kill', {
-  timeout: 30_000,
-}, async () => {
+test('a provider that was broken into goes with all that it vouched for, by one kill', async () => {
   const cast = await Cast.of(up, 'umbrella')
   const service = await cast.identity('service')
   const serving: Serving = await service.serve({ allow: tenant('acme') }, (_, response) => response.end('done'))

@@ -46,7 +46,7 @@ for (const [has, prints] of programs)
     const file = join(folder, `${programs.findIndex(each => each[0] === has)}.ts`)
     writeFileSync(file, program!)
     const env = { ...process.env, SPIFFE_ENDPOINT_SOCKET: `unix://${stage.socket}` }
-    const { stdout, stderr } = await run(process.execPath, [...LANYARD_FLAGS, file], { env, timeout: 30_000 })
+    const { stdout, stderr } = await run(process.execPath, [...LANYARD_FLAGS, file], { env, timeout: 200_000 })
     assert.match(stdout, prints())
     assert.equal(stderr, '')
   })

@@ -24,9 +24,7 @@ after(async () => {
   await authority?.remove()
 })
 
-test('two kills of one agent at once are two incidents, each with its epoch and its receipt', {
-  timeout: 20_000,
-}, async () => {
+test('two kills of one agent at once are two incidents, each with its epoch and its receipt', async () => {
   const caller = new PlainCaller(await cast.credential('twice'), authority.rootPem)
   assert.equal((await caller.call(serving)).status, 200)
   const killed = await Promise.all([cast.kill('twice'), cast.kill('twice')])
@@ -41,7 +39,7 @@ test('two kills of one agent at once are two incidents, each with its epoch and 
   caller.close()
 })
 
-test('two kills that name one incident are one', { timeout: 20_000 }, async () => {
+test('two kills that name one incident are one', async () => {
   await cast.token('once')
   const [one, other] = await Promise.all([1, 2].map(() => cast.kill('once', { incident: 'incident-of-both' })))
   assert.deepEqual(one, other)
@@ -49,9 +47,7 @@ test('two kills that name one incident are one', { timeout: 20_000 }, async () =
   assert.equal(items.filter(({ target }: { target: { value: string } }) => target.value.endsWith('once')).length, 1)
 })
 
-test('two hundred kills at once are all told: every connection of the dead ends, no other', {
-  timeout: 60_000,
-}, async () => {
+test('two hundred kills at once are all told: every connection of the dead ends, no other', async () => {
   const names = Array.from({ length: 200 }, (_, at) => `many-${at}`)
   const tokens: string[] = []
   for (let at = 0; at < names.length; at += 20)

@@ -67,7 +67,7 @@ async function tryToken(token: string): Promise<string> {
   return reply.code
 }
 
-test('what a killed agent has open ends, and a living one notices nothing', { timeout: 20_000 }, async () => {
+test('what a killed agent has open ends, and a living one notices nothing', async () => {
   const [dead, alive] = await Promise.all([callerOf('open-dead'), callerOf('open-alive')])
   const [deadSocket, aliveSocket] = await Promise.all([webSocketOf(dead), webSocketOf(alive)])
   const [deadSession, aliveSession] = await Promise.all([http2Of(dead), http2Of(alive)])
@@ -91,9 +91,7 @@ test('what a killed agent has open ends, and a living one notices nothing', { ti
   aliveSession.destroy()
 })
 
-test('nothing that a killed agent holds opens a door again, even after its reinstatement', {
-  timeout: 20_000,
-}, async () => {
+test('nothing that a killed agent holds opens a door again, even after its reinstatement', async () => {
   const [used, unused] = [await cast.token('holder'), await cast.token('holder')]
   const caller = await callerOf('holder')
   assert.equal((await caller.call(plain)).status, 200)
@@ -129,7 +127,7 @@ async function renewal(caller: PlainCaller): Promise<string> {
   }
 }
 
-test('a killed agent that kept its TLS session resumes nothing', { timeout: 20_000 }, async () => {
+test('a killed agent that kept its TLS session resumes nothing', async () => {
   const caller = await callerOf('resumer')
   const kept: [Where, Buffer][] = []
   for (const where of [plain, http2]) {
@@ -159,7 +157,7 @@ async function comesIn(caller: PlainCaller, where: Where, session: Buffer): Prom
   return String(first).startsWith('HTTP/1.1 200')
 }
 
-test('the key that a killed agent was bootstrapped with tries another name in vain', { timeout: 20_000 }, async () => {
+test('the key that a killed agent was bootstrapped with tries another name in vain', async () => {
   for (const agent of ['invoice-1', 'invoice-2']) await authority.call('POST', '/v1/agents', { tenant: 'acme', agent })
   const { key } = await authority.call('POST', '/v1/api-keys', {
     name: 'a deployer',
@@ -181,7 +179,7 @@ test('the key that a killed agent was bootstrapped with tries another name in va
   assert.equal((await authority.call('GET', '/v1/agents/acme/invoice-2')).lifecycle !== 'quarantined', true)
 })
 
-test('a key that was killed is never certified again, under another name either', { timeout: 20_000 }, async () => {
+test('a key that was killed is never certified again, under another name either', async () => {
   const { csrPem } = await agentKey('P-256')
   const ask = async (agent: string) =>
     await authority.ask('POST', '/v1/agent/auth/cert', { csr: csrPem }, await cast.token(agent))

@@ -55,7 +55,7 @@ for (const [line, node] of nodes)
     const { token } = await authority.call('POST', '/v1/agent/bootstrap', { tenant: 'acme', agent: 'example' })
     const { url, root_sha256 } = authority.ready
     const env = { ...process.env, LANYARD_URL: url, LANYARD_ROOT_SHA256: root_sha256, LANYARD_TOKEN: token }
-    const { stdout, stderr } = await run(node(), ['service.js'], { cwd: project, env, timeout: 60_000 })
+    const { stdout, stderr } = await run(node(), ['service.js'], { cwd: project, env, timeout: 200_000 })
     assert.match(stdout, /^spiffe:.* listens at https:.*\nGET 200\nPOST 403\n$/)
     assert.equal(stderr, '')
   })

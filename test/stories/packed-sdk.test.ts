@@ -64,7 +64,7 @@ for (const [line, node] of nodes)
     const env = { ...process.env, LANYARD_URL: url, LANYARD_ROOT_SHA256: root_sha256, LANYARD_TOKEN: token }
     const version = await run(node(), ['--version'])
     assert.ok(version.stdout.startsWith(line), version.stdout)
-    const { stdout, stderr } = await run(node(), ['example.js'], { cwd: project, env, timeout: 30_000 })
+    const { stdout, stderr } = await run(node(), ['example.js'], { cwd: project, env, timeout: 200_000 })
     assert.equal(stdout, `I am ${id}\nhello ${id}\n`)
     assert.equal(stderr, '')
   })
@@ -76,7 +76,7 @@ for (const [line, node] of nodes)
     for (const keys of ['memory', 'daemon']) {
       const code = (await example('Identity.fromWorkloadApi')).replace('Api()', `Api({ keys: '${keys}' })`)
       await writeFile(join(project, `${keys}.js`), code)
-      const { stdout, stderr } = await run(node(), [`${keys}.js`], { cwd: project, env, timeout: 30_000 })
+      const { stdout, stderr } = await run(node(), [`${keys}.js`], { cwd: project, env, timeout: 200_000 })
       assert.equal(stdout, `hello from ${id}\n`)
       assert.equal(stderr, '')
     }

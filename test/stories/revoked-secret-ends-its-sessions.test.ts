@@ -53,9 +53,7 @@ async function callerWith(token: string): Promise<PlainCaller> {
   return new PlainCaller(credential!, authority.rootPem)
 }
 
-test('what sessions by a secret have open ends with its revocation, and nothing else does', {
-  timeout: 20_000,
-}, async () => {
+test('what sessions by a secret have open ends with its revocation, and nothing else does', async () => {
   const internal = await callerWith(await cast.token('planner'))
   const { secret } = await authority.call('POST', `${path}/secret`)
   const before = await callerBy(secret)
@@ -83,7 +81,7 @@ test('what sessions by a secret have open ends with its revocation, and nothing 
   for (const caller of [before, now, internal, reborn]) caller.close()
 })
 
-test('a kill by what one secret minted cuts what that secret opened', { timeout: 20_000 }, async () => {
+test('a kill by what one secret minted cuts what that secret opened', async () => {
   const first = await authority.call('POST', `${path}/secret`)
   const thief = await callerBy(first.secret)
   const stolen = await thief.stream(door)
