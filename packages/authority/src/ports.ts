@@ -11,7 +11,7 @@ import type { AckRows, PointRows } from './ports/points.ts'
 import type { PolicyRows } from './ports/policies.ts'
 import type { AgentRows, ApiKeyRows, ServiceRows, TenantRows } from './ports/registry.ts'
 import type { SecretRows } from './ports/secrets.ts'
-import type { TrustRows } from './ports/trust.ts'
+import type { MakerRows, TrustRows } from './ports/trust.ts'
 
 export * from './ports/access.ts'
 export * from './ports/certificates.ts'
@@ -59,4 +59,5 @@ export interface Rows {
   readonly barredPrincipals: BarredPrincipalRows
   readonly policies: PolicyRows
   readonly trust: TrustRows
+  readonly makers: MakerRows
 }

@@ -83,13 +83,13 @@ export const killCredential = route({
       lineage: Serial.optional(),
       /**
        * `api-key:<id>`, `agent-token:<jti>`, `agent-secret:<id>`, and what is shut out with that: `node:<node>`,
-       * `idp:<id>`, `principal:<id>`.
+       * `idp:<id>`, `issuer:<id>`, `principal:<id>`.
        */
       minted_by: z
         .string()
         .regex(
-          /^(api-key|agent-token|agent-secret|node|idp|principal):[A-Za-z0-9_-]{1,64}$/,
-          'expected api-key:<id>, agent-token:<jti>, agent-secret:<id>, node:<node>, idp:<id> or principal:<id>',
+          /^(api-key|agent-token|agent-secret|node|idp|issuer|principal):[A-Za-z0-9_-]{1,64}$/,
+          'expected api-key:<id>, agent-token:<jti>, agent-secret:<id>, node:<node>, idp:<id>, issuer:<id> or principal:<id>',
         )
         .optional(),
       ...killBody,

@@ -9,8 +9,13 @@ export type PrincipalParts =
 
 /**
  * The id of a principal, 32 hex digits: the same at each call, whatever the token. Each part stands behind its length,
- * so that nobody can choose a subject that reads as another issuer's.
+ * so that nobody can choose a subject that reads as another issuer's. That of a user begins as those of all users of
+ * its issuer, so that what they made is found together.
  */
 export function principalIdOf(parts: PrincipalParts, crypto: Crypto): string {
-  return toHex(crypto.sha256(lengthPrefixed(parts)).subarray(0, 16))
+  const hash = toHex(crypto.sha256(lengthPrefixed(parts)))
+  return ((parts[0] === 'user' ? usersOf(parts[1]) : '') + hash).slice(0, 32)
 }
+
+/** How the ids of all users of an issuer begin: of its own id, which is random, 48 bits. */
+export const usersOf = (issuer: string): string => issuer.slice(-12)

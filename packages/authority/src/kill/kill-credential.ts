@@ -8,7 +8,7 @@ import type { LineageState, Rows, Step } from '../ports.ts'
 import { takeSecret } from '../secrets/take.ts'
 import { keyDeath } from './deaths.ts'
 import { type Killed, type KillRequest, openIncident, repeated } from './incident.ts'
-import { takeApiKey, takePrincipal } from './made.ts'
+import { takeApiKey, takeIssuer, takePrincipal } from './made.ts'
 import { takeLineages, takeLinked } from './take.ts'
 import { Toll } from './toll.ts'
 import { mayEnd } from './widen.ts'
@@ -121,6 +121,8 @@ function byMinter(rows: Rows, minter: string, reason: string, act: ManagerAct): 
       return byNode(rows, id, reason, act)
     case 'idp':
       return byIdp(rows, id, reason, act)
+    case 'issuer':
+      return byIssuer(rows, id, reason, act)
     case 'principal':
       return byPrincipal(rows, id, reason, act)
     default:
@@ -149,6 +151,14 @@ function* byNode(rows: Rows, id: string, reason: string, act: ManagerAct): Step<
 
 function* byIdp(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
   return { ...(yield* findIdpToTake(rows, id, reason, act)), agent: null }
+}
+
+/** An issuer of people and programs, also one that was deleted: what they made is still here. */
+function* byIssuer(rows: Rows, id: string, reason: string, act: ManagerAct): Step<Found> {
+  const issuer = yield* rows.trust.find(id)
+  if (issuer?.kind !== 'issuer' || !maySee(act.caller, issuer.tenant)) throw unseen('issuer')
+  requirePermission(act.caller, 'access.manage')
+  return { tenant: issuer.tenant, agent: null, take: toll => takeIssuer(rows, toll, id, reason, act) }
 }
 
 /** Also one that was never here: who was found out elsewhere shall not come first. */

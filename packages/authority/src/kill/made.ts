@@ -1,4 +1,6 @@
 import { tellBinding } from '../access/bind.ts'
+import { switchOffIssuer } from '../access/issuers.ts'
+import { usersOf } from '../access/principal-id.ts'
 import type { Act } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { takeNode } from '../nodes/ends.ts'
@@ -30,12 +32,26 @@ export function* takePrincipal(rows: Rows, toll: Toll, id: string, reason: strin
   const tenant = tenantOf(act)
   yield* rows.barredPrincipals.bar(id, { at: act.at, reason, tenant })
   yield* rows.events.append(eventOf(act, 'principal.barred', { tenant }, { id, reason }))
-  const maker = `principal:${id}`
+  yield* takeAllOf(rows, toll, `principal:${id}`, reason, act)
+}
+
+function* takeAllOf(rows: Rows, toll: Toll, maker: string, reason: string, act: Act): Step<void> {
+  const tenant = tenantOf(act)
   for (const key of yield* rows.apiKeys.madeBy(maker)) {
     const state = yield* rows.apiKeys.find(key)
     if (tenant === null || state?.tenant === tenant) yield* takeApiKey(rows, toll, key, reason, act)
   }
   yield* takeMade(rows, toll, maker, reason, act)
+}
+
+/**
+ * Switches an issuer off, and ends what all its users made: who could say who somebody is could be them. They are not
+ * shut out: they come again when it vouches again.
+ */
+export function* takeIssuer(rows: Rows, toll: Toll, id: string, reason: string, act: Act): Step<void> {
+  if (yield* switchOffIssuer(rows, id, reason, act)) toll.switchedOff.push(`issuer:${id}`)
+  const makers = yield* rows.makers.beginning(`principal:${usersOf(id)}`)
+  for (const maker of makers) yield* takeAllOf(rows, toll, maker, reason, act)
 }
 
 /**

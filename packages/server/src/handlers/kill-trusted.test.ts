@@ -135,6 +135,53 @@ describe('the kill of a stolen key', () => {
   })
 })
 
+describe('the kill of an issuer', () => {
+  const footholds = async ({ provider, person }: Awaited<ReturnType<typeof issuerBy>>, tenant: string) => {
+    const { key } = await ok('POST /v1/api-keys', 201, { name: 'kept', role: 'admin', tenant }, person)
+    await ok('POST /v1/agents', 201, { tenant, agent: `a${++made}` }, person)
+    const { token } = await ok('POST /v1/agent/bootstrap', 200, { tenant, agent: `a${made}` }, person)
+    const other = { token: await provider.sign({ sub: 'another', groups: ['staff'] }) }
+    const second = await ok('POST /v1/api-keys', 201, { name: 'kept', role: 'admin', tenant }, other)
+    return [key, token, second.key] as const
+  }
+  const alive = async (tokens: readonly string[]) => {
+    const answers = await Promise.all(tokens.map(token => server.call('GET /v1/whoami', { token })))
+    return answers.filter(({ status }) => status === 200).length
+  }
+
+  test('ends what all made whom it vouched for, and shuts nobody out for ever', async () => {
+    const tenant = `t${++made}`
+    const { tenant: elsewhere } = await federated()
+    await ok('POST /v1/tenants', 201, { tenant })
+    const issuer = await issuerBy({}, { tenant })
+    const [mine, others] = [await footholds(issuer, tenant), await footholds(await issuerBy({}, { tenant }), tenant)]
+    const target = { minted_by: `issuer:${issuer.id}`, reason: 'the thief’s' }
+    await refused('not_found', 'POST /v1/kill', target, {
+      token: await server.apiKey('admin', { tenant: elsewhere }),
+    })
+    await refused('permission_missing', 'POST /v1/kill', target, { token: await server.apiKey('operator', { tenant }) })
+    await refused('not_found', 'POST /v1/kill', { ...target, minted_by: `issuer:${'0'.repeat(32)}` })
+    assert.deepEqual([await alive(mine), await alive(others)], [3, 3])
+    await kill(`issuer:${issuer.id}`)
+    assert.deepEqual([await alive(mine), await alive(others)], [0, 3])
+    await refused('unauthenticated', 'GET /v1/whoami', undefined, issuer.person)
+    await ok(`PATCH /v1/access/issuers/${issuer.id}`, 200, { enabled: true })
+    await ok('GET /v1/whoami', 200, undefined, issuer.person)
+    assert.equal(await alive(mine), 0)
+  })
+
+  test('finds what they made when it was deleted, too', async () => {
+    const tenant = `t${++made}`
+    await ok('POST /v1/tenants', 201, { tenant })
+    const issuer = await issuerBy({}, { tenant })
+    const mine = await footholds(issuer, tenant)
+    await ok(`DELETE /v1/access/issuers/${issuer.id}`, 204)
+    assert.equal(await alive(mine), 3)
+    await kill(`issuer:${issuer.id}`)
+    assert.equal(await alive(mine), 0)
+  })
+})
+
 describe('the kill of a principal', () => {
   test('by who manages one tenant takes what it had trusted there, and nothing else', async () => {
     const [here, elsewhere] = [await federated(), await federated()]

@@ -63,7 +63,7 @@ export function accessRemovals({
               exists(
                 selectFrom('lineages')
                   .select('lineages.id')
-                  .where('standing', '<>', 'ended')
+                  .where('standing', '<>', sql.lit('ended'))
                   .where('minted_by', '=', sql<string>`'idp:' || trusted_settings.id`),
               ),
             ),

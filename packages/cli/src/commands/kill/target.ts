@@ -11,7 +11,7 @@ export const TARGETS = {
   key: text('THUMBPRINT', 'Kill what has this key, which is never certified again: RFC 7638, SHA-256, base64url'),
   'minted-by': text(
     'CREDENTIAL',
-    'Kill what api-key:ID, agent-token:JTI, agent-secret:ID, node:ID, idp:ID or principal:ID has opened; it is shut out with that',
+    'Kill what api-key:ID, agent-token:JTI, agent-secret:ID, node:ID, idp:ID, issuer:ID or principal:ID has opened; it is shut out with that',
   ),
 } as const
 

@@ -36,7 +36,7 @@ import { serviceRows } from './services.ts'
 import { sightRows } from './sight.ts'
 import { snapshotRows } from './snapshots.ts'
 import { tenantRows } from './tenants.ts'
-import { trustRows } from './trust.ts'
+import { makerRows, trustRows } from './trust.ts'
 
 /** All tables. The same for every database. */
 export const storeRows = (context: RowContext): StoreRows => ({
@@ -67,6 +67,7 @@ export const storeRows = (context: RowContext): StoreRows => ({
   issuers: issuerRows(context),
   barredPrincipals: barredPrincipalRows(context),
   trust: trustRows(context),
+  makers: makerRows(context),
   meta: metaRows(context),
   instances: instanceRows(context),
   authorities: authorityRows(context),

@@ -1,4 +1,5 @@
-import type { TrustRows, Voucher } from '@lanyard/authority'
+import type { MakerRows, TrustRows, Voucher } from '@lanyard/authority'
+import { sql } from 'kysely'
 import type { RowContext } from './context.ts'
 
 type Answer = Voucher & { readonly setting: string; readonly maker: string }
@@ -14,6 +15,9 @@ export function trustRows({ statements }: RowContext): TrustRows {
   const by = statements.prepareRows((a: { maker: string }) =>
     db.selectFrom('trusted_settings').select(['kind', 'id', 'tenant']).distinct().where('maker', '=', a.maker),
   )
+  const find = statements.prepareRows((a: { id: string }) =>
+    db.selectFrom('trusted_settings').select(['kind', 'id', 'tenant']).where('id', '=', a.id).limit(1),
+  )
   const gone = statements.prepareChange((a: { id: string; at: number }) =>
     db.updateTable('trusted_settings').set({ gone_at: a.at }).where('id', '=', a.id),
   )
@@ -24,8 +28,69 @@ export function trustRows({ statements }: RowContext): TrustRows {
     *by(maker) {
       return yield* by({ maker })
     },
+    *find(id) {
+      return (yield* find({ id }))[0]
+    },
     *gone(id, at) {
       yield* gone({ id, at })
+    },
+  }
+}
+
+export function makerRows({ statements }: RowContext): MakerRows {
+  const db = statements.kysely
+  // Each by the index that is there to find what one maker made; what has ended is in some of them no more.
+  const beginning = statements.prepareRows((a: { from: string; to: string }) =>
+    db
+      .selectFrom('api_keys')
+      .select('created_by as maker')
+      .where('created_by', '>=', a.from)
+      .where('created_by', '<', a.to)
+      .union(eb =>
+        eb
+          .selectFrom('join_tokens')
+          .select('created_by as maker')
+          .where('created_by', '>=', a.from)
+          .where('created_by', '<', a.to),
+      )
+      .union(eb =>
+        eb
+          .selectFrom('nodes')
+          .select(sql<string>`joined_by`.as('maker'))
+          .where('joined_by', '>=', a.from)
+          .where('joined_by', '<', a.to)
+          .where('banned_at', 'is', null),
+      )
+      .union(eb =>
+        eb
+          .selectFrom('agent_secrets')
+          .select('created_by as maker')
+          .where('created_by', '>=', a.from)
+          .where('created_by', '<', a.to),
+      )
+      .union(eb =>
+        eb
+          .selectFrom('bindings')
+          .select('created_by as maker')
+          .where('created_by', '>=', a.from)
+          .where('created_by', '<', a.to),
+      )
+      .union(eb =>
+        eb
+          .selectFrom('lineages')
+          .select('minted_by as maker')
+          .where('minted_by', '>=', a.from)
+          .where('minted_by', '<', a.to)
+          .where('standing', '<>', sql.lit('ended')),
+      )
+      .union(eb =>
+        eb.selectFrom('trusted_settings').select('maker').where('maker', '>=', a.from).where('maker', '<', a.to),
+      ),
+  )
+  return {
+    *beginning(name) {
+      // What follows is hex, and texts go by bytes.
+      return (yield* beginning({ from: name, to: `${name}~` })).map(({ maker }) => maker)
     },
   }
 }

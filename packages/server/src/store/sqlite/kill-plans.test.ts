@@ -28,6 +28,7 @@ const {
   secrets,
   bindings,
   trust,
+  makers,
 } = storeRows({
   statements: new Statements(sqliteDialect),
   heads: new ChainHeads('i', 1, { audit: start, issuance: start }),
@@ -90,6 +91,9 @@ for (const [name, step, found] of [
   ['secrets that an API key made', secrets.madeBy('api-key:x'), 's USING INDEX agent_secrets_by_maker (created_by=?)'],
   ['roles that an API key gave', bindings.madeBy('api-key:x'), 'bindings_by_maker (created_by=?)'],
   ['who vouches by its word', trust.by('api-key:x'), 'trusted_settings_by_maker (maker=?)'],
+  ['who made anything', makers.beginning('principal:x'), 'api_keys_by_maker (created_by>? AND created_by<?)'],
+  ['who opened anything', makers.beginning('principal:x'), 'lineages_by_minter (minted_by>? AND minted_by<?)'],
+  ['who let a machine in', makers.beginning('principal:x'), 'nodes_by_joiner (joined_by>? AND joined_by<?)'],
   ['API keys that a principal made', apiKeys.madeBy('principal:x'), 'api_keys_by_maker (created_by=?)'],
   ['what an agent is bound to', bindings.ofAgent('x'), 'bindings_by_bindee (value=? AND kind=?)'],
   ['a death', deaths.find('key', 'x'), 'PRIMARY KEY (kind=? AND value=?)'],
