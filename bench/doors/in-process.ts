@@ -12,7 +12,7 @@ import { RunningPolicies } from '../../packages/server/src/policy/desk.ts'
 import { createIssueGate } from '../../packages/server/src/policy/issuing.ts'
 import { keyPool } from '../keys.ts'
 import { percentile, type Row } from '../report.ts'
-import { activeVersion, issueQuestion, RESTLESS, STEADY, sourceOf } from './policies.ts'
+import { activeVersion, issueQuestion, NETWORKS, RESTLESS, STEADY, sourceOf } from './policies.ts'
 
 const [part, secondsText] = process.argv.slice(2)
 const seconds = Number(secondsText)
@@ -27,7 +27,8 @@ process.disconnect?.()
 function decisions(): Row[] {
   const sets: [name: string, policies: string][] = [10, 100].flatMap(count => [
     [`${count} policies, remembered: they look at nothing that differs`, STEADY(count)],
-    [`${count} policies, each decision anew: they look at the source`, RESTLESS(count)],
+    [`${count} policies, remembered: they ask whether the source is in a network`, NETWORKS(count)],
+    [`${count} policies, each decision anew: they look at the whole source`, RESTLESS(count)],
   ])
   return sets.map(([name, policies]) => ({ name, ...timesOf(setOf(policies)) }))
 }
@@ -62,6 +63,7 @@ async function issuing(): Promise<Row[]> {
   for (const type of ['RSA-2048', 'P-256'] as const)
     for (const [name, policies] of [
       ['10 policies, remembered', STEADY(10)],
+      ['10 policies about networks, remembered', NETWORKS(10)],
       ['10 policies, each decision anew', RESTLESS(10)],
     ] as const)
       figures.push(await shareOf(`${type} CSR, ${name}`, type, policies))

@@ -1,26 +1,28 @@
 import type { PolicyVersionState } from '@lanyard/authority'
 import type { Question } from '@lanyard/policy'
 
-/** Policies that look at what is the same for all calls of one agent alone, so that a decision can be remembered. */
+/** Policies that look at what is the same for all calls of one agent alone, so that a decision is remembered. */
 export const STEADY = (count: number): string =>
-  ['permit (principal, action, resource);', ...rules(count, 'resource has tier && resource.tier == "restricted"')].join(
-    '\n',
-  )
+  rules(count, () => 'resource has tier && resource.tier == "restricted"')
 
-/** Policies that look at what differs from call to call, so that each decision is made anew. */
+/** Policies that compare what differs from call to call, with the same answer: a decision is remembered all the same. */
+export const NETWORKS = (count: number): string =>
+  rules(count, at => `context has source && context.source.isInRange(ip("203.0.${at}.0/24"))`)
+
+/** Policies that look at the whole of what differs from call to call, so that each decision is made anew. */
 export const RESTLESS = (count: number): string =>
+  rules(count, at => `context has source && context.source == ip("203.0.113.${at}")`)
+
+const rules = (count: number, when: (at: number) => string): string =>
   [
     'permit (principal, action, resource);',
-    ...rules(count, 'context has source && context.source.isInRange(ip("203.0.113.0/24"))'),
-  ].join('\n')
-
-const rules = (count: number, when: string): string[] =>
-  Array.from(
-    { length: count - 1 },
-    (_, at) => `@id("rule-${at}")
+    ...Array.from(
+      { length: count - 1 },
+      (_, at) => `@id("rule-${at}")
 forbid (principal, action == Lanyard::Action::"issue", resource)
-when { ${when} };`,
-  )
+when { ${when(at)} };`,
+    ),
+  ].join('\n')
 
 /** An address that was not asked from before, for as many numbers as one likes. */
 export const sourceOf = (number: number): string => `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
