@@ -29,7 +29,7 @@ test(`${SUBSCRIBERS} subscribers of a daemon with ${LIFE_SEC}-second lives call 
       Identity.fromWorkloadApi({ socket, id: ids[at % AGENTS]!, authority: null }),
     ),
   )
-  const crowd = await Crowd.of(identities)
+  const crowd = await Crowd.ring(identities)
   await crowd.callUntil(Date.now() + SECONDS * 1000, 500)
   assert.deepEqual(crowd.trouble, [])
   const least = Math.floor(SECONDS / (LIFE_SEC / 2) / 1.2)

@@ -25,7 +25,7 @@ export class FakeTime implements Time {
   }
 
   after(ms: number, then: () => void): () => void {
-    const timer = { at: this.#steady + Math.max(0, ms), then }
+    const timer = { at: this.#steady + Math.max(0, Math.ceil(ms)), then }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
   }
