@@ -48,7 +48,7 @@ export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAc
   const spent = yield* rows.federatedTokens.find(hash)
   if (spent) return yield* openedBefore(rows, spent, opening, act)
   const known = yield* judgeUpsert(rows, caller)
-  const agent = known ?? brought(caller, opening.spiffeIdOf, act.at)
+  const agent = known ?? broughtBy(caller, opening.spiffeIdOf, act.at)
   const token: FederatedTokenState = {
     ...{ hash, tenant, agent: name, lineage: opening.fresh.lineage },
     expiresAt: caller.expiresAt,
@@ -60,7 +60,8 @@ export function* openFederated(rows: Rows, opening: FederatedOpening, act: OwnAc
   return yield* openLineage(rows, { tenant, agent: name, jkt }, fresh, maxLineageSec, act)
 }
 
-const brought = (caller: ExternalTokenCaller, spiffeIdOf: SpiffeIdOf, at: number): AgentState => ({
+/** The agent that comes into being by the token, where there is none of its name. */
+export const broughtBy = (caller: ExternalTokenCaller, spiffeIdOf: SpiffeIdOf, at: number): AgentState => ({
   ...newAgent({ tenant: caller.tenant, agent: caller.agent, tier: caller.tier }, spiffeIdOf, at),
   provenance: provenanceOf(caller.issuer),
   externalSubject: caller.subject,

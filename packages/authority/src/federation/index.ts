@@ -1,5 +1,5 @@
 export { type Admitting, showAdmission, updateAdmission } from './admission.ts'
-export { openFederated, TokenReused } from './bootstrap.ts'
+export { broughtBy, openFederated, TokenReused } from './bootstrap.ts'
 export { type ReadClaim, requireClaims, requireSubject } from './claims.ts'
 export { callerOfExternalToken } from './external-token.ts'
 export { createIdp, deleteIdp, type IdpSettings, requireIdp, updateIdp } from './idps.ts'

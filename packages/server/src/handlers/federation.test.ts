@@ -28,6 +28,24 @@ describe('a token of the provider of a tenant', () => {
     assert.equal(brought.detail.external_subject, 'worker')
   })
 
+  test('is judged by policies as the agent that it brings, which is not there yet', async () => {
+    const { tenant, provider, bootstrap } = await federated({ tier: 'bronze' })
+    const unless = (known: string) =>
+      `forbid (principal, action == Lanyard::Action::"issue", resource is Lanyard::Agent) unless { ${known} };`
+    const activate = async (...conditions: readonly string[]) => {
+      const policies = ['permit (principal, action, resource);', ...conditions.map(unless)].join('\n')
+      const { version } = await ok('POST /v1/policies', 201, { policies, tenant })
+      await ok(`POST /v1/policies/${version}/activate`, 200, { tenant })
+    }
+    const vouched = (issuer: string) => `resource has provenance && resource.provenance == "federated:${issuer}"`
+    await activate(vouched(provider.issuer), 'resource has tier && resource.tier == "bronze"', 'principal == resource')
+    const { status, body, text } = await bootstrap({ sub: 'newcomer' })
+    assert.equal(status, 200, text)
+    assert.equal((await certificateBy(body.token)).status, 201)
+    await activate(vouched('https://elsewhere.test'))
+    assert.equal(codeOf(await bootstrap({ sub: 'another' })), 'policy_denied')
+  })
+
   test('names the agent by what is no name, too, and the one that it is stays beside it', async () => {
     const { tenant, bootstrap } = await federated()
     const subjects = ['Worker 7', 'auth0|5f7c8ec7c33c6c004bbafe82', 'WORKER', 'worker/../admin', 'ü', 'x'.repeat(64)]

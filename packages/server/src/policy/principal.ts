@@ -1,11 +1,12 @@
-import type {
-  AgentKey,
-  Caller,
-  PolicyEntityState,
-  PrincipalCaller,
-  Rows,
-  Step,
-  WorkloadCaller,
+import {
+  type AgentKey,
+  broughtBy,
+  type Caller,
+  type PolicyEntityState,
+  type PrincipalCaller,
+  type Rows,
+  type Step,
+  type WorkloadCaller,
 } from '@lanyard/authority'
 import {
   isBuiltIn,
@@ -40,7 +41,8 @@ export function* principalOf(
     case 'workload':
       return ofNode(caller.node, trustDomain)
     case 'external-token':
-      return yield* agentOf(rows, { ...caller, spiffeId: spiffeIdOf(caller) }, trustDomain)
+      // Judged as what it will be: a policy about provenance would else refuse everybody who comes for the first time.
+      return ofAgent((yield* rows.agents.find(caller)) ?? broughtBy(caller, spiffeIdOf, caller.issuedAt), trustDomain)
     case 'agent-secret':
     case 'agent-token':
     case 'agent-certificate':

@@ -1,6 +1,7 @@
 import type { RouteId } from '@lanyard/api'
 import {
   type AgentKey,
+  broughtBy,
   type Caller,
   isId,
   maySee,
@@ -98,7 +99,9 @@ function* aboutOf(ports: ResourcePorts, { caller, tenant }: CallNames, target: T
       const stranger = { ...key, spiffeId: spiffeIdOf(key) }
       if (!maySee(caller, key.tenant)) return own(ofAgent(stranger, trustDomain))
       const stored = yield* rows.agents.find(key)
-      return { tenant: key.tenant, resource: ofAgent(stored ?? stranger, trustDomain) }
+      const isOwn = caller.kind === 'external-token' && caller.agent === key.agent
+      const known = stored ?? (isOwn ? broughtBy(caller, spiffeIdOf, caller.issuedAt) : stranger)
+      return { tenant: key.tenant, resource: ofAgent(known, trustDomain) }
     }
     case 'spiffe-id': {
       const stored = yield* rows.agents.findById(target.spiffeId)
