@@ -141,7 +141,7 @@ export type IdpStep = z.output<typeof IdpStep>
 export const testIdp = route({
   call: 'POST /v1/tenants/{tenant}/idps/{id}/test',
   summary:
-    'Judge a token as federated bootstrap would, and explain each step. Nothing is changed, and the token is not spent.',
+    'Judge a token as federated bootstrap would before it asks policies, and explain each step. Nothing is changed, and the token is not spent.',
   auth: { kind: 'identity', accepts: MANAGERS, permission: 'idp.manage' },
   limit: { per: 'identity', times: 0.06 },
   audit: { because: 'it changes nothing' },

@@ -12,7 +12,7 @@ export const testToken = command({
   name: 'idp test',
   summary: 'Judge a token as federated bootstrap would, and explain each step.',
   about:
-    'Nothing is changed, and the token is not spent. It comes from a file or from standard input, never as an argument:\nothers can read these. Ends with 1 where the token is not accepted.',
+    'Nothing is changed, and the token is not spent. It comes from a file or from standard input, never as an argument:\nothers can read these. Ends with 1 where the token is not accepted. Policies are not asked: `policy explain` does that.',
   operands: [TENANT, IDP],
   options: { ...TOKEN_INPUT, ...CONNECTION },
   examples: [
