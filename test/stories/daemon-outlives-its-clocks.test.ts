@@ -23,7 +23,8 @@ let server: RunningServer
 let daemon: RunningDaemon
 let client: WorkloadApiClient
 let entry = ''
-let lifeSec = 60
+/** So long that none is renewed at half of it while a test, on a slow machine, looks whether it stays. */
+let lifeSec = 240
 /** Serial numbers in the order in which they came to a workload that follows its identity. */
 const given: string[] = []
 
