@@ -53,12 +53,16 @@ test('an authority that is stopped stops guarded calls, and they go on when it d
   const alive = await callerOf('waiting')
   const stream = await alive.stream(service)
   authority.child.kill('SIGSTOP')
-  await until(
-    () => alive.call(service),
-    ({ code }) => code === 'liveness_stale',
-  )
-  await stream.ended
-  authority.child.kill('SIGCONT')
+  try {
+    await until(
+      () => alive.call(service),
+      ({ code }) => code === 'liveness_stale',
+    )
+    await stream.ended
+  } finally {
+    // Stopped it would hear of no other signal either.
+    authority.child.kill('SIGCONT')
+  }
   await until(
     () => alive.call(service),
     ({ status }) => status === 200,
