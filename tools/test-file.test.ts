@@ -31,6 +31,26 @@ test('a file that ends by itself is left alone', async () => {
   assert.deepEqual(told, { ended: null, left: [], passed: ['one'], failed: ['two'] })
 })
 
+for (const [why, code] of [
+  ['does not load', `throw new Error('no')`],
+  ['ends with a status', `test('one', () => {})\nsetTimeout(() => process.exit(3), 100)`],
+  ['is killed', `test('one', () => {})\nsetTimeout(() => process.kill(process.pid, 'SIGKILL'), 100)`],
+  ['throws when its tests are done', `test('one', () => void setTimeout(() => { throw new Error('no') }, 100))`],
+  ['fails to clean up', `test.after(() => { throw new Error('no') })\ntest('one', () => {})`],
+] as const)
+  test(`a file that ${why} has failed, whatever its tests say`, async () => {
+    const { failed } = await ran(code, {})
+    assert.equal(failed.length, 1)
+    assert.match(failed[0]!, /some\.test\.mjs$/)
+  })
+
+test('a suite that fails to clean up has failed, and one whose tests failed says nothing more', async () => {
+  const one = `test.describe('one', () => { test.after(() => { throw new Error('no') }); test('a', () => {}) })`
+  const two = `test.describe('two', () => { test('b', () => { throw new Error('no') }) })`
+  const { passed, failed } = await ran(`${one}\n${two}`, {})
+  assert.deepEqual([passed, failed], [['a'], ['one', 'b']])
+})
+
 test('a test that waits for ever fails by its name, and the next one runs', async () => {
   const told = await ran(`${WAITS}\ntest('next', () => clearInterval(busy))`, { testMs: 1_000 })
   assert.deepEqual(told, { ended: null, left: [], passed: ['next'], failed: ['waits'] })

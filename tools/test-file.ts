@@ -17,7 +17,9 @@ export interface Limits {
 }
 
 export interface Listener {
+  /** A test. */
   pass(data: EventData.TestPass): void
+  /** A test; or a suite or the file where it was they that failed. */
   fail(data: EventData.TestFail): void
 }
 
@@ -36,6 +38,7 @@ const MARK = 'TEST_FILE_OF_RUN'
 export async function runFile(file: string, limits: Limits, listener: Listener): Promise<Outcome> {
   const mark = `${process.pid}:${file}`
   const unfinished = new Map<string, string>()
+  let ended: string | null = null
   const isTest = (name: string) => !file.endsWith(name) && !name.endsWith(file)
   let done = 0
   const doing = (): string => {
@@ -55,12 +58,17 @@ export async function runFile(file: string, limits: Limits, listener: Listener):
     unfinished.delete(placeOf(data))
     if (isTest(data.name)) done++
   })
-  stream.on('test:pass', data => listener.pass(data))
-  stream.on('test:fail', data => listener.fail(data))
+  const isOfTest = ({ name, details }: EventData.TestPass | EventData.TestFail) =>
+    details.type !== 'suite' && isTest(name)
+  stream.on('test:pass', data => {
+    if (isOfTest(data)) listener.pass(data)
+  })
+  stream.on('test:fail', data => {
+    if (isOfTest(data) || (ended === null && isToBlame(data))) listener.fail(data)
+  })
   stream.on('test:stdout', data => process.stdout.write(data.message))
   stream.on('test:stderr', data => process.stderr.write(data.message))
 
-  let ended: string | null = null
   const limit = Promise.withResolvers<void>()
   const timers = [
     setTimeout(() => {
@@ -89,6 +97,13 @@ async function leftOf(mark: string, graceMs: number): Promise<readonly Started[]
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }
+
+/**
+ * Whether a suite or a file failed by itself, in a hook or because its process ended badly, and does not repeat what its
+ * tests say.
+ */
+const isToBlame = ({ details }: EventData.TestFail) =>
+  (details.error as { readonly failureType?: string }).failureType !== 'subtestsFailed'
 
 const placeOf = (data: { readonly file?: string; readonly line?: number; readonly column?: number; name: string }) =>
   `${data.file}:${data.line}:${data.column}:${data.name}`

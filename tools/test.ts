@@ -53,7 +53,8 @@ async function runOne(file: string): Promise<void> {
   const { ended, left } = await runFile(file, limits, {
     pass: data => record(data.skip ? skipped : passed, data),
     fail: data => {
-      if (record(failed, data)) report(data)
+      record(failed, data)
+      report(data)
     },
   })
   running.delete(file)
@@ -78,19 +79,16 @@ const incomplete = passed.length === 0 || (process.env.CI === 'true' && skipped.
 // What a file that was given up still holds must not keep this process.
 process.exit(failed.length > 0 || incomplete ? 1 : 0)
 
-// Suites and files repeat what their tests say.
-function record(list: Done[], data: EventData.TestPass | EventData.TestFail): boolean {
-  const file = data.file ?? ''
-  const isFile = data.nesting === 0 && file.endsWith(data.name)
-  if (data.details.type === 'suite' || isFile) return isFile && list === failed && data.details.duration_ms === 0
-  list.push({ name: data.name, file, ms: data.details.duration_ms })
-  return true
+function record(list: Done[], { name, file = '', details }: EventData.TestPass | EventData.TestFail): void {
+  list.push({ name, file, ms: details.duration_ms })
 }
 
-function report(data: EventData.TestFail): void {
-  const cause = data.details.error.cause
-  console.error(`\n✖ ${data.name}  (${data.file}:${data.line})`)
+function report({ name, file, line, details: { error } }: EventData.TestFail): void {
+  const { cause, exitCode, signal } = error as Error & { readonly exitCode?: number | null; readonly signal?: string }
+  console.error(`\n✖ ${name}  (${file}:${line})`)
   console.error(cause instanceof Error ? (cause.stack ?? cause.message) : cause)
+  // Of a file: what went wrong stands above, in what it wrote.
+  if (exitCode != null || signal != null) console.error(`its process ended with ${exitCode ?? signal}`)
 }
 
 function line({ name, file, ms }: Done): string {
