@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { get } from 'node:https'
-import process from 'node:process'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { IdentityError } from '../errors.ts'
@@ -29,8 +29,10 @@ test('a death ends the connections of the dead and no other, and is acknowledged
   const ack = await feed.acknowledged(epoch)
   assert.equal(ack.cut, 2)
   assert.equal(ack.point, identity.guard.point)
-  assert.ok(ack.appliedAt >= before - 5 && ack.appliedAt <= Date.now() + 5)
-  assert.ok(ack.lastAccept !== null && ack.lastAccept <= before + 5)
+  // Its times are those of the feed's clock, as well as that could be read: by half of the way there and back.
+  const slack = ack.uncertaintyMs + 5
+  assert.ok(ack.appliedAt >= before - slack && ack.appliedAt <= Date.now() + slack)
+  assert.ok(ack.lastAccept !== null && ack.lastAccept <= before + slack)
   assert.deepEqual(
     cuts.map(({ peer, side, dead }) => [`${peer.id}`, side, dead]),
     Array(2).fill([id('alice'), 'server', 'agent']),
@@ -208,7 +210,8 @@ test('who dies while the connection is being closed leaves nothing open', async 
   const socket = client(port, 'alice')
   const [theirs] = await arrived
   const session = sessionOf(theirs)!
-  const before = sockets()
+  const below = (theirs as unknown as { readonly _parent: Socket })._parent
+  const closed = once(below, 'close')
   session.dead = 'agent'
   theirs.end('x')
   // In the turn after the one in which the shutdown began.
@@ -216,8 +219,6 @@ test('who dies while the connection is being closed leaves nothing open', async 
   await Promise.resolve()
   session.end(new IdentityError('peer_dead', 'killed'))
   await gone(socket)
-  await new Promise(resolve => setImmediate(resolve))
-  assert.equal(sockets(), before - 2)
+  // Whatever is left open keeps the process from its end.
+  await closed
 })
-
-const sockets = () => process.getActiveResourcesInfo().filter(name => name === 'TCPSocketWrap').length

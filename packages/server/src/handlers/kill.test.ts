@@ -419,6 +419,7 @@ describe('without an incident', () => {
     const holders = await Promise.all(Array.from({ length: 12 }, () => server.certificate({ tenant, agent })))
     const stranger = await someone()
     const before = await epoch()
+    const start = performance.now()
     const answers = await Promise.all(
       holders.map((held, index) => {
         const serial = index === 5 ? stranger.held.serial : held.serial
@@ -429,7 +430,9 @@ describe('without an incident', () => {
       answers.map(({ status, body }) => (status === 200 ? body.revoked.length : body.code)),
       holders.map((_, index) => (index === 5 ? 'not_found' : 1)),
     )
-    assert.ok((await epoch()) - before <= 3, `${(await epoch()) - before} epochs`)
+    // One at once, and then one in 200 ms at the most: on a slow machine the calls come far apart.
+    const most = 2 + Math.floor((performance.now() - start) / 190)
+    assert.ok((await epoch()) - before <= most, `${(await epoch()) - before} epochs, expected ${most} at most`)
     assert.equal(await whoami(stranger.held), 'alive')
   })
 })
