@@ -1,1 +1,2 @@
+export * from './dead-subject.ts'
 export * from './versions.ts'

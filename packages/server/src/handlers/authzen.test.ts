@@ -233,4 +233,38 @@ describe('AuthZEN', () => {
     for (const host of ['evil.test', 'localhost@evil.test', 'localhost:8443/x', 'x"y'])
       assert.equal((await at(host)).policy_decision_point, 'https://localhost')
   })
+
+  test('lets nobody do anything whom a kill has taken, whatever policies say', async () => {
+    const { version } = await ok('POST /v1/policies', 201, { policies: 'permit (principal, action, resource);' })
+    await ok(`POST /v1/policies/${version}/activate`, 200, {})
+    await server.agent({ tenant: 'initech', agent: 'courier' })
+    const agent = { type: 'Agent', id: 'spiffe://example.test/tenant/initech/agent/courier' }
+    const key = await ok('POST /v1/api-keys', 201, { name: 'short', role: 'auditor' })
+    const may = async (subject: object, action: string) => {
+      const resource = { type: 'Lanyard::Agent', id: 'spiffe://example.test/tenant/acme/agent/invoice' }
+      const { decision, context } = await ok(ONE, 200, { subject, action: { name: action }, resource })
+      return decision === true || context.errors?.[0]?.split(':')[0]
+    }
+    const sends = () => may(agent, 'message.send')
+    assert.equal(await sends(), true)
+    await ok('PATCH /v1/agents/initech/courier', 200, { lifecycle: 'quarantined' })
+    assert.equal(await sends(), 'agent_quarantined')
+    const many = { subject: agent, action: { name: 'message.send' }, evaluations: [{ resource: agent }] }
+    assert.equal((await ok(MANY, 200, many)).evaluations[0].decision, false)
+    await ok('POST /v1/agents/initech/courier/reinstate', 200)
+    assert.equal(await sends(), true)
+    await ok('POST /v1/tenants/initech/kill', 202, { reason: 'tried' })
+    assert.equal(await sends(), 'tenant_killed')
+    await ok('POST /v1/tenants/initech/reinstate', 200, { reason: 'tried' })
+    await ok('DELETE /v1/agents/initech/courier', 204)
+    assert.equal(await sends(), 'agent_retired')
+
+    const reads = (type: string, id: string) => may({ type, id }, 'event.read')
+    assert.equal(await reads('ApiKey', key.id), true)
+    await ok(`DELETE /v1/api-keys/${key.id}`, 204)
+    assert.equal(await reads('ApiKey', key.id), 'unauthenticated')
+    const person = 'ab'.repeat(16)
+    await ok('POST /v1/kill', 202, { minted_by: `principal:${person}`, reason: 'tried' })
+    assert.equal(await reads('User', person), 'principal_barred')
+  })
 })

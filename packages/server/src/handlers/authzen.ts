@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
-import { type Body, type Handlers, LanyardError, type Routes } from '@lanyard/api'
+import { type Body, type ErrorCode, type Handlers, LanyardError, type Routes } from '@lanyard/api'
 import {
   actorOf,
   type Caller,
+  deathOf,
   type PolicyDecision,
   type PolicyEntity,
   type PolicyQuestion,
@@ -85,7 +86,9 @@ async function evaluated(ports: HandlerPorts, denials: RefusalEvents, call: AnyC
   const tenant = policyScope(call, call.chosen)
   // Beside those that a policy speaks for there is nobody who could permit it.
   if (ports.policies.activeFor(tenant).length === 0) return answerOf(NOBODY)
-  const question = await questionOf(ports, asked, tenant)
+  const { death, question } = await questionOf(ports, asked, tenant)
+  if (death !== null)
+    return answerOf({ allowed: false, policies: [], errors: [`${death}: the subject may do nothing`] })
   const asker = { actor: actorOf(caller), tenant, source, correlation }
   return answerOf(await decisionFor(ports.policies, denials, question, asker))
 }
@@ -104,13 +107,16 @@ async function questionOf(
   { store, rows, authorities, clock }: HandlerPorts,
   { subject, action: { name: action }, resource, context = {} }: Asked,
   tenant: string | null,
-): Promise<PolicyQuestion> {
+): Promise<{ readonly death: ErrorCode | null; readonly question: PolicyQuestion }> {
   const places = { rows, trustDomain: authorities.trustDomain }
+  const at = clock.now()
   const known = await store.read(function* () {
-    return { principal: yield* knownOf(places, subject, tenant), resource: yield* knownOf(places, resource, tenant) }
+    const principal = yield* knownOf(places, subject, tenant)
+    const death = yield* deathOf(rows, principal.self, { tenant, at })
+    return { principal, death, resource: yield* knownOf(places, resource, tenant) }
   })
-  const now = Object.hasOwn(ACTIONS, action) ? timeContext(clock.now()) : {}
-  return {
+  const now = Object.hasOwn(ACTIONS, action) ? timeContext(at) : {}
+  const question = {
     principal: known.principal.self,
     action,
     resource: known.resource.self,
@@ -118,6 +124,7 @@ async function questionOf(
     context: { ...now, ...context },
     entities: together(known.principal, known.resource),
   }
+  return { death: known.death, question }
 }
 
 /** What is true of an agent is for the authority to say; what is true of an application's own, for who asks. */
