@@ -75,6 +75,8 @@ export class DaemonProcess {
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     child.kill(signal)
+    // One that a test has stopped hears of no other signal.
+    child.kill('SIGCONT')
     await ended
   }
 

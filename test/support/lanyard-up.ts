@@ -78,6 +78,8 @@ export async function lanyardUp(options: UpOptions = {}): Promise<LanyardUp> {
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     child.kill(signal)
+    // One that a test has stopped hears of no other signal.
+    child.kill('SIGCONT')
     await ended
   }
   return {
