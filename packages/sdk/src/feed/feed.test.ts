@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { feedStage, first, GET, standing } from '../testing/guarded.ts'
+import { CALM, feedStage, first, GET, standing } from '../testing/guarded.ts'
 
 test('a point enrols, says how it stands, and compares clocks', async t => {
   const { authority, feed, bob, client } = await feedStage(t)
@@ -12,9 +12,9 @@ test('a point enrols, says how it stands, and compares clocks', async t => {
   await first(client(port, 'alice'), GET)
   const said = await feed.until(() => feed.enrolments.find(({ sessions, offset_ms }) => sessions === 1 && offset_ms))
   assert.equal(said.name, 'web-1')
-  assert.deepEqual([said.mode, said.budget_ms, said.grace_ms, said.epoch], ['guarded', 600, 100, 1])
-  assert.ok(Math.abs(said.offset_ms! - 5_000) < 100, `${said.offset_ms}`)
-  assert.ok(said.uncertainty_ms! >= 1 && said.uncertainty_ms! < 100)
+  assert.deepEqual([said.mode, said.budget_ms, said.grace_ms, said.epoch], ['guarded', 2_000, 200, 1])
+  assert.ok(said.uncertainty_ms! >= 1)
+  assert.ok(Math.abs(said.offset_ms! - 5_000) <= said.uncertainty_ms!, `${said.offset_ms} ± ${said.uncertainty_ms}`)
   assert.equal(said.point, identity.guard.point)
 })
 
@@ -47,7 +47,7 @@ test('what could not be acknowledged is, later', async t => {
 
 test('a line that nobody has certified is not believed, and costs the connection', async t => {
   const { feed, bob } = await feedStage(t)
-  const { identity } = await bob()
+  const { identity } = await bob({}, CALM)
   await standing(identity, 'fresh')
   feed.forge()
   const [{ error }] = await once(identity, 'liveness')
@@ -69,12 +69,12 @@ test('a feed that fell back is reported, and pardons nobody', async t => {
 
 test('a new certificate is used on a new connection before the old one is left', async t => {
   const { feed, bob } = await feedStage(t)
-  const { identity } = await bob()
+  const { identity } = await bob({}, CALM)
   await standing(identity, 'fresh')
   const turns: string[] = []
   identity.on('liveness', ({ standing }) => turns.push(standing))
   await identity.renew()
-  await feed.until(() => (feed.asked.length === 2 ? true : undefined))
+  await feed.until(() => (feed.asked.length >= 2 ? true : undefined))
   while (feed.readers !== 1) await new Promise(resolve => setTimeout(resolve, 1))
   assert.deepEqual(turns, [])
 })

@@ -13,7 +13,11 @@ import type { SvidOptions } from './ca.ts'
 import { FakeAuthority } from './fake-authority.ts'
 import { rawClient, whoCalls } from './pair.ts'
 
-const LIVENESS: LivenessOptions = { budgetMs: 600, graceMs: 100, heartbeatMs: 50 }
+/** By the clock of the machine: long enough for a slow one to be heard, short enough to wait for silence. */
+const LIVENESS: LivenessOptions = { budgetMs: 2_000, graceMs: 200, heartbeatMs: 500 }
+
+/** For tests that are not about time: a machine that stands still for a moment is not taken for one that slept. */
+export const CALM: LivenessOptions = { budgetMs: 30_000, heartbeatMs: 10_000 }
 
 /** An authority with a feed, and identities that follow it. */
 export async function feedStage(t: TestContext) {
