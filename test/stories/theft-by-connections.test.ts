@@ -22,14 +22,34 @@ async function heir(agent: Actor): Promise<void> {
   await agent.order({ do: 'spawn', as: 'heir', inherits: 'line' })
 }
 
-/** Starts thieves until one has the number; the kernel is told which one was given last. */
-async function thiefWithPid(stage: Stage, pid: number): Promise<Actor> {
-  for (let i = 0; i < 400; i++) {
+/** How many agents are ended until a thief has the number of one, and how many thieves are started for each. */
+const AGENTS = 5
+const THIEVES = 80
+
+/**
+ * Ends an agent, and starts thieves until one has its number; the kernel is told which one was given last. Another process of
+ * this machine, or a thread of one, may take it first and keep it: then another agent is ended.
+ */
+async function replaced<T>(stage: Stage, prepare: (agent: Actor) => Promise<T>) {
+  for (let round = 0; round < AGENTS; round++) {
+    const { agent, id } = await launched(stage)
+    const prepared = await prepare(agent)
+    await agent.kill()
+    const thief = await thiefWithPid(stage, agent.pid)
+    if (thief === null) continue
+    assert.equal(thief.pid, agent.pid)
+    return { thief, id, prepared }
+  }
+  throw new Error(`no process got the number of one of ${AGENTS} that had ended`)
+}
+
+async function thiefWithPid(stage: Stage, pid: number): Promise<Actor | null> {
+  for (let i = 0; i < THIEVES; i++) {
     writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
     const thief = await stage.startAs(pid, UID)
     if (thief) return thief
   }
-  throw new Error(`no process got the number ${pid}`)
+  return null
 }
 
 /** Whether the daemon has seen the end already or sees it by the call is chance. */
@@ -67,19 +87,14 @@ thefts({
     return overDead(await thief.ask({ fd: 3 }), id)
   },
   'pid reuse': async stage => {
-    const { agent, id } = await launched(stage)
-    await agent.kill()
-    const thief = await thiefWithPid(stage, agent.pid)
-    assert.equal(thief.pid, agent.pid)
+    const { thief, id } = await replaced(stage, async () => {})
     return loot(await thief.ask(), id)
   },
   'pid reuse with a connection of the dead': async stage => {
-    const { agent, id } = await launched(stage)
-    await heir(agent)
-    const heirOf = await stage.adopt(agent, 'heir')
-    await agent.kill()
-    const thief = await thiefWithPid(stage, agent.pid)
-    assert.equal(thief.pid, agent.pid)
+    const { id, prepared: heirOf } = await replaced(stage, async agent => {
+      await heir(agent)
+      return await stage.adopt(agent, 'heir')
+    })
     return overDead(await heirOf.ask({ fd: 3 }), id)
   },
 })

@@ -49,24 +49,36 @@ test('who has ended gives its descriptor back, released or not', async () => {
   assert.ok(descriptors() <= before)
 })
 
-/** Makes the kernel give this number to the next process: proc_sys_kernel(5), `ns_last_pid`. */
+/** Makes the kernel give this number to the next process: proc_sys_kernel(5), `ns_last_pid`. Null: another one has it. */
 function startAs(pid: number) {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 40; tries++) {
     writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
     const child = start('sleep', ['60'])
     if (child.pid === pid) return child
     child[Symbol.dispose]()
   }
-  throw new Error(`the kernel did not give the number ${pid} again`)
+  return null
+}
+
+/** Processes that are held, and have ended, and another one with their number. */
+async function replaced() {
+  // Another process of this machine, or a thread of one, may take the number first and keep it.
+  for (let tries = 0; tries < 20; tries++) {
+    // Ended here, and not by `using`: that would hit whoever has its number then.
+    const first = start('sleep', ['60'])
+    const held = [new Held(factsOf(first.pid, pidfdOf(first.pid))), new Held(factsOf(first.pid, null))]
+    first.child.kill('SIGKILL')
+    await first.exited
+    const second = startAs(first.pid)
+    if (second !== null) return { held, second }
+    for (const one of held) one.release()
+  }
+  throw new Error('the kernel gave no number again')
 }
 
 test('a number that is used again is not the process that had it', { skip: UNLESS_ROOT }, async () => {
-  using first = start('sleep', ['60'])
-  const pid = first.pid
-  const held = [new Held(factsOf(pid, pidfdOf(pid))), new Held(factsOf(pid, null))]
-  first.child.kill('SIGKILL')
-  await first.exited
-  using second = startAs(pid)
+  const { held, second: child } = await replaced()
+  using second = child
   assert.match(readFileSync(`/proc/${second.pid}/comm`, 'utf8'), /sleep|node/)
   for (const one of held) {
     assert.equal(one.isAlive(), false)
