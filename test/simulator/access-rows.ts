@@ -38,10 +38,10 @@ export const accessTables = () => ({
       ask('trust.by', tx => tx.all<Voucher & { maker: string }>('trust').filter(one => one.maker === maker)),
   },
   barredPrincipals: {
-    scopesOf: (principal: string) =>
-      ask('barredPrincipals.scopesOf', tx => {
+    of: (principal: string) =>
+      ask('barredPrincipals.of', tx => {
         const barred = tx.all<Barred>('barred').filter(one => one.principal === principal)
-        return barred.map(({ tenant }) => tenant)
+        return barred.map(({ tenant }) => ({ tenant, liftedAt: null }))
       }),
     bar: (principal: string, { tenant }: Pick<Barred, 'tenant'>) =>
       ask('barredPrincipals.bar', tx => tx.put('barred', `${principal} ${tenant ?? 'all'}`, { principal, tenant })),

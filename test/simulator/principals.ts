@@ -27,7 +27,7 @@ export const ANN: PrincipalCaller = {
   ...{ kind: 'principal', method: 'jwt', id: hexOf(802), name: 'Ann', issuer: ISSUER.issuer, subject: BINDING.value },
   ...{ groups: [], permissions: GRANTED, tenant: 'acme', agents: null, rateLimit: null, svid: null },
   grants: [{ binding: BINDING.id, role: BINDING.role, permissions: GRANTED, tenant: BINDING.tenant, agents: null }],
-  expiresAt: Number.MAX_SAFE_INTEGER,
+  ...{ issuedAt: null, expiresAt: Number.MAX_SAFE_INTEGER },
 }
 
 /** Takes the role away. */

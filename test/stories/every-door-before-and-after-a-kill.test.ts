@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { generateKeyNow } from '@lanyard/protocol/node'
+import { principalIdOf } from '@lanyard/authority'
+import { generateKeyNow, nodeCrypto } from '@lanyard/protocol/node'
 import type { Answer, CallOptions, ClientTls } from '../../packages/server/src/testing/client.ts'
-import { csrOf } from '../../packages/server/src/testing/http.ts'
+import { csrOf, pemOf } from '../../packages/server/src/testing/http.ts'
 import { joinNode } from '../../packages/server/src/testing/nodes.ts'
 import { bySecret, SecretAgent } from '../../packages/server/src/testing/secrets.ts'
 import { peopleStage } from '../../packages/server/src/testing/stages.ts'
@@ -23,18 +24,28 @@ const DEAD = ['in', 'agent_quarantined', 'incarnation_dead'] as const
 const ANEW = ['in', 'agent_quarantined', 'in'] as const
 const NEVER = ['federation_required', 'federation_required', 'federation_required'] as const
 
-async function hold(agent: { readonly tenant: string; readonly agent: string }, doors: readonly Door[]): Promise<void> {
+const hold = (agent: { readonly tenant: string; readonly agent: string }, doors: readonly Door[]) =>
+  holdAll(doors, {
+    kill: () => people.done(`POST /v1/agents/${agent.tenant}/${agent.agent}/kill`, { reason: 'test' }),
+    reinstate: () => people.done(`POST /v1/agents/${agent.tenant}/${agent.agent}/reinstate`, { reason: 'test' }),
+  })
+
+interface Ordeal {
+  readonly kill: () => Promise<unknown>
+  readonly reinstate: () => Promise<unknown>
+}
+
+async function holdAll(doors: readonly Door[], { kill, reinstate }: Ordeal): Promise<void> {
   const ask = async () => {
     const outcomes: string[] = []
     for (const [, attempt] of doors) outcomes.push(outcomeOf(await attempt()))
     return outcomes
   }
-  const path = `/v1/agents/${agent.tenant}/${agent.agent}`
   const alive = await ask()
-  await people.done(`POST ${path}/kill`, { reason: 'test' })
+  await kill()
   const killed = await ask()
   server.clock.advance(2)
-  await people.done(`POST ${path}/reinstate`, { reason: 'test' })
+  await reinstate()
   server.clock.advance(1)
   const reinstated = await ask()
   assert.deepEqual(
@@ -109,4 +120,58 @@ test('of an agent that a provider vouches for', async () => {
     ['an API key, for a token', () => bootstrap(agent, { token: admin }), NEVER],
   ])
   assert.equal(outcomeOf(await show(kept)), 'incarnation_dead')
+})
+
+/** What a principal is answered by what it had before the kill, and by what it got since. */
+const OLD = ['in', 'principal_barred', 'credential_too_old'] as const
+const NEW = ['in', 'principal_barred', 'in'] as const
+
+test('of people and programs who manage', async () => {
+  const { provider, id: issuer } = await people.issuer()
+  const agent = { tenant: 'acme', agent: 'manager' }
+  await server.agent(agent)
+  const spiffeId = 'spiffe://example.test/tenant/acme/agent/manager'
+  await people.bind({ kind: 'user', issuer, value: 'ada' }, 'operator')
+  await people.bind({ kind: 'user', issuer, value: 'opaque' }, 'operator')
+  await people.bind({ kind: 'certificate', value: 'dn:CN=ann' }, 'operator')
+  await people.bind({ kind: 'spiffe-id', value: spiffeId }, 'operator', { tenant: 'acme' })
+  const seconds = () => Math.floor(server.clock.now() / 1000)
+  const jwt = async () => ({ token: await provider.sign({ sub: 'ada' }) })
+  const opaque = (claims = {}) => ({ token: people.providers.opaque(provider.issuer, { sub: 'opaque', ...claims }) })
+  const certificate = () => ({ tls: people.operators.client({ subject: 'ann', notBefore: seconds() }) })
+  const svid = async () => ({ tls: await server.certificate(agent) })
+  const renew = async (tls: ClientTls) => {
+    const key = generateKeyNow('P-256')
+    const { body } = await exchange({ tls }, await csrOf(key))
+    return { tls: { key: pemOf(key), cert: body.certificate + body.chain } }
+  }
+  const manage = (options: CallOptions) => server.call('GET /v1/agents', options)
+  const held = {
+    ...{ jwt: await jwt(), opaque: opaque({ iat: seconds() }), undated: opaque() },
+    ...{ certificate: certificate(), svid: await svid() },
+  }
+  const renewed = await renew(held.svid.tls)
+  const of = async (options: CallOptions) => (await server.call('GET /v1/whoami', options)).body.id
+  const nameOf = principalIdOf(['spiffe-id', spiffeId], nodeCrypto)
+  const ids = [await of(held.jwt), await of(held.opaque), await of(held.certificate), nameOf]
+  const each = async (line: (id: string) => readonly [string, object?]) => {
+    for (const id of ids) await people.done(...line(id))
+  }
+  const doors: Door[] = [
+    ['a person’s token of before', () => manage(held.jwt), OLD],
+    ['a person’s token of now', async () => manage(await jwt()), NEW],
+    ['an opaque token of before', () => manage(held.opaque), OLD],
+    ['an opaque token of now', () => manage(opaque({ iat: seconds() })), NEW],
+    ['an opaque token that tells no age', () => manage(held.undated), OLD],
+    ['another one that tells no age', () => manage(opaque()), OLD],
+    ['an operator’s certificate of before', () => manage(held.certificate), OLD],
+    ['an operator’s certificate of now', () => manage(certificate()), NEW],
+    ['an SVID of before', () => manage(held.svid), OLD],
+    ['an SVID that was renewed', () => manage(renewed), OLD],
+    ['an SVID of a new lineage', async () => manage(await svid()), NEW],
+  ]
+  await holdAll(doors, {
+    kill: () => each(id => ['POST /v1/kill', { minted_by: `principal:${id}`, reason: 'test' }]),
+    reinstate: () => each(id => [`POST /v1/access/principals/${id}/reinstate`]),
+  })
 })

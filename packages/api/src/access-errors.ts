@@ -85,6 +85,11 @@ export const ACCESS_ERRORS = {
     'This person or program was shut out by a kill',
     'An admin must find out why, and may lift it: lanyard access reinstate.',
   ),
+  credential_too_old: row(
+    401,
+    'This credential was issued before its holder was let in again',
+    'Get a new one: run lanyard login, fetch a new token, or have a new certificate made.',
+  ),
   principal_unbound: row(
     403,
     'You proved who you are, and have no role here',

@@ -56,6 +56,7 @@ const PRINCIPAL_CODES: readonly ErrorCode[] = [
   'introspection_failed',
   'principal_unbound',
   'principal_barred',
+  'credential_too_old',
   'tenant_ambiguous',
   'agent_not_covered',
   'name_invalid',

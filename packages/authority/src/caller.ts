@@ -55,6 +55,11 @@ export interface PrincipalCaller {
   readonly tenant: string | null
   readonly agents: null
   readonly rateLimit: null
+  /**
+   * Unix milliseconds: when its token was issued, its certificate began, or the lineage of its SVID was opened; null:
+   * the authorization server of an opaque token does not say.
+   */
+  readonly issuedAt: number | null
   /** Unix milliseconds. */
   readonly expiresAt: number
   /** Of an SVID: the agent, which passes the liveness gate at each act. */

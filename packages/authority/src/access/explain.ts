@@ -2,13 +2,15 @@ import { LanyardError, type Permission } from '@lanyard/api'
 import type { Crypto } from '@lanyard/protocol'
 import { type AccessGrant, type Act, type ManagerCaller, maySee, type PrincipalCaller } from '../caller.ts'
 import { matchesPattern } from '../pattern.ts'
-import type { BindeeKind, BindeeState, BindingState, IssuerState, Rows, Step } from '../ports.ts'
+import type { BarState, BindeeKind, BindeeState, BindingState, IssuerState, Rows, Step } from '../ports.ts'
 import { findApiKey } from '../registry/api-keys.ts'
+import { isoTime } from '../time.ts'
 import { hasEnded } from './ended.ts'
 import { permissionsIn } from './grants.ts'
 import { type CallTarget, narrow } from './narrow.ts'
 import { principalIdOf } from './principal-id.ts'
 import { permissionsOfRole } from './roles.ts'
+import { scopesBarred } from './shut-out.ts'
 
 /** Whether somebody may do something. */
 export interface AccessQuestion {
@@ -69,9 +71,17 @@ function* gatesOf(
     steps.push(step('issuer', issuer.enabled, `${issuer.issuer} ${issuer.enabled ? 'vouches' : 'is disabled'}`))
   if (kind === 'spiffe-id') steps.push(yield* agentStep(rows, who.value, act))
   if (kind === 'group') return steps
-  const barred = yield* rows.barredPrincipals.scopesOf(id)
-  const isOut = barred.includes(null) || (tenant !== null && barred.includes(tenant))
-  return [...steps, step('principal', !isOut, `principal ${id} ${isOut ? 'was' : 'was not'} shut out by a kill`)]
+  return [...steps, barStep(id, tenant, yield* rows.barredPrincipals.of(id))]
+}
+
+/** Whether they are shut out, or were: then what they have must be younger. */
+function barStep(id: string, within: string | null, bars: readonly BarState[]): ExplainedStep {
+  const here = bars.filter(({ tenant }) => tenant === null || tenant === within)
+  const isOut = scopesBarred(here).length > 0
+  const lifted = here.flatMap(({ liftedAt }) => (liftedAt === null ? [] : [liftedAt]))
+  const again = `principal ${id} was let in again, with what was issued after ${isoTime(Math.max(...lifted))}`
+  const plain = `principal ${id} ${isOut ? 'was' : 'was not'} shut out by a kill`
+  return step('principal', !isOut, !isOut && lifted.length > 0 ? again : plain)
 }
 
 /** Each binding, as far as the one who asks may see it, and what those give that count. */
@@ -192,5 +202,5 @@ const METHODS = { user: 'jwt', group: 'jwt', certificate: 'certificate', 'spiffe
 const holderOf = ({ id, value, issuer, groups, grants, kind }: Holder): PrincipalCaller => ({
   ...{ kind: 'principal', method: METHODS[kind], id, name: value, issuer: issuer?.issuer ?? null },
   ...{ subject: value, groups: kind === 'group' ? [value] : groups, grants, permissions: permissionsIn(grants) },
-  ...{ tenant: null, agents: null, rateLimit: null, expiresAt: Number.MAX_SAFE_INTEGER, svid: null },
+  ...{ tenant: null, agents: null, rateLimit: null, issuedAt: null, expiresAt: Number.MAX_SAFE_INTEGER, svid: null },
 })

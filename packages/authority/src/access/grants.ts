@@ -1,14 +1,16 @@
 import { LanyardError, type Permission } from '@lanyard/api'
 import type { AccessGrant, CertificateCaller } from '../caller.ts'
-import { refusedAs } from '../concern.ts'
 import { isFederated } from '../federation/gate.ts'
-import type { BindeeState, BindingState, Rows, Step } from '../ports.ts'
+import type { BindeeState, BindingState, Rows, Step, Subject } from '../ports.ts'
 import { hasEnded } from './ended.ts'
 import { permissionsOfRole } from './roles.ts'
+import { shutOutOf } from './shut-out.ts'
 
 /** Whoever proved to be somebody: under which id, and by what bindings can know them. */
 export interface Identified {
   readonly id: string
+  /** When what they prove it by was issued, Unix milliseconds; null: nobody says. */
+  readonly issuedAt: number | null
   readonly bindees: readonly BindeeState[]
   /** The tenant of the issuer that vouches: nothing beyond it is given by its word. Null: it vouches for all. */
   readonly within: string | null
@@ -16,7 +18,10 @@ export interface Identified {
   readonly beyondSince?: number
 }
 
-/** What somebody is given, as it is now. Throws `principal_barred`, and `principal_unbound` for whoever has nothing. */
+/**
+ * What somebody is given, as it is now. Throws `principal_barred`, `credential_too_old`, and `principal_unbound` for
+ * whoever has nothing.
+ */
 export function* grantsOf(rows: Rows, identified: Identified, at: number): Step<readonly AccessGrant[]> {
   const grants = yield* grantsLeft(rows, identified, at)
   if (grants.length > 0) return grants
@@ -27,9 +32,8 @@ export function* grantsOf(rows: Rows, identified: Identified, at: number): Step<
 }
 
 function* grantsLeft(rows: Rows, identified: Identified, at: number): Step<readonly AccessGrant[]> {
-  const { id, bindees } = identified
-  const barred = yield* rows.barredPrincipals.scopesOf(id)
-  if (barred.includes(null)) throw shutOut(id)
+  const { bindees } = identified
+  const { admits, refusal } = yield* shutOutOf(rows, identified)
   const grants: AccessGrant[] = []
   for (const binding of yield* rows.bindings.of(bindees)) {
     if (!counts(binding, identified, at)) continue
@@ -37,8 +41,8 @@ function* grantsLeft(rows: Rows, identified: Identified, at: number): Step<reado
     const permissions = yield* permissionsOfRole(rows, role, tenant)
     if (permissions.size > 0) grants.push({ binding: name, role, permissions, tenant, agents })
   }
-  const left = grants.filter(({ tenant }) => tenant === null || !barred.includes(tenant))
-  if (left.length === 0 && grants.length > 0) throw shutOut(id)
+  const left = grants.filter(({ tenant }) => admits(tenant))
+  if (left.length === 0 && grants.length > 0) throw refusal()
   return left
 }
 
@@ -48,13 +52,6 @@ const counts = (binding: BindingState, { within, beyondSince = NEVER }: Identifi
 /** Before everything. */
 const NEVER = Number.NEGATIVE_INFINITY
 
-const shutOut = (id: string) =>
-  refusedAs(new LanyardError('principal_barred', `principal ${id} was shut out by a kill`), {
-    agent: { tenant: null, agent: null },
-    actor: `principal:${id}`,
-    type: 'access.refused',
-  })
-
 /** All permissions that any of these holds, anywhere. */
 export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permission> =>
   new Set(grants.flatMap(({ permissions }) => [...permissions]))
@@ -63,22 +60,25 @@ export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permi
  * What an agent is given by its SVID. Beyond its own tenant only where somebody stands behind the SVID who held that
  * themselves: the identity provider of a tenant, its machines and the secrets of its agents say what that tenant's admin
  * lets them say, and whoever opened a lineage was asked for what was bound by then. Empty for one that is given nothing.
- * Throws `principal_barred`.
+ * Throws `principal_barred`, `credential_too_old`.
  */
 export function* grantsOfAgent(
   rows: Rows,
   agent: CertificateCaller,
   id: string,
   at: number,
-): Step<readonly AccessGrant[]> {
+): Step<{ readonly grants: readonly AccessGrant[]; readonly issuedAt: number | null }> {
   const bindee = { kind: 'spiffe-id', issuer: null, value: agent.spiffeId } as const
-  const beyondSince = yield* backedSince(rows, agent)
-  return yield* grantsLeft(rows, { id, bindees: [bindee], within: agent.tenant, beyondSince }, at)
+  const subject = yield* rows.lineages.subject(agent.lineage)
+  // Whoever stole an SVID renews it: what counts is when its lineage was opened.
+  const issuedAt = subject?.lineage.openedAt ?? null
+  const beyondSince = yield* backedSince(rows, subject)
+  const identified = { id, issuedAt, bindees: [bindee], within: agent.tenant, beyondSince }
+  return { grants: yield* grantsLeft(rows, identified, at), issuedAt }
 }
 
 /** When it was asked last whether whoever made an SVID possible may be the agent; never, where only its tenant was. */
-function* backedSince(rows: Rows, { lineage: id }: CertificateCaller): Step<number> {
-  const subject = yield* rows.lineages.subject(id)
+function* backedSince(rows: Rows, subject: Subject | undefined): Step<number> {
   if (subject === undefined || subject.agent.provenance !== 'internal') return NEVER
   const { mintedBy, openedAt, jti } = subject.lineage
   if (isFederated(subject.lineage) || mintedBy.startsWith('agent-secret:')) return NEVER

@@ -4,6 +4,7 @@ import type { ApiKeyState, BindingState, Listed, Page, Rows, Step } from '../por
 import { hasEnded } from './ended.ts'
 import { principalIdOf } from './principal-id.ts'
 import { permissionsOfRole } from './roles.ts'
+import { scopesBarred } from './shut-out.ts'
 
 /** What is about to go, or to be changed. */
 export interface Loss {
@@ -82,5 +83,5 @@ function* counts(rows: Rows, { kind, issuer, value }: BindingState, { crypto }: 
   const vouching = issuer === null ? undefined : yield* rows.issuers.find(issuer)
   if (vouching === undefined || !vouching.enabled || vouching.tenant !== null) return false
   const id = principalIdOf(['user', vouching.id, value], crypto)
-  return !(yield* rows.barredPrincipals.scopesOf(id)).includes(null)
+  return !scopesBarred(yield* rows.barredPrincipals.of(id)).includes(null)
 }

@@ -15,7 +15,7 @@ const grant = (tenant: string | null, agents: string | null, ...permissions: Per
 const holder = (...grants: AccessGrant[]): PrincipalCaller => ({
   ...{ kind: 'principal', method: 'jwt', id: '0'.repeat(32), name: 'Ann', issuer: 'https://x.test', subject: 'ann' },
   ...{ groups: [], grants, permissions: permissionsIn(grants), tenant: '', agents: null, rateLimit: null },
-  ...{ expiresAt: 0, svid: null },
+  ...{ issuedAt: 0, expiresAt: 0, svid: null },
 })
 
 const target = (permission: Permission | null, about: Partial<CallTarget> = {}): CallTarget => ({

@@ -4,17 +4,17 @@ import { requireUnkilledKey } from '../kill/credential.ts'
 import type { Rows, Step } from '../ports.ts'
 import { hasEnded } from './ended.ts'
 import { permissionsOfRole } from './roles.ts'
+import { shutOutOf } from './shut-out.ts'
 
 /**
  * Asks inside a transaction whether a principal still counts: it is not shut out, and every grant that it acts by is as
  * it was, with its issuer still vouching. One that was taken away since may be what allowed this. Throws
- * `principal_barred`, `key_killed`, `unauthenticated`.
+ * `principal_barred`, `credential_too_old`, `key_killed`, `unauthenticated`.
  */
 export function* requirePrincipalStanding(rows: Rows, caller: PrincipalCaller, at: number): Step<void> {
   if (caller.keyThumbprint !== undefined) yield* requireUnkilledKey(rows, caller.keyThumbprint)
-  const barred = yield* rows.barredPrincipals.scopesOf(caller.id)
-  if (barred.includes(null) || caller.grants.some(({ tenant }) => tenant !== null && barred.includes(tenant)))
-    throw new LanyardError('principal_barred', `principal ${caller.id} was shut out by a kill`)
+  const { admits, refusal } = yield* shutOutOf(rows, caller)
+  if (!caller.grants.every(({ tenant }) => admits(tenant))) throw refusal()
   for (const grant of caller.grants) yield* requireGrant(rows, grant, at)
 }
 

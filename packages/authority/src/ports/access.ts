@@ -114,15 +114,23 @@ export interface IssuerRows {
   list(filter: { readonly tenant?: string | undefined }, page: Page): Step<Listed<IssuerState>>
 }
 
+/** Where a kill shut a principal out, and since when it is let in again, with what is issued after that. */
+export interface BarState {
+  /** Null: everywhere; a tenant: of that alone. */
+  readonly tenant: string | null
+  /** Unix milliseconds; null: it is shut out. */
+  readonly liftedAt: number | null
+}
+
 /** Principals that a kill shut out: of one tenant by who manages that, of everything by who manages all. */
 export interface BarredPrincipalRows {
-  /** Where it is shut out, in no order: null, everywhere; a tenant, of that alone. */
-  scopesOf(principal: string): Step<readonly (string | null)[]>
-  /** Again without effect. */
+  /** In no order, those that were lifted too. */
+  of(principal: string): Step<readonly BarState[]>
+  /** Again without effect, but for one that was lifted. */
   bar(
     principal: string,
     by: { readonly at: number; readonly reason: string; readonly tenant: string | null },
   ): Step<void>
-  /** False: it was not barred there. */
-  lift(principal: string, tenant: string | null): Step<boolean>
+  /** Lets it in again at this time (Unix ms). False: it was not barred there. */
+  lift(principal: string, tenant: string | null, at: number): Step<boolean>
 }

@@ -95,7 +95,7 @@ function principal(method: PrincipalMethod): Caller {
     groups: ['sre', 'größe "1"'],
     grants: [grant('operator', 'acme'), grant('on-call', 'acme'), grant('auditor', null)],
     permissions: permissionsOf('operator'),
-    ...{ tenant: 'acme', agents: null, rateLimit: null, ...until },
+    ...{ tenant: 'acme', agents: null, rateLimit: null, issuedAt: null, ...until },
     svid: method === 'svid' ? certificate : null,
   }
 }

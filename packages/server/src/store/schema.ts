@@ -54,7 +54,13 @@ export interface Schema {
   roles: RoleTable
   issuers_of_principals: IssuerOfPrincipalsTable
   bindings: BindingTable
-  barred_principals: { principal: Uint8Array; scope: string; at: number; reason: string }
+  barred_principals: {
+    principal: Uint8Array
+    scope: string
+    at: number
+    reason: string
+    lifted_at: number | null
+  }
   trusted_settings: TrustedSettingTable
   policy_revisions: { trust_domain: number; revision: number }
   policy_versions: PolicyVersionTable

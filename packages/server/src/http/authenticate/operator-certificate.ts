@@ -20,6 +20,8 @@ export interface OperatorProof {
   readonly bindees: readonly BindeeState[]
   /** RFC 7638, base64url. */
   readonly keyThumbprint: string
+  /** Unix milliseconds: its own `notBefore`. */
+  readonly beginsAt: number
   /** Unix milliseconds: of the first in the chain that ends. */
   readonly endsAt: number
 }
@@ -68,6 +70,7 @@ export class OperatorCertificates {
         name,
         bindees: names.map(value => ({ kind: 'certificate', issuer: null, value })),
         keyThumbprint: jwkThumbprint(jwkFromSpki(leaf.publicKey.der), crypto),
+        beginsAt: leaf.notBefore * 1000,
         // Both ends count (RFC 5280, 4.1.2.5).
         endsAt: (Math.min(...path.map(({ notAfter }) => notAfter)) + 1) * 1000,
       }

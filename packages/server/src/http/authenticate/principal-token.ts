@@ -18,7 +18,7 @@ export interface TokenIdentity extends Identified {
 }
 
 /** Reads who it is out of verified claims. Throws `external_token_invalid`. */
-export function identityIn({ claims }: VerifiedToken, issuer: IssuerState, crypto: Crypto): TokenIdentity {
+export function identityIn({ claims, issuedAt }: VerifiedToken, issuer: IssuerState, crypto: Crypto): TokenIdentity {
   const subject = claimAt(claims, issuer.claims.subject)
   if (!isValue(subject))
     throw invalid(`expected claim ${issuer.claims.subject} to be a text of at most ${VALUE_MAX} characters`)
@@ -26,6 +26,8 @@ export function identityIn({ claims }: VerifiedToken, issuer: IssuerState, crypt
   const user: BindeeState = { kind: 'user', issuer: issuer.id, value: subject }
   return {
     id: principalIdOf(['user', issuer.id, subject], crypto),
+    // What an authorization server does not say of an opaque token is not known.
+    issuedAt: (claims.iat ?? null) === null ? null : issuedAt,
     bindees: [user, ...groups.map(value => ({ kind: 'group', issuer: issuer.id, value }) as const)],
     within: issuer.tenant,
     subject,

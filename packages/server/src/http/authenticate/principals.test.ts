@@ -236,7 +236,7 @@ describe('an opaque token', () => {
     await people.done('POST /v1/kill', { minted_by: `principal:${body.id}`, reason: 'stolen' })
     assert.equal(codeOf(await list({ token })), 'principal_barred')
     await people.done(`POST /v1/access/principals/${body.id}/reinstate`)
-    assert.equal(codeOf(await list({ token })), 200)
+    assert.equal(codeOf(await list({ token })), 'credential_too_old')
     server.clock.advance(31)
     assert.equal(codeOf(await list({ token })), 'unauthenticated')
   })

@@ -34,7 +34,7 @@ const OURS = /^lanyard/i
 /** What was proved, before it is asked what that is given. */
 type Proved = Pick<
   PrincipalCaller,
-  'method' | 'id' | 'name' | 'issuer' | 'issuerTenant' | 'subject' | 'groups' | 'expiresAt'
+  'method' | 'id' | 'name' | 'issuer' | 'issuerTenant' | 'subject' | 'groups' | 'issuedAt' | 'expiresAt'
 >
 
 /** People and programs by what they have already. Rows are read at each call: what was taken away counts no more. */
@@ -57,7 +57,7 @@ export class Principals {
   /**
    * Who holds this token, by an issuer of all tenants or of the one in `X-Lanyard-Tenant-Id`. Throws `unauthenticated`,
    * `external_token_invalid`, `external_token_expired`, `idp_unreachable`, `introspection_failed`, `principal_unbound`,
-   * `principal_barred`.
+   * `principal_barred`, `credential_too_old`.
    */
   async ofToken(token: string, tenant: string | undefined): Promise<PrincipalCaller> {
     if (OURS.test(token)) throw new LanyardError('unauthenticated', 'this credential is not known')
@@ -66,30 +66,30 @@ export class Principals {
 
   /**
    * An operator by a certificate. Throws `certificate_untrusted`, `certificate_expired`, `key_killed`,
-   * `principal_unbound`, `principal_barred`.
+   * `principal_unbound`, `principal_barred`, `credential_too_old`.
    */
   async ofCertificate(peer: PeerChain): Promise<PrincipalCaller> {
     const { store, rows, clock, crypto } = this.#ports
-    const { name, bindees, keyThumbprint, endsAt } = this.#operators.of(peer, clock.now())
+    const { name, bindees, keyThumbprint, beginsAt, endsAt } = this.#operators.of(peer, clock.now())
     const id = principalIdOf(['certificate', name], crypto)
     const grants = await store.read(function* (): Step<readonly AccessGrant[]> {
       yield* requireUnkilledKey(rows, keyThumbprint)
-      return yield* grantsOf(rows, { id, bindees, within: null }, clock.now())
+      return yield* grantsOf(rows, { id, issuedAt: beginsAt, bindees, within: null }, clock.now())
     })
-    const proved: Proved = { ...provedBy('certificate', id, name), expiresAt: endsAt }
+    const proved: Proved = { ...provedBy('certificate', id, name), issuedAt: beginsAt, expiresAt: endsAt }
     return { ...callerOf(proved, grants), keyThumbprint }
   }
 
   /**
    * An agent as what it is bound as; null for one that is bound to nothing, and is the agent alone. Throws
-   * `principal_barred`.
+   * `principal_barred`, `credential_too_old`.
    */
   async ofSvid(agent: CertificateCaller): Promise<PrincipalCaller | null> {
     const { store, rows, clock, crypto } = this.#ports
     const id = principalIdOf(['spiffe-id', agent.spiffeId], crypto)
-    const grants = await store.read(() => grantsOfAgent(rows, agent, id, clock.now()))
+    const { grants, issuedAt } = await store.read(() => grantsOfAgent(rows, agent, id, clock.now()))
     if (grants.length === 0) return null
-    const proved: Proved = { ...provedBy('svid', id, agent.spiffeId), expiresAt: agent.expiresAt }
+    const proved: Proved = { ...provedBy('svid', id, agent.spiffeId), issuedAt, expiresAt: agent.expiresAt }
     return { ...callerOf(proved, grants), svid: agent }
   }
 
@@ -136,10 +136,10 @@ export class Principals {
     const { store, rows, clock, crypto } = this.#ports
     const identity = identityIn(verified, issuer, crypto)
     const grants = await store.read(() => grantsOf(rows, identity, clock.now()))
-    const { id, name, subject, groups } = identity
+    const { id, issuedAt, name, subject, groups } = identity
     const { expiresAt } = verified
     const of = issuer.tenant === null ? {} : { issuerTenant: issuer.tenant }
-    return callerOf({ method, id, name, issuer: issuer.issuer, ...of, subject, groups, expiresAt }, grants)
+    return callerOf({ method, id, name, issuer: issuer.issuer, ...of, subject, groups, issuedAt, expiresAt }, grants)
   }
 }
 

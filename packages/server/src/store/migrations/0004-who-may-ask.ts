@@ -147,11 +147,13 @@ function accessTables({ types: t, tableEnd }: Dialect): string[] {
     'create index trusted_settings_by_maker on trusted_settings (maker)',
     'create index trusted_settings_by_end on trusted_settings (gone_at) where gone_at is not null',
     // A tenant bars within itself, or its admin could shut out who administers all; no tenant is the empty text.
+    // Those that were lifted stay: credentials that are older never count again.
     `create table barred_principals (
       principal ${t.bytes} not null,
       scope ${t.text} not null,
       at ${t.int} not null,
       reason ${t.text} not null,
+      lifted_at ${t.int},
       primary key (principal, scope)
     )${tableEnd({ clustered: true })}`,
   ]

@@ -11,30 +11,41 @@ interface Bar {
 
 export function barredPrincipalRows({ statements }: RowContext): BarredPrincipalRows {
   const db = statements.kysely
-  const scopes = statements.prepareRows((a: { principal: Uint8Array }) =>
-    db.selectFrom('barred_principals').select('scope').where('principal', '=', a.principal),
+  const bars = statements.prepareRows((a: { principal: Uint8Array }) =>
+    db.selectFrom('barred_principals').select(['scope', 'lifted_at']).where('principal', '=', a.principal),
   )
   const bar = statements.prepareChange((a: Bar & { at: number; reason: string }) =>
     db
       .insertInto('barred_principals')
-      .values({ principal: a.principal, scope: a.scope, at: a.at, reason: a.reason })
-      .onConflict(conflict => conflict.columns(['principal', 'scope']).doNothing()),
+      .values({ principal: a.principal, scope: a.scope, at: a.at, reason: a.reason, lifted_at: null })
+      .onConflict(conflict =>
+        conflict
+          .columns(['principal', 'scope'])
+          .doUpdateSet({ at: a.at, reason: a.reason, lifted_at: null })
+          .where('barred_principals.lifted_at', 'is not', null),
+      ),
   )
-  const lift = statements.prepareChange((a: Bar) =>
-    db.deleteFrom('barred_principals').where('principal', '=', a.principal).where('scope', '=', a.scope),
+  // It stays, lifted: what was issued before must not count again.
+  const lift = statements.prepareChange((a: Bar & { at: number }) =>
+    db
+      .updateTable('barred_principals')
+      .set({ lifted_at: a.at })
+      .where('principal', '=', a.principal)
+      .where('scope', '=', a.scope)
+      .where('lifted_at', 'is', null),
   )
   return {
-    *scopesOf(principal) {
+    *of(principal) {
       const key = idOfHex(principal)
-      const rows = key === null ? [] : yield* scopes({ principal: key })
-      return rows.map(({ scope }) => (scope === '' ? null : scope))
+      const rows = key === null ? [] : yield* bars({ principal: key })
+      return rows.map(row => ({ tenant: row.scope === '' ? null : row.scope, liftedAt: row.lifted_at }))
     },
     *bar(principal, { at, reason, tenant }) {
       yield* bar({ principal: bytesOfHex(principal), scope: tenant ?? '', at, reason })
     },
-    *lift(principal, tenant) {
+    *lift(principal, tenant, at) {
       const key = idOfHex(principal)
-      return key !== null && (yield* lift({ principal: key, scope: tenant ?? '' })) === 1
+      return key !== null && (yield* lift({ principal: key, scope: tenant ?? '', at })) === 1
     },
   }
 }
