@@ -202,7 +202,10 @@ function askAdmin(socketPath: string, body: object): Promise<Json> {
     const outgoing = request({ socketPath, method: 'POST', path: '/explain', agent: false }, response => {
       let text = ''
       response.setEncoding('utf8').on('data', chunk => (text += chunk))
-      response.on('end', () => resolve(JSON.parse(text)))
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text))
+        else reject(new Error(`the daemon does not explain ${JSON.stringify(body)}: ${text}`))
+      })
     })
     outgoing.on('error', reject)
     outgoing.end(JSON.stringify(body))
