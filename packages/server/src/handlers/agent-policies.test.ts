@@ -28,6 +28,19 @@ describe('policies for the guard of an agent', () => {
   }
   const read = (after?: number) =>
     server.call(`GET /v1/agent/policies${after === undefined ? '' : `?after=${after}`}`, { tls: invoice })
+  /** Asks for what comes after a revision; back once that waits. */
+  const wait = async (after: number, by = read, { policies } = server) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { onChange } = policies
+    policies.onChange = listener => {
+      resolve()
+      return onChange.call(policies, listener)
+    }
+    const answer = by(after).catch(() => null)
+    await Promise.race([promise, answer])
+    policies.onChange = onChange
+    return { answer }
+  }
 
   test('are those of the trust domain and of its own tenant, as they were read', async () => {
     assert.deepEqual((await read()).body.sets, [])
@@ -51,21 +64,19 @@ describe('policies for the guard of an agent', () => {
 
   test('do not come when only those of another tenant change', async () => {
     const { revision } = (await read()).body
-    const waiting = read(revision)
-    await read()
+    const waiting = await wait(revision)
     await activate(`// more\n${ALL}`, 'globex')
     const between = server.policies.seen.revision
     await read()
     await activate(`// more\n${ALL}`, 'acme')
-    assert.ok((await waiting).body.revision > between)
+    assert.ok((await waiting.answer)!.body.revision > between)
   })
 
   test('come when they change, to whoever waits', async () => {
     const { revision } = (await read()).body
-    const waiting = read(revision)
-    await read()
+    const waiting = await wait(revision)
     await activate(`// again\n${ALL}`, 'acme')
-    const { body } = await waiting
+    const { body } = (await waiting.answer)!
     assert.ok(body.revision > revision)
     assert.match(body.sets[1].policies, /again/)
   })
@@ -73,11 +84,10 @@ describe('policies for the guard of an agent', () => {
   test('come to nobody who died while waiting, and to no API key', async () => {
     assert.equal((await server.call('GET /v1/agent/policies', { token: admin })).body.code, 'unauthenticated')
     const { revision } = (await read()).body
-    const waiting = read(revision).catch(() => null)
-    await read()
+    const waiting = await wait(revision)
     await ok('POST /v1/agents/acme/invoice/kill', 202, { reason: 'x' })
     await activate(ALL)
-    const answer = await waiting
+    const answer = await waiting.answer
     // The connection may be cut before the refusal is written.
     assert.equal(answer === null ? 'agent_quarantined' : answer.body.code, 'agent_quarantined')
   })
@@ -86,10 +96,10 @@ describe('policies for the guard of an agent', () => {
     const other = await openHttp()
     await other.agent({ tenant: 'acme', agent: 'invoice' })
     const tls = await other.certificate({ tenant: 'acme', agent: 'invoice' })
-    const waiting = other.call(`GET /v1/agent/policies?after=${other.policies.seen.revision}`, { tls })
-    await other.call('GET /v1/agent/policies', { tls })
+    const by = (after?: number) => other.call(`GET /v1/agent/policies?after=${after}`, { tls })
+    const waiting = await wait(other.policies.seen.revision, by, other)
     await other.http.close(60_000)
-    assert.equal((await waiting).status, 200)
+    assert.equal((await waiting.answer)?.status, 200)
     await other.close()
   })
 })
