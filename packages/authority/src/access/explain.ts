@@ -94,12 +94,12 @@ function* explainBindings(
   const steps: ExplainedStep[] = []
   const grants: AccessGrant[] = []
   for (const binding of yield* rows.bindings.of(bindeesOf(question, issuer))) {
-    const { id, role, tenant, agents } = binding
+    const { id, role, tenant, agents, expiresAt } = binding
     if (tenant !== null && !maySee(caller, tenant)) continue
     const permissions = yield* permissionsOfRole(rows, role, tenant)
     const why = refusalOf(binding, permissions, question, issuer, at)
     steps.push(step('binding', why === null, `${nameOf(binding)}: ${why ?? `holds ${question.permission} here`}`))
-    if (why === null) grants.push({ binding: id, role, permissions, tenant, agents })
+    if (why === null) grants.push({ binding: id, role, permissions, tenant, agents, expiresAt })
   }
   return {
     steps:
@@ -201,6 +201,7 @@ const METHODS = { user: 'jwt', group: 'jwt', certificate: 'certificate', 'spiffe
 
 const holderOf = ({ id, value, issuer, groups, grants, kind }: Holder): PrincipalCaller => ({
   ...{ kind: 'principal', method: METHODS[kind], id, name: value, issuer: issuer?.issuer ?? null },
+  ...(issuer === null || issuer.tenant === null ? {} : { issuerTenant: issuer.tenant }),
   ...{ subject: value, groups: kind === 'group' ? [value] : groups, grants, permissions: permissionsIn(grants) },
   ...{ tenant: null, agents: null, rateLimit: null, issuedAt: null, expiresAt: Number.MAX_SAFE_INTEGER, svid: null },
 })

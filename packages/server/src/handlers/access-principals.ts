@@ -106,7 +106,8 @@ async function policySteps(
 ): Promise<readonly ExplainedStep[]> {
   const { policies } = ports
   const named: Partial<Body<Routes['explainAccess']>> = { ...(tenant === null ? {} : { tenant }), agent }
-  const parts = { params: {}, query: undefined, body: named }
+  // In each place where a call can say it.
+  const parts = { params: {}, query: named, body: { ...named, entries: [named] } }
   const call = { id, route: routes[id], caller, tenant: named.tenant, agent, parts, source, requestId }
   const questions = policies.isIdle ? [] : await questionsOf(ports, call)
   const asked = questions.filter(question => policies.asks(question.tenant))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { permissionsOf } from '@lanyard/api'
+import { PERMISSIONS, permissionsOf, type Route, routes } from '@lanyard/api'
 import { adminCalls } from '../testing/admin-calls.ts'
 import { type HttpHarness, openHttp } from '../testing/http.ts'
 import { People } from '../testing/people.ts'
@@ -315,6 +315,37 @@ describe('an explanation', () => {
     assert.deepEqual(await explain(agent), [true, []])
     await ok('POST /v1/agents/acme/a1/kill', 202, { reason: 'x' })
     assert.deepEqual(await explain(agent), [false, ['agent']])
+  })
+
+  test('asks the policies in force about everybody, and about every call', async () => {
+    const value = 'spiffe://example.test/tenant/globex/agent/a1'
+    await people.bind({ kind: 'spiffe-id', value }, 'admin', { tenant: 'globex' })
+    const { id } = await people.issuer('globex', plain)
+    await people.bind({ kind: 'group', issuer: id, value: 'staff' }, 'admin', { tenant: 'globex' })
+    await people.bind({ kind: 'certificate', value: 'dn:CN=root' }, 'admin')
+    const key = await ok('POST /v1/api-keys', 201, { name: 'k', role: 'admin', tenant: 'globex' })
+    const policies = `permit (principal, action, resource);
+      @id("staff") forbid (principal, action == Lanyard::Action::"killAgent", resource) when { principal has issuer && principal.issuer like "globex/*" };
+      @id("agents") forbid (principal is Lanyard::Agent, action == Lanyard::Action::"killAgent", resource);`
+    const { version } = await ok('POST /v1/policies', 201, { policies, tenant: 'globex' })
+    await ok(`POST /v1/policies/${version}/activate`, 200, { tenant: 'globex' })
+    const everybody = [
+      { kind: 'spiffe-id', value },
+      { kind: 'user', issuer: id, value: 'ann' },
+      { kind: 'group', issuer: id, value: 'staff' },
+      { kind: 'certificate', value: 'dn:CN=root' },
+      { kind: 'api-key', value: key.id },
+    ]
+    const asked = (who: object, action: string) =>
+      explain({ who, action, groups: ['staff'], tenant: 'globex', agent: 'a1' })
+    const denied = await Promise.all(everybody.map(async who => (await asked(who, 'killAgent'))[1]))
+    assert.deepEqual(denied, [['policy'], ['policy'], ['policy'], [], []])
+    for (const who of everybody) assert.deepEqual(await asked(who, 'getAgent'), [true, []], who.kind)
+    const called = Object.entries<Route>(routes).flatMap(([name, { auth }]) =>
+      auth.kind === 'identity' && auth.permission !== null ? [name] : [],
+    )
+    for (const action of [...Object.keys(PERMISSIONS), ...called]) await asked(everybody[0]!, action)
+    await ok(`POST /v1/policies/rollback`, 200, { tenant: 'globex' })
   })
 
   test('of an action that is none names the nearest', async () => {

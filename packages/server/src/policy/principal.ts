@@ -52,15 +52,9 @@ export function* principalOf(
   }
 }
 
-function* agentOf(
-  rows: PrincipalPorts['rows'],
-  agent: NamedAgent,
-  domain: string,
-  roles: readonly PolicyEntityState[] = [],
-) {
-  const { tenant, agent: name, spiffeId } = agent
-  const stored = yield* rows.agents.find({ tenant, agent: name })
-  return ofAgent(stored ?? { tenant, agent: name, spiffeId }, domain, roles)
+function* agentOf(rows: PrincipalPorts['rows'], { tenant, agent, spiffeId }: NamedAgent, domain: string) {
+  const stored = yield* rows.agents.find({ tenant, agent })
+  return ofAgent(stored ?? { tenant, agent, spiffeId }, domain)
 }
 
 function* holderOf(rows: PrincipalPorts['rows'], caller: PrincipalCaller, domain: string): Step<Known> {
@@ -72,11 +66,22 @@ function* holderOf(rows: PrincipalPorts['rows'], caller: PrincipalCaller, domain
     case 'certificate':
       return ofCertificate(caller, roles)
     case 'svid':
-      if (caller.svid === null) throw new TypeError('expected the agent of a principal by its SVID')
-      return yield* agentOf(rows, caller.svid, domain, roles)
+      return yield* boundAgent(rows, caller, domain, roles)
     default:
       throw new TypeError(`unknown method ${caller.method satisfies never}`)
   }
+}
+
+/** By the SPIFFE ID that is bound: one of whom it is only asked what they may do has no certificate at hand. */
+function* boundAgent(
+  rows: PrincipalPorts['rows'],
+  { subject, svid }: PrincipalCaller,
+  domain: string,
+  roles: readonly PolicyEntityState[],
+): Step<Known> {
+  const agent = (yield* rows.agents.findById(subject)) ?? svid
+  if (agent === null) throw new TypeError('expected the agent of a principal by its SVID')
+  return ofAgent(agent, domain, roles)
 }
 
 /** The roles that count for this call. */
