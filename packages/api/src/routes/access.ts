@@ -43,7 +43,7 @@ export const listRoles = route({
   query: z.strictObject({ tenant: Name.optional(), ...page }),
   status: 200,
   reply: listOf(AccessRole),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const updateRole = route({
@@ -137,7 +137,7 @@ export const listBindings = route({
   query: z.strictObject({ tenant: Name.optional(), role: RoleText.optional(), ...page }),
   status: 200,
   reply: listOf(AccessBinding),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const deleteBinding = route({
@@ -210,7 +210,7 @@ export const listIssuers = route({
   query: z.strictObject({ tenant: Name.optional(), ...page }),
   status: 200,
   reply: listOf(AccessIssuer),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const updateIssuer = route({

@@ -51,7 +51,7 @@ export const listAgents = route({
   }),
   status: 200,
   reply: listOf(Agent),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const getAgent = route({

@@ -47,7 +47,7 @@ export const listApiKeys = route({
   query: z.strictObject({ tenant: Name.optional(), ...page }),
   status: 200,
   reply: listOf(ApiKey),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const deleteApiKey = route({

@@ -127,7 +127,7 @@ export const listEntries = route({
   }),
   status: 200,
   reply: listOf(Entry),
-  errors: ['name_invalid', 'tenant_mismatch', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_mismatch', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const getEntry = route({

@@ -184,7 +184,7 @@ export const listIncidents = route({
   query: z.strictObject({ tenant: Name.optional(), state: z.enum(['open', 'closed']).optional(), ...page }),
   status: 200,
   reply: listOf(IncidentHead),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const getIncident = route({

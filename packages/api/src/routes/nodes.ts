@@ -138,7 +138,7 @@ export const listNodes = route({
   query: z.strictObject({ ...page, tenant: Name.optional(), name: Name.optional() }),
   status: 200,
   reply: listOf(Node),
-  errors: ['name_invalid', 'tenant_mismatch', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_mismatch', 'tenant_unknown', 'cursor_invalid'],
 })
 
 export const getNode = route({

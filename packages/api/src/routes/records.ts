@@ -40,7 +40,7 @@ export const listCertificates = route({
   }),
   status: 200,
   reply: listOf(CertificateRecord),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })
 
 const EventName = z.enum(Object.keys(EVENTS) as EventType[])
@@ -80,5 +80,5 @@ export const listEvents = route({
   }),
   status: 200,
   reply: listOf(EventRecord),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })

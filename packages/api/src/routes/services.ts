@@ -56,5 +56,5 @@ export const listServices = route({
   query: z.strictObject({ spiffe_id: Text.max(2048).optional(), tenant: Name.optional(), ...page }),
   status: 200,
   reply: listOf(Service),
-  errors: ['name_invalid', 'cursor_invalid'],
+  errors: ['name_invalid', 'tenant_unknown', 'cursor_invalid'],
 })

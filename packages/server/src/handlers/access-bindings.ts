@@ -6,12 +6,10 @@ import {
   deleteBinding,
   isoTime,
   type ManagerAct,
-  requireName,
-  tenantScope,
 } from '@lanyard/authority'
 import { canonicalDistinguishedName, ProtocolError, parseDnsName, SpiffeId, toHex } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byManager, exclusiveOf, exclusiveWithin } from './call.ts'
+import { act, byManager, exclusiveOf, exclusiveWithin, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createBinding' | 'listBindings' | 'deleteBinding'
@@ -30,8 +28,7 @@ export function accessBindingHandlers(ports: HandlerPorts, cursors: Cursors): Pi
 
     async listBindings({ query, caller }) {
       const { limit, cursor, tenant, role } = query
-      if (tenant !== undefined) requireName('tenant', tenant)
-      const filter = { tenant: tenantScope(caller, tenant), role }
+      const filter = { tenant: await tenantOfList(ports, caller, tenant), role }
       const list = { route: 'listBindings', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       return cursors.reply(list, await store.read(() => rows.bindings.list(filter, page)), showBinding)

@@ -8,14 +8,12 @@ import {
   isoTime,
   type ManagerAct,
   maySee,
-  requireName,
-  tenantScope,
   updateIssuer,
 } from '@lanyard/authority'
 import { toHex } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
 import { sealSecret } from '../issuers/sealed-secret.ts'
-import { act, byManager, exclusiveOf, exclusiveWithin } from './call.ts'
+import { act, byManager, exclusiveOf, exclusiveWithin, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createIssuer' | 'listIssuers' | 'updateIssuer' | 'deleteIssuer'
@@ -40,8 +38,7 @@ export function accessIssuerHandlers(ports: HandlerPorts, cursors: Cursors): Pic
 
     async listIssuers({ query, caller }) {
       const { limit, cursor, tenant } = query
-      if (tenant !== undefined) requireName('tenant', tenant)
-      const filter = { tenant: tenantScope(caller, tenant) }
+      const filter = { tenant: await tenantOfList(ports, caller, tenant) }
       const list = { route: 'listIssuers', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       return cursors.reply(list, await store.read(() => rows.issuers.list(filter, page)), showIssuer)

@@ -7,13 +7,11 @@ import {
   deleteRole,
   type ManagerAct,
   type RoleState,
-  requireName,
-  tenantScope,
   updateRole,
 } from '@lanyard/authority'
 import { toHex } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byManager, exclusiveOf, exclusiveWithin } from './call.ts'
+import { act, byManager, exclusiveOf, exclusiveWithin, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createRole' | 'listRoles' | 'updateRole' | 'deleteRole'
@@ -30,8 +28,7 @@ export function accessRoleHandlers(ports: HandlerPorts, cursors: Cursors): Pick<
 
     async listRoles({ query, caller }) {
       const { limit, cursor, tenant } = query
-      if (tenant !== undefined) requireName('tenant', tenant)
-      const filter = { tenant: tenantScope(caller, tenant) }
+      const filter = { tenant: await tenantOfList(ports, caller, tenant) }
       const list = { route: 'listRoles', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       const listed = cursors.reply(list, await store.read(() => rows.roles.list(filter, page)), showRole)

@@ -9,14 +9,12 @@ import {
   redactText,
   reinstateAgent,
   requireAgent,
-  requireName,
   retireAgent,
-  tenantScope,
   updateAgent,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { seenBy } from '../policy/look-up.ts'
-import { act, urgentAct } from './call.ts'
+import { act, tenantOfList, urgentAct } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createAgent' | 'listAgents' | 'getAgent' | 'updateAgent' | 'retireAgent' | 'reinstateAgent'
@@ -32,8 +30,7 @@ export function agentsHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async listAgents({ query, caller, source }) {
       const { limit, cursor, ...asked } = query
-      if (asked.tenant !== undefined) requireName('tenant', asked.tenant)
-      const filter = { ...asked, tenant: tenantScope(caller, asked.tenant) }
+      const filter = { ...asked, tenant: await tenantOfList(ports, caller, asked.tenant) }
       const list = { route: 'listAgents', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       const found = await store.read(() => rows.agents.list(filter, page))

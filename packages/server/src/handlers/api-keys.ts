@@ -6,12 +6,10 @@ import {
   deleteApiKey,
   isoTime,
   newApiKey,
-  requireName,
   shared,
-  tenantScope,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act, byManager, exclusiveWithin } from './call.ts'
+import { act, byManager, exclusiveWithin, tenantOfList, urgentAct } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createApiKey' | 'listApiKeys' | 'deleteApiKey'
@@ -31,8 +29,7 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async listApiKeys({ query, caller }) {
       const { limit, cursor, tenant } = query
-      if (tenant !== undefined) requireName('tenant', tenant)
-      const filter = { tenant: tenantScope(caller, tenant) }
+      const filter = { tenant: await tenantOfList(ports, caller, tenant) }
       const list = { route: 'listApiKeys', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       return cursors.reply(list, await store.read(() => rows.apiKeys.list(filter, page)), showApiKey)
@@ -40,7 +37,7 @@ export function apiKeyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async deleteApiKey(call) {
       const step = (told: Parameters<typeof deleteApiKey>[3]) => deleteApiKey(rows, call.params.id, crypto, told)
-      await act(ports, byManager(call), exclusiveWithin(call.caller), step)
+      await urgentAct(ports, byManager(call), exclusiveWithin(call.caller), step)
       return undefined
     },
   }

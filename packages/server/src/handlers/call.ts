@@ -12,9 +12,11 @@ import {
   requireName,
   requireStanding,
   requireTenant,
+  requireTenantState,
   type SecretCaller,
   type Step,
   type TokenCaller,
+  tenantScope,
   withEpoch,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
@@ -85,6 +87,20 @@ function requireOwnLocks(caller: Caller, { tenants }: Locks): void {
     requireName('tenant', tenant)
     requireTenant(caller, tenant)
   }
+}
+
+/**
+ * The tenant whose things are listed: the one that is asked for, else the caller's own; undefined: of all. One that is
+ * not there is refused, since an empty list would read as proof that nothing happened in it. Throws `name_invalid`,
+ * `tenant_mismatch`, `tenant_unknown`.
+ */
+export async function tenantOfList(
+  { store, rows }: Pick<HandlerPorts, 'store' | 'rows'>,
+  caller: Caller,
+  asked: string | undefined,
+): Promise<string | undefined> {
+  if (asked !== undefined) await store.read(() => requireTenantState(rows, asked, { caller }))
+  return tenantScope(caller, asked)
 }
 
 /** Locks for what may concern every tenant that the caller sees. */

@@ -8,11 +8,10 @@ import {
   requireEntry,
   requireName,
   type Step,
-  tenantScope,
   updateEntry,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { type AnyCall, act } from './call.ts'
+import { type AnyCall, act, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 import { entryInput, settingsOf, showEntry } from './entry-form.ts'
 
@@ -50,9 +49,8 @@ export function entryHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handl
 
     async listEntries({ query, caller }) {
       const { limit, cursor, ...asked } = query
-      if (asked.tenant !== undefined) requireName('tenant', asked.tenant)
       if (asked.agent !== undefined) requireName('agent', asked.agent)
-      const filter = { ...asked, tenant: tenantScope(caller, asked.tenant) }
+      const filter = { ...asked, tenant: await tenantOfList(ports, caller, asked.tenant) }
       const list = { route: 'listEntries', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       return cursors.reply(list, await store.read(() => rows.entries.list(filter, page)), showEntry)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
+import { type Route, routes } from '@lanyard/api'
 import { Certificate, decodePem, jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { generateKeyNow, nodeCrypto, spkiOf } from '@lanyard/protocol/node'
 import { type Answer, type CallOptions, send } from '../testing/client.ts'
@@ -295,6 +296,21 @@ describe('events', () => {
     await refused('cursor_invalid', `GET /v1/events?cursor=${next_cursor}`, undefined, {
       token: await server.apiKey('admin', { tenant: 'told' }),
     })
+  })
+})
+
+describe('lists of a tenant', () => {
+  const lists = Object.values<Route>(routes).filter(({ call, query }) => {
+    const names = Object.keys((query as { readonly shape?: object } | undefined)?.shape ?? {})
+    return call.startsWith('GET ') && ['tenant', 'cursor'].every(name => names.includes(name))
+  })
+
+  test('that is not there are refused, where an empty one would read as proof that nothing happened', async () => {
+    assert.ok(lists.length >= 12, `${lists.length}`)
+    for (const { call, errors } of lists) {
+      await refused('tenant_unknown', `${call}?tenant=acmee`)
+      assert.ok((errors as readonly string[]).includes('tenant_unknown'), call)
+    }
   })
 })
 

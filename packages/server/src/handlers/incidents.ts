@@ -8,16 +8,14 @@ import {
   maySeeIncident,
   type PointStanding,
   receiptPoint,
-  requireName,
   type Step,
   shared,
   standingsOf,
   targetText,
-  tenantScope,
 } from '@lanyard/authority'
 import { decodeBase64Url, parseReceipt, type ReceiptPoint } from '@lanyard/protocol'
 import type { HandlerPorts } from '../http/ports.ts'
-import { act } from './call.ts'
+import { act, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'listIncidents' | 'getIncident' | 'getIncidentSnapshot'
@@ -29,8 +27,7 @@ export function incidentHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Ha
   return {
     async listIncidents({ query, caller }) {
       const { limit, cursor, tenant, state } = query
-      if (tenant !== undefined) requireName('tenant', tenant)
-      const filter = { tenant: tenantScope(caller, tenant), state }
+      const filter = { tenant: await tenantOfList(ports, caller, tenant), state }
       const list = { route: 'listIncidents', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       return cursors.reply(list, await store.read(() => rows.incidents.list(filter, page)), showHead)

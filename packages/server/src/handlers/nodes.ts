@@ -16,11 +16,10 @@ import {
   requireName,
   requireNode,
   type Step,
-  tenantScope,
   unbanNode,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
-import { type AnyCall, act, urgentAct } from './call.ts'
+import { type AnyCall, act, tenantOfList, urgentAct } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'createJoinToken' | 'listNodes' | 'getNode' | 'updateNode' | 'banNode' | 'unbanNode' | 'removeNode'
@@ -54,9 +53,8 @@ export function nodeHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Handle
 
     async listNodes({ query, caller }) {
       const { limit, cursor, ...asked } = query
-      if (asked.tenant !== undefined) requireName('tenant', asked.tenant)
       if (asked.name !== undefined) requireName('node', asked.name)
-      const filter = { ...asked, tenant: tenantScope(caller, asked.tenant) }
+      const filter = { ...asked, tenant: await tenantOfList(ports, caller, asked.tenant) }
       const list = { route: 'listNodes', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       return cursors.reply(list, await store.read(() => rows.nodes.list(filter, page)), show)

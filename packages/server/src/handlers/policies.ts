@@ -19,7 +19,7 @@ import { CheckThread } from '@lanyard/policy/check-thread'
 import type { HandlerPorts } from '../http/ports.ts'
 import type { HeldSet, PolicyTexts } from '../policy/held.ts'
 import { requireWayBack } from '../policy/lock-out.ts'
-import { act } from './call.ts'
+import { act, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'savePolicies' | 'listPolicies' | 'activatePolicies' | 'rollBackPolicies' | 'shadowPolicies'
@@ -51,7 +51,7 @@ export function policyHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
     },
 
     async listPolicies(call) {
-      const tenant = policyScope(call, call.query.tenant)
+      const tenant = (await tenantOfList(ports, call.caller, call.query.tenant)) ?? null
       const list = { route: 'listPolicies', tenant: call.caller.tenant, filter: { tenant } } as const
       const page = cursors.page(list, call.query)
       return cursors.reply(list, await store.read(() => rows.policies.list(tenant, page)), showVersion)

@@ -1,13 +1,7 @@
 import type { CertificateRecord, EventRecord, Handlers, Routes } from '@lanyard/api'
-import {
-  type Caller,
-  type CertificateState,
-  type EventState,
-  isoTime,
-  requireName,
-  tenantScope,
-} from '@lanyard/authority'
+import { type Caller, type CertificateState, type EventState, isoTime, requireName } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
+import { tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 import { readTime } from './times.ts'
 
@@ -19,8 +13,8 @@ export function recordHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
   return {
     async listCertificates({ query, caller }) {
       const { limit, cursor, ...asked } = query
-      requireNames(asked)
-      const filter = { ...asked, tenant: tenantScope(caller, asked.tenant) }
+      requireAgentName(asked)
+      const filter = { ...asked, tenant: await tenantOfList(ports, caller, asked.tenant) }
       const list = { route: 'listCertificates', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       const now = clock.now()
@@ -30,10 +24,10 @@ export function recordHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
 
     async listEvents({ query, caller }) {
       const { limit, cursor, since, until, ...asked } = query
-      requireNames(asked)
+      requireAgentName(asked)
       const filter = {
         ...asked,
-        tenant: tenantScope(caller, asked.tenant),
+        tenant: await tenantOfList(ports, caller, asked.tenant),
         since: timeOf('since', since),
         until: timeOf('until', until),
       }
@@ -44,8 +38,7 @@ export function recordHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Hand
   }
 }
 
-function requireNames({ tenant, agent }: { tenant?: string | undefined; agent?: string | undefined }): void {
-  if (tenant !== undefined) requireName('tenant', tenant)
+function requireAgentName({ agent }: { readonly agent?: string | undefined }): void {
   if (agent !== undefined) requireName('agent', agent)
 }
 

@@ -3,16 +3,14 @@ import {
   announceService,
   type Caller,
   isoTime,
-  requireName,
   SERVICE_LEASE_MS,
   type ServiceState,
   shared,
-  tenantScope,
   withdrawService,
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { seenBy } from '../policy/look-up.ts'
-import { act, byCertificate } from './call.ts'
+import { act, byCertificate, tenantOfList } from './call.ts'
 import type { Cursors } from './cursor.ts'
 
 type Mine = 'announceService' | 'withdrawService' | 'listServices'
@@ -36,8 +34,7 @@ export function serviceHandlers(ports: HandlerPorts, cursors: Cursors): Pick<Han
 
     async listServices({ query, caller, source }) {
       const { limit, cursor, spiffe_id: spiffeId, tenant } = query
-      if (tenant !== undefined) requireName('tenant', tenant)
-      const filter = { spiffeId, tenant: tenantScope(caller, tenant) }
+      const filter = { spiffeId, tenant: await tenantOfList(ports, caller, tenant) }
       const list = { route: 'listServices', tenant: caller.tenant, filter } as const
       const page = cursors.page(list, { limit, cursor })
       const found = await store.read(() => rows.services.list({ ...filter, now: clock.now() }, page))
