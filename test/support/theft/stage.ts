@@ -169,7 +169,15 @@ function orders(input: Writable, output: Readable, why = async () => 'the line e
     if (done) throw new Error(await why())
     return JSON.parse(value)
   }
-  return { order, ask: more => order({ do: 'ask', ...more }) as Promise<Got> }
+  const ask: Actor['ask'] = async more => {
+    for (;;) {
+      const got: Got = await order({ do: 'ask', ...more })
+      // On a busy machine the daemon may not get to the end of a large program in its time. What it has read it knows the next
+      // time; a connection is for one question.
+      if (got.code !== 'attestation_failed' || more?.with !== undefined || more?.fd !== undefined) return got
+    }
+  }
+  return { order, ask }
 }
 
 async function playing(child: ChildProcess): Promise<Actor> {
