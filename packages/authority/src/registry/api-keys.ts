@@ -107,7 +107,7 @@ export function* createApiKey(
 
 /**
  * Ends a key, and its join tokens that nobody has used; one that the caller may not see is `not_found`, as if it were
- * not there. Throws `last_admin`.
+ * not there. Throws `last_admin`. The epoch moves on, so that every instance cuts what the key has open.
  */
 export function* deleteApiKey(rows: Rows, id: string, crypto: Crypto, act: ManagerAct): Step<void> {
   const state = yield* rows.apiKeys.find(id)
@@ -117,6 +117,7 @@ export function* deleteApiKey(rows: Rows, id: string, crypto: Crypto, act: Manag
   yield* rows.apiKeys.revoke(id, act.at)
   yield* rows.joinTokens.removeOf(`api-key:${id}`)
   yield* rows.events.append(eventOf(act, 'apikey.revoked', { tenant: state.tenant }, describe(state)))
+  yield* rows.epoch.bump()
 }
 
 /** Throws `agent_not_covered` unless the key may bootstrap this agent. */

@@ -116,14 +116,28 @@ describe('the feed', () => {
     await assert.rejects(() => FeedReader.open(server, { tls: held }), { status: 401 })
   })
 
-  test('ends for an API key that is deleted', async () => {
-    const { key: text, id } = (
-      await server.call('POST /v1/api-keys', { token: admin, body: { name: 'k', role: 'auditor' } })
-    ).body
-    const reader = await FeedReader.open(server, { token: text })
-    await server.call(`DELETE /v1/api-keys/${id}`, { token: admin })
-    await server.feed.confirm()
-    assert.equal(await reader.over(), true)
+  // No clock goes on here: what ends them is the look that follows the act.
+  test('ends for an API key that is deleted or killed, also by the key that made it, and for no other', async () => {
+    const make = async (token: string, role = 'auditor', seconds = 600) => {
+      const body = { name: 'k', role, expires_in_sec: seconds }
+      return (await server.call('POST /v1/api-keys', { token, body })).body
+    }
+    const other = await FeedReader.open(server, { token: (await make(admin)).key })
+    const deleted = await make(admin)
+    const maker = await make(admin, 'admin', 1200)
+    const made = await make(maker.key)
+    const ends: [string, object | undefined, string[]][] = [
+      [`DELETE /v1/api-keys/${deleted.id}`, undefined, [deleted.key]],
+      ['POST /v1/kill', { minted_by: `api-key:${maker.id}`, reason: 'stolen' }, [maker.key, made.key]],
+    ]
+    for (const [call, body, keys] of ends) {
+      const readers = await Promise.all(keys.map(token => FeedReader.open(server, { token })))
+      const { status } = await server.call(call, { token: admin, ...(body && { body }) })
+      assert.ok(status < 300, `${call}: ${status}`)
+      for (const reader of readers) assert.equal(await reader.over(), true)
+    }
+    assert.equal(other.ended, false)
+    other.leave()
   })
 
   test('is refused where the position makes no sense', async () => {

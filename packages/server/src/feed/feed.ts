@@ -4,6 +4,7 @@ import { Deaths, type Subject } from '@lanyard/protocol'
 import type { Bus } from '../bus/bus.ts'
 import type { Feed, FeedPosition } from '../http/ports.ts'
 import type { Timers } from '../instance/timers.ts'
+import { Turns } from '../node-news/turns.ts'
 import type { StoreRows } from '../store/ports.ts'
 import { type Change, told } from './changes.ts'
 import type { EpochMark } from './epoch-mark.ts'
@@ -25,7 +26,7 @@ export interface FeedParts extends Omit<HubParts, 'seed'>, Omit<WatcherParts, 's
   readonly pollMs: number
 }
 
-/** How often it is asked whether readers may still read. Deaths cut their connections without being asked for. */
+/** How often it is asked whether readers may still read. Deaths cut the connections of agents without being asked for. */
 const CONFIRM_MS = 10_000
 
 /** How often the epoch is marked, if it changed. */
@@ -40,6 +41,7 @@ export class RunningFeed implements Feed {
   readonly #onEpoch: ((epoch: number) => void)[] = []
   readonly #onDeaths: ((died: readonly Subject[]) => void)[] = []
   readonly #ends: (() => void)[] = []
+  readonly #turns = new Turns(1)
   #epoch = -1
   /** The bus told of an epoch that was not there: it is believed again after the next look. */
   #deceived = false
@@ -141,6 +143,11 @@ export class RunningFeed implements Feed {
     return this.#hub.confirm(reader => reader.startsWith('node:'))
   }
 
+  // The end of an API key moves the epoch, and is the death of nobody whom the feed names.
+  #confirmKeys(): Promise<void> {
+    return this.#turns.run('keys', () => this.#hub.confirm(reader => reader.startsWith('api-key:')))
+  }
+
   async #heard(epoch: number): Promise<void> {
     if (epoch <= this.#epoch || this.#deceived) return
     await this.#watcher.glance()
@@ -152,7 +159,9 @@ export class RunningFeed implements Feed {
     const isNew = sight.epoch !== this.#epoch
     this.#epoch = sight.epoch
     this.#bury(sight, came)
-    if (isNew) for (const listener of this.#onEpoch) listener(sight.epoch)
+    if (!isNew) return
+    for (const listener of this.#onEpoch) listener(sight.epoch)
+    void this.#confirmKeys()
   }
 
   #bury({ told: kind, epoch, asOf }: Sight, came: readonly Change[]): void {

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { exclusiveAll } from '@lanyard/authority'
+import { type ApiKeyCaller, createApiKey, deleteApiKey, exclusiveAll, findApiKey, newApiKey } from '@lanyard/authority'
 import { parseIpAddress, TrustDomain } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import { postgresBus } from '../bus/postgres.ts'
@@ -68,6 +68,15 @@ const die = ({ store, rows }: Instance, value: string): Promise<number> =>
     return epoch
   }, exclusiveAll)
 
+/** An API key that is put in at one instance, as a caller. */
+async function keyAt({ store, rows }: Instance): Promise<ApiKeyCaller> {
+  const fresh = newApiKey(dice, nodeCrypto)
+  const act = { caller: 'server', at: clock.now(), source: null, correlation: null } as const
+  await store.write(() => createApiKey(rows, { name: 'k', role: 'admin' }, fresh, act), exclusiveAll)
+  const { state, permissions } = (await store.read(() => findApiKey(rows, fresh.id)))!
+  return { ...state, kind: 'api-key', permissions }
+}
+
 const isDead = ({ feed }: Instance, lineage: string): boolean =>
   feed.deaths.judge({ id: 'x', tenant: null, incarnation: 1, lineage, keyThumbprint: 'x', issuerKeyId: null }) !==
   'alive'
@@ -108,6 +117,19 @@ describe('two instances on one PostgreSQL', () => {
     await other.until(last)
     assert.equal(isDead(other, 'last'), true)
     assert.equal(isDead(other, 'none'), false)
+  })
+
+  test('cut what an API key follows at the one when it is deleted at the other', async () => {
+    const [admin, thief] = [await keyAt(one), await keyAt(one)]
+    const streaming = await other.feed.follow(null, thief)
+    const ended = new Promise<void>(resolve => {
+      streaming({ write: () => true, onDrain() {}, end: resolve, cut() {} })
+    })
+    const act = { caller: admin, at: clock.now(), source: null, correlation: null }
+    await one.store.urgent(() => deleteApiKey(one.rows, thief.id, nodeCrypto, act), exclusiveAll)
+    // It would look by itself soon, and hears of it sooner.
+    await other.feed.glance()
+    await ended
   })
 
   test('are silent on a replica, and tell another feed once it was promoted', async () => {
