@@ -100,7 +100,9 @@ export async function openTheftStage(): Promise<Stage> {
     async register(agent, entry) {
       const { spiffe_id: id } = await api.call('POST', '/v1/agents', { tenant: 'acme', agent })
       const made = await api.call('POST', '/v1/entries', { tenant: 'acme', agent, ...entry })
-      const known = async () => (await explain(process.pid)).verdicts.some((one: Json) => one.entry === made.id)
+      // To hash our executable for the first time may take a starved machine longer than an attestor is given.
+      const told = () => explain(process.pid).catch(slow)
+      const known = async () => (await told()).verdicts.some((one: Json) => one.entry === made.id)
       while (!(await known())) await new Promise(resolve => setTimeout(resolve, 10))
       return { entry: made.id, id }
     },
@@ -203,6 +205,11 @@ async function playing(child: ChildProcess): Promise<Actor> {
       await ended
     },
   }
+}
+
+function slow(error: Error): { readonly verdicts: readonly Json[] } {
+  if (error.message.includes('did not answer within')) return { verdicts: [] }
+  throw error
 }
 
 function askAdmin(socketPath: string, body: object): Promise<Json> {
