@@ -72,7 +72,7 @@ const MANY = 'POST /access/v1/evaluations'
 describe('AuthZEN', () => {
   let server: HttpHarness
   let admin: string
-  const { ok, refused } = adminCalls(
+  const { call, ok, refused } = adminCalls(
     () => server,
     () => admin,
   )
@@ -218,6 +218,23 @@ describe('AuthZEN', () => {
       const { decision, context } = await ok(ONE, 200, body)
       assert.deepEqual([decision, context.errors?.length > 0], [false, true], JSON.stringify(body))
     }
+  })
+
+  test('replies under the name that a request was given', async () => {
+    const asked = { subject: user(RICK), action: { name: 'can_read_todos' }, resource: todo() }
+    const named = async (given: string | string[], what = ONE, body: object | undefined = asked) => {
+      const { headers, body: reply } = await call(what, body, { headers: { 'X-Request-ID': given } })
+      return [headers['x-request-id'] === given, reply?.request_id === given]
+    }
+    for (const given of ['bfe9eb29-ab87-4ca3-be83-a1d5d8305716', '!~', 'x'.repeat(128)])
+      assert.deepEqual(await named(given), [true, false], given)
+    // Of refusals too; what the log calls them stands in the problem.
+    assert.deepEqual(await named('r1', ONE, {}), [true, false])
+    assert.deepEqual(await named('r1', MANY, asked), [true, false])
+    assert.deepEqual(await named('r1', 'GET /access/v1/nothing', undefined), [true, false])
+    for (const given of ['x'.repeat(129), 'a b', '\u00e9', ['a', 'b'], ['a', 'a']])
+      assert.deepEqual(await named(given), [false, false], String(given))
+    assert.deepEqual(await named('r1', 'GET /v1/whoami', undefined), [false, false])
   })
 
   test('says where it answers, and repeats no name that is not its own', async () => {

@@ -20,7 +20,7 @@ import type { AnyRequest, Arrival } from './listener.ts'
 import type { Log } from './ports.ts'
 import { isRefusal, PROBLEM_MEDIA, problemOf } from './problem.ts'
 import { parseQuery } from './query.ts'
-import { newRequestId } from './request-id.ts'
+import { givenRequestId, newRequestId } from './request-id.ts'
 import { type Reply, respond } from './respond.ts'
 import { Router } from './router.ts'
 import { Streams, type StreamsParts } from './streams.ts'
@@ -113,7 +113,8 @@ export class Mount {
       const reply = await this.#answer(arrival, requestId)
       connection.occupied = reply.streaming !== undefined && !connection.multiplexed
       connection.ended = isLast(connection) || this.#parts.closing()
-      const size = respond(request, response, reply, { requestId, last: connection.ended })
+      const shown = givenRequestId(request) ?? requestId
+      const size = respond(request, response, reply, { requestId: shown, last: connection.ended })
       if (size === null) return
       if (reply.streaming === undefined) this.#unread.add(response, size, connection)
       else await this.#streams.run(response, connection, reply.streaming, reply.reader)
@@ -207,7 +208,9 @@ export class Mount {
   #refuse(error: unknown, { request, connection }: Arrival, requestId: string): { reply: Reply; code: string } {
     const { code, status, text, headers } = problemOf(error, requestId)
     if (code === 'node_proof_invalid') connection.failures += PROOF_FAILURES
-    const fields = { request_id: requestId, code, source: connection.source, method: request.method }
+    const given = givenRequestId(request)
+    const names = { request_id: requestId, ...(given === null ? {} : { given_request_id: given }) }
+    const fields = { ...names, code, source: connection.source, method: request.method }
     if (!isRefusal(error)) this.#parts.log.error({ ...fields, error: explain(error) }, 'a request failed')
     else if (status >= 500) this.#parts.log.warn({ ...fields, error: explain(error) }, 'a request could not be served')
     else this.#parts.log.debug(fields, 'a request was refused')
