@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { until } from '../support/cast.ts'
 import { Desk, readGuide } from '../support/guide.ts'
 import { type LanyardUp, lanyardUp } from '../support/lanyard-up.ts'
 
@@ -77,10 +78,8 @@ test('the runbook: every line of it can be typed', async () => {
 
 /** Until so many enforcement points hold a lease: they enrol once they have something to guard. */
 async function untilPointsServe(count: number): Promise<void> {
-  for (let looks = 0; looks < 200; looks++) {
-    const { items } = await authority.call('GET', '/v1/feed/points')
-    if (items.length >= count) return
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-  assert.fail(`expected ${count} enforcement points`)
+  await until(
+    () => authority.call('GET', '/v1/feed/points'),
+    ({ items }) => items.length >= count,
+  )
 }

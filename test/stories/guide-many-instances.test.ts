@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../support/cast.ts'
 import { Desk, readGuide } from '../support/guide.ts'
 import { type TwoInstances, twoInstances } from '../support/two-instances.ts'
 
@@ -55,9 +55,9 @@ test('the guide: an instance is put out of service, and what it signed is dead',
   await type(evict!.replace(/[0-9a-f-]{36}/, items[1].instance))
   assert.match(await type(list!), / evicted /)
   for (const place of ['', b]) assert.equal((await desk.type(`lanyard whoami --svid invoice ${place}`)).exit > 0, true)
-  for (let looks = 0; (await two.b.ask('GET', '/readyz')).status !== 503; looks++) {
-    assert.ok(looks < 100, 'expected the evicted instance to notice')
-    await sleep(50)
-  }
+  await until(
+    () => two.b.ask('GET', '/readyz'),
+    ({ status }) => status === 503,
+  )
   await type('lanyard cert request --tenant acme --agent invoice --out again')
 })
