@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -38,3 +41,26 @@ test('kept, it says where it is, goes on until it is stopped, and leaves nothing
   assert.equal(code, 0)
   assert.equal(existsSync(kept.admin_key_file), false)
 })
+
+for (const args of [['demo'], ['demo', '--federated']])
+  test(`stopped in the middle, ${args.join(' ')} tells no more steps, tidies up and says so by its exit code`, async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'stopped-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const env = { ...process.env, TMPDIR: folder }
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'], env })
+    t.after(() => child.kill('SIGKILL'))
+    const ended = once(child, 'exit')
+    const lines: string[] = []
+    const reader = createInterface(child.stdout)
+    const read = once(reader, 'close')
+    reader.on('line', line => {
+      // As at a terminal, where the launcher passes on what the program has heard already.
+      if (lines.push(line) === 1) for (let i = 0; i < 2; i++) child.kill('SIGINT')
+    })
+    const [code, signal] = await ended
+    await read
+    assert.deepEqual([code, signal], [130, null])
+    assert.equal(lines.at(-1), 'stopped')
+    assert.ok(lines.filter(line => line.startsWith('✓')).length < 11)
+    assert.deepEqual(await readdir(folder), [])
+  })

@@ -6,19 +6,28 @@ import { inAnotherTerminal, programName, quoted } from '../program-name.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { Scene } from './scene.ts'
 import { tellStory } from './story.ts'
-import { Teller } from './teller.ts'
+import { Stopped, Teller } from './teller.ts'
+
+/** What a shell says of a program that Ctrl-C ended. */
+const STOPPED = 130
 
 /** The story of `lanyard demo`: exit code 0 only if every line held. */
 export async function runDemo({ options, io, json, emit, note }: Invocation): Promise<Outcome | undefined> {
   const stopped = io.stopped()
   const out = json ? io.err : io.out
-  const teller = new Teller(line => out.write(`${line}\n`), paintFor(out, io.env, options['no-color'] !== true))
+  const teller = new Teller(
+    line => out.write(`${line}\n`),
+    paintFor(out, io.env, options['no-color'] !== true),
+    stopped,
+  )
   const start = performance.now()
   let scene: Scene
   try {
     scene = options.federated === true ? await tellFederated(teller) : await tellStory(teller)
   } catch (error) {
     if (error instanceof Misuse) throw error
+    if (error instanceof Stopped)
+      return { json: { ...report(teller, start), held: false }, text: 'stopped', exit: STOPPED }
     return { json: report(teller, start), text: paint => paint.bad('A promise did not hold.'), exit: 'refused' }
   }
   // Whatever happens from here on, nothing of the scene outlives the demo.

@@ -12,6 +12,7 @@ export class Scene {
   readonly admin: ApiClient
   readonly rootPem: string
   readonly #closing: (() => Promise<void>)[] = []
+  #isClosed = false
 
   private constructor(folder: string, server: RunningServer, admin: ApiClient, rootPem: string) {
     this.folder = folder
@@ -49,12 +50,15 @@ export class Scene {
     return identity
   }
 
+  /** What a step opens that was stopped in the middle is closed at once. */
   onClose(close: () => Promise<void>): void {
-    this.#closing.push(close)
+    if (this.#isClosed) close().catch(() => undefined)
+    else this.#closing.push(close)
   }
 
   /** Ends everything, the last first, and removes the folder. */
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const close of this.#closing.toReversed()) await close()
     await this.server.close()
     await rm(this.folder, { recursive: true, force: true })

@@ -14,7 +14,7 @@ interface Agents {
 
 /** The whole story, told line by line. What it opens is the scene's, which the caller closes. */
 export async function tellStory(teller: Teller): Promise<Scene> {
-  const scene = await teller.step('An authority comes up on an empty folder', openScene)
+  const scene = await teller.open('An authority comes up on an empty folder', openScene)
   try {
     await teller.step('Two tenants and three agents are registered', () => register(scene))
     const agents = await teller.step('The agents get their certificates', () => getCertificates(scene))

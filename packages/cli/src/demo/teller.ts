@@ -1,4 +1,5 @@
 import type { Paint } from '../paint.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 /** One step of the story, as it came out. */
 export interface Told {
@@ -14,6 +15,11 @@ export class BrokenPromise extends Error {
   override readonly name = 'BrokenPromise'
 }
 
+/** Somebody stopped the story. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+}
+
 /** Throws {@link BrokenPromise} unless the claim holds. Every line of the demo rests on one of these. */
 export function holds(claim: boolean, otherwise: string): asserts claim {
   if (!claim) throw new BrokenPromise(otherwise)
@@ -24,20 +30,36 @@ export class Teller {
   readonly told: Told[] = []
   readonly #say: (line: string) => void
   readonly #paint: Paint
+  readonly #stopped: AbortSignal
+  readonly #untilStopped: Promise<never>
 
-  constructor(say: (line: string) => void, paint: Paint) {
+  constructor(say: (line: string) => void, paint: Paint, stopped: AbortSignal) {
     this.#say = say
     this.#paint = paint
+    this.#stopped = stopped
+    this.#untilStopped = untilAborted(stopped).then(() => Promise.reject(new Stopped()))
+    this.#untilStopped.catch(() => undefined)
   }
 
-  /** Tells what `act` saw, and gives its result; a step that fails ends the story. */
-  async step<T>(step: string, act: () => Promise<readonly [saw: string, result: T]>): Promise<T> {
+  /** Tells what `act` opened, which it opens to the end, so that it can be closed; stops afterwards. */
+  open<T>(step: string, act: () => Promise<readonly [saw: string, result: T]>): Promise<T> {
+    return this.#act(step, act)
+  }
+
+  /** Tells what `act` saw, and gives its result; a step that fails ends the story, and so does who stops it. */
+  step<T>(step: string, act: () => Promise<readonly [saw: string, result: T]>): Promise<T> {
+    return this.#act(step, () => Promise.race([act(), this.#untilStopped]))
+  }
+
+  async #act<T>(step: string, act: () => Promise<readonly [saw: string, result: T]>): Promise<T> {
+    if (this.#stopped.aborted) throw new Stopped()
     const start = performance.now()
     try {
       const [saw, result] = await act()
       this.#tell({ step, held: true, ms: performance.now() - start, saw })
       return result
     } catch (error) {
+      if (error instanceof Stopped) throw error
       this.#tell({ step, held: false, ms: performance.now() - start, saw: describe(error) })
       throw error
     }

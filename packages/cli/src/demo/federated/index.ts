@@ -10,7 +10,7 @@ import { refuseOthers, tryToken } from './tokens.ts'
 
 /** The story of `lanyard demo --federated`. What it opens is the scene's, which the caller closes. */
 export async function tellFederatedStory(teller: Teller): Promise<Scene> {
-  const stage = await teller.step('An authority comes up, and beside it an OpenID provider', openStage)
+  const stage = await teller.open('An authority comes up, and beside it an OpenID provider', openStage)
   const { scene } = stage
   try {
     const legacy = await teller.step('An agent works with an identity that we minted', () => beginInternally(stage))
