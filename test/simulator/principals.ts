@@ -26,7 +26,16 @@ const GRANTED = new Set(['agent.bootstrap'] as const)
 export const ANN: PrincipalCaller = {
   ...{ kind: 'principal', method: 'jwt', id: hexOf(802), name: 'Ann', issuer: ISSUER.issuer, subject: BINDING.value },
   ...{ groups: [], permissions: GRANTED, tenant: 'acme', agents: null, rateLimit: null, svid: null },
-  grants: [{ binding: BINDING.id, role: BINDING.role, permissions: GRANTED, tenant: BINDING.tenant, agents: null }],
+  grants: [
+    {
+      binding: BINDING.id,
+      role: BINDING.role,
+      permissions: GRANTED,
+      tenant: BINDING.tenant,
+      agents: null,
+      expiresAt: null,
+    },
+  ],
   ...{ issuedAt: null, expiresAt: Number.MAX_SAFE_INTEGER },
 }
 

@@ -86,6 +86,7 @@ export const OPERATOR: ApiKeyCaller = {
   tenant: null,
   agents: null,
   rateLimit: null,
+  bounded: false,
   expiresAt: Number.MAX_SAFE_INTEGER,
 }
 const actOf = <C extends Caller>(caller: C, at: number) => ({ caller, at, source: null, correlation: null })
@@ -265,7 +266,14 @@ export const operatorKey: ApiKeyState = {
     agents: null,
     hash: new Uint8Array(0),
   },
-  ...{ createdBy: 'server', createdAt: 0, expiresAt: OPERATOR.expiresAt, rateLimit: null, revokedAt: null },
+  ...{
+    createdBy: 'server',
+    createdAt: 0,
+    expiresAt: OPERATOR.expiresAt,
+    rateLimit: null,
+    bounded: false,
+    revokedAt: null,
+  },
 }
 
 export const tenantState = (tenant: string): TenantState => ({

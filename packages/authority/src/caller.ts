@@ -15,6 +15,8 @@ export interface ApiKeyCaller {
   readonly rateLimit: number | null
   /** Unix milliseconds. */
   readonly expiresAt: number
+  /** Whether what it gives ends with it at the latest: it was made by who had an end. */
+  readonly bounded: boolean
 }
 
 /** What one binding gives: a role's permissions, in one tenant or in all, for some agents or for all. */
@@ -26,6 +28,8 @@ export interface AccessGrant {
   readonly tenant: string | null
   /** Pattern of agents; null: every one, and calls that name none. */
   readonly agents: string | null
+  /** Unix milliseconds; null: it stays. */
+  readonly expiresAt: number | null
 }
 
 /** How a principal proved itself. */

@@ -73,6 +73,6 @@ function* isServed(rows: Rows, { value }: BindingState, tenant: string | null): 
 
 function* requireBound(rows: Rows, binding: BindingState, act: Act): Step<void> {
   if (hasEnded(binding, act.at)) return
-  const { role, tenant, agents } = binding
-  requireHeld(act.caller, { role, permissions: yield* permissionsOfRole(rows, role, tenant), tenant, agents })
+  const { role, tenant, agents, expiresAt: until } = binding
+  requireHeld(act.caller, { role, permissions: yield* permissionsOfRole(rows, role, tenant), tenant, agents, until })
 }

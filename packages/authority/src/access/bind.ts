@@ -23,7 +23,7 @@ export interface BindingInput {
 }
 
 /**
- * Gives a role to a person, a program or a group, within what the caller has. Throws `name_invalid`, `tenant_mismatch`,
+ * Gives a role to a person, a program or a group, within what the caller has and for no longer. Throws `name_invalid`, `tenant_mismatch`,
  * `tenant_unknown`, `issuer_unknown`, `role_unknown`, `role_too_wide`, `binding_exists`, `too_many_entries`.
  */
 export function* createBinding(rows: Rows, id: string, input: BindingInput, act: ManagerAct): Step<BindingState> {
@@ -33,12 +33,12 @@ export function* createBinding(rows: Rows, id: string, input: BindingInput, act:
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
   const issuer = yield* issuerOf(rows, input, tenant, act)
   const permissions = yield* requireRole(rows, role, tenant)
-  requireHeld(act.caller, { role, permissions, tenant, agents })
+  const expiresAt = input.expiresInSec === undefined ? null : act.at + input.expiresInSec * 1000
+  requireHeld(act.caller, { role, permissions, tenant, agents, until: expiresAt })
   const bindee: BindeeState = { kind, issuer: issuer?.id ?? null, value }
   yield* requireNew(rows, { ...bindee, role, tenant, agents }, act.at)
   if ((yield* rows.bindings.count(tenant)) >= BINDINGS_MAX)
     throw new LanyardError('too_many_entries', `expected at most ${BINDINGS_MAX} bindings`)
-  const expiresAt = input.expiresInSec === undefined ? null : act.at + input.expiresInSec * 1000
   const times = { createdBy: actorOf(act.caller), createdAt: act.at, expiresAt }
   const state: BindingState = { id, ...bindee, role, tenant, agents, ...times }
   yield* rows.bindings.insert(state)

@@ -28,7 +28,7 @@ export function* createRole(rows: Rows, id: string, input: RoleInput, act: Manag
   yield* requireFreeName(rows, input.role, tenant)
   const { role, description = '' } = input
   const permissions = [...new Set(input.permissions)].sort()
-  requireHeld(act.caller, { role, permissions, tenant, agents: null })
+  requireHeld(act.caller, { role, permissions, tenant, agents: null, until: act.at })
   if ((yield* rows.roles.count(tenant)) >= ROLES_MAX)
     throw new LanyardError('too_many_entries', `expected at most ${ROLES_MAX} roles`)
   const times = { createdBy: actorOf(act.caller), createdAt: act.at, updatedAt: act.at }
@@ -50,7 +50,7 @@ export interface RoleChange {
 }
 
 /**
- * Changes a role, for everyone who has it. What it gains must be the caller's. Throws `role_unknown`, `role_too_wide`,
+ * Changes a role, for everyone who has it. What it gains must be the caller's, and without an end. Throws `role_unknown`, `role_too_wide`,
  * `last_admin`.
  */
 export function* updateRole(
@@ -64,7 +64,8 @@ export function* updateRole(
   const permissions = change.permissions ? [...new Set(change.permissions)].sort() : before.permissions
   const after = { ...before, description: change.description ?? before.description, permissions, updatedAt: act.at }
   const gained = permissions.filter(permission => !before.permissions.includes(permission))
-  requireHeld(act.caller, { role: before.role, permissions: gained, tenant: before.tenant, agents: null })
+  // Whoever has it, has it for longer than they who give it.
+  requireHeld(act.caller, { role: before.role, permissions: gained, tenant: before.tenant, agents: null, until: null })
   if (before.tenant === null) yield* requireAdminLeft(rows, { role: after }, { at: act.at, crypto })
   yield* rows.roles.update(after)
   const detail = { id, before: described(before), after: described(after) }

@@ -122,7 +122,7 @@ function* explainKey(rows: Rows, question: AccessQuestion, act: Asking): Step<Ex
   if (found === undefined || !maySee(act.caller, found.state.tenant))
     throw new LanyardError('not_found', 'there is no such API key')
   const { state, permissions } = found
-  const { id, name, role, tenant, agents, rateLimit, expiresAt } = state
+  const { id, name, role, tenant, agents, rateLimit, expiresAt, bounded } = state
   const counts = state.revokedAt === null && act.at < expiresAt
   const reaches = tenant === null || tenant === question.tenant
   const steps = [
@@ -134,7 +134,8 @@ function* explainKey(rows: Rows, question: AccessQuestion, act: Asking): Step<Ex
     const covered = question.agent !== undefined && matchesPattern(agents, question.agent)
     steps.push(step('agents', covered, `the key may mint for agents that match ${agents}`))
   }
-  const caller: ManagerCaller = { kind: 'api-key', id, name, role, permissions, tenant, agents, rateLimit, expiresAt }
+  const scope = { role, permissions, tenant, agents, rateLimit, expiresAt, bounded }
+  const caller: ManagerCaller = { kind: 'api-key', id, name, ...scope }
   return { steps, caller: steps.every(({ ok }) => ok) ? caller : null }
 }
 

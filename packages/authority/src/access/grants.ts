@@ -37,9 +37,9 @@ function* grantsLeft(rows: Rows, identified: Identified, at: number): Step<reado
   const grants: AccessGrant[] = []
   for (const binding of yield* rows.bindings.of(bindees)) {
     if (!counts(binding, identified, at)) continue
-    const { id: name, role, tenant, agents } = binding
+    const { id: name, role, tenant, agents, expiresAt } = binding
     const permissions = yield* permissionsOfRole(rows, role, tenant)
-    if (permissions.size > 0) grants.push({ binding: name, role, permissions, tenant, agents })
+    if (permissions.size > 0) grants.push({ binding: name, role, permissions, tenant, agents, expiresAt })
   }
   const left = grants.filter(({ tenant }) => admits(tenant))
   if (left.length === 0 && grants.length > 0) throw refusal()
@@ -53,7 +53,7 @@ const counts = (binding: BindingState, { within, beyondSince = NEVER }: Identifi
 const NEVER = Number.NEGATIVE_INFINITY
 
 /** All permissions that any of these holds, anywhere. */
-export const permissionsIn = (grants: readonly AccessGrant[]): ReadonlySet<Permission> =>
+export const permissionsIn = (grants: readonly Pick<AccessGrant, 'permissions'>[]): ReadonlySet<Permission> =>
   new Set(grants.flatMap(({ permissions }) => [...permissions]))
 
 /**

@@ -113,9 +113,9 @@ function secretFor({ introspection: old }: IssuerState, { introspection: now }: 
 
 function* requireAllBound(rows: Rows, issuer: IssuerState, act: ManagerAct): Step<void> {
   for (const binding of yield* rows.bindings.ofIssuer(issuer.id)) {
-    const { role, tenant, agents } = binding
+    const { role, tenant, agents, expiresAt: until } = binding
     if (hasEnded(binding, act.at)) continue
-    requireHeld(act.caller, { role, permissions: yield* permissionsOfRole(rows, role, tenant), tenant, agents })
+    requireHeld(act.caller, { role, permissions: yield* permissionsOfRole(rows, role, tenant), tenant, agents, until })
   }
 }
 

@@ -6,10 +6,10 @@ import type { AccessGrant, PrincipalCaller } from '../caller.ts'
 import { matchesPattern } from '../pattern.ts'
 import { permissionsIn } from './grants.ts'
 import { type CallTarget, narrow } from './narrow.ts'
-import { heldWithin, requireHeld } from './within.ts'
+import { heldWithin, isHeldForGood, requireHeld } from './within.ts'
 
 const grant = (tenant: string | null, agents: string | null, ...permissions: Permission[]): AccessGrant => ({
-  ...{ binding: 'b', role: 'r', permissions: new Set(permissions), tenant, agents },
+  ...{ binding: 'b', role: 'r', permissions: new Set(permissions), tenant, agents, expiresAt: null },
 })
 
 const holder = (...grants: AccessGrant[]): PrincipalCaller => ({
@@ -113,7 +113,7 @@ describe('what is held within a reach', () => {
 
   it('is all that can be given', () => {
     const caller = holder(grant('acme', null, 'agent.read'))
-    const given = { role: 'r', permissions: ['agent.read'], tenant: 'acme', agents: null } as const
+    const given = { role: 'r', permissions: ['agent.read'], tenant: 'acme', agents: null, until: null } as const
     requireHeld(caller, given)
     requireHeld('server', { ...given, tenant: null, permissions: ['tenant.kill'] })
     for (const wider of [
@@ -122,5 +122,27 @@ describe('what is held within a reach', () => {
       { permissions: ['agent.read', 'agent.kill'] as const },
     ])
       assert.throws(() => requireHeld(caller, { ...given, ...wider }), { code: 'role_too_wide' })
+  })
+
+  it('is held no longer than its grant, and given no longer', () => {
+    const caller = holder(
+      { ...grant('acme', null, 'agent.read', 'agent.kill'), expiresAt: 5000 },
+      grant(null, null, 'agent.read'),
+    )
+    const given = { role: 'r', tenant: 'acme', agents: null } as const
+    const refusal = (permissions: readonly Permission[], until: number | null) => {
+      try {
+        requireHeld(caller, { ...given, permissions, until })
+      } catch (error) {
+        return (error as Error).message
+      }
+      return null
+    }
+    assert.equal(refusal(['agent.read'], null), null)
+    assert.equal(refusal(['agent.read', 'agent.kill'], 5000), null)
+    for (const until of [5001, null])
+      assert.match(refusal(['agent.read', 'agent.kill'], until)!, /agent\.kill.* until 1970-01-01T00:00:05Z.*by then/)
+    assert.equal(isHeldForGood(caller, { ...given, permissions: ['agent.read'] }), true)
+    assert.equal(isHeldForGood(caller, { ...given, permissions: ['agent.kill'] }), false)
   })
 })

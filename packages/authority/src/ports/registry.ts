@@ -54,6 +54,8 @@ export interface ApiKeyState {
   readonly expiresAt: number
   /** Calls per minute; 0: not counted; null: the server's default. */
   readonly rateLimit: number | null
+  /** Whether what it gives ends with it at the latest. */
+  readonly bounded: boolean
   readonly revokedAt: number | null
 }
 

@@ -2,7 +2,7 @@ import { LanyardError, type Permission } from '@lanyard/api'
 import { type Crypto, encodeUtf8, equalSecrets, toHex } from '@lanyard/protocol'
 import { requireAdminLeft } from '../access/last-admin.ts'
 import { permissionsOfRole, requireRole } from '../access/roles.ts'
-import { requireHeld } from '../access/within.ts'
+import { isHeldForGood, requireHeld } from '../access/within.ts'
 import { type Act, type ApiKeyCaller, actorOf, type ManagerAct, type ManagerCaller, maySee } from '../caller.ts'
 import { eventOf } from '../event.ts'
 import { matchesPattern } from '../pattern.ts'
@@ -58,9 +58,9 @@ export function* findApiKey(rows: Pick<Rows, 'apiKeys' | 'roles'>, id: string): 
 /** Who calls, if the stored key is the one that came and still counts at `at`; otherwise `unauthenticated`. */
 export function callerOfApiKey(found: FoundApiKey | undefined, hash: Uint8Array, at: number): ApiKeyCaller {
   const proved = found !== undefined && equalSecrets(found.state.hash, hash) ? found : undefined
-  const { id, name, role, tenant, agents, rateLimit, expiresAt } = requireCounting(proved?.state, at)
+  const { id, name, role, tenant, agents, rateLimit, expiresAt, bounded } = requireCounting(proved?.state, at)
   const permissions = proved?.permissions ?? new Set()
-  return { kind: 'api-key', id, name, role, permissions, tenant, agents, rateLimit, expiresAt }
+  return { kind: 'api-key', id, name, role, permissions, tenant, agents, rateLimit, expiresAt, bounded }
 }
 
 /** A key that is neither deleted nor over at `at`; otherwise `unauthenticated`. */
@@ -72,7 +72,7 @@ export function requireCounting(state: ApiKeyState | undefined, at: number): Api
 }
 
 /**
- * Makes a key within the scope and permissions of its creator. `fresh.key` is shown once, by the caller of this.
+ * Makes a key within the scope and permissions of its creator, for no longer than they have these. `fresh.key` is shown once, by the caller of this.
  * Throws `role_unknown`, `role_too_wide`, `tenant_mismatch`, `tenant_unknown`, `name_invalid`.
  */
 export function* createApiKey(
@@ -86,7 +86,9 @@ export function* createApiKey(
   const agents = input.agents ?? creator?.agents ?? null
   if (tenant !== null) yield* requireTenantState(rows, tenant, act)
   const permissions = yield* requireRole(rows, input.role, tenant)
-  requireHeld(act.caller, { role: input.role, permissions, tenant, agents })
+  const expiresAt = act.at + (input.expiresInSec ?? API_KEY_DAYS * 86_400) * 1000
+  const given = { role: input.role, permissions, tenant, agents }
+  requireHeld(act.caller, { ...given, until: expiresAt })
   const state: ApiKeyState = {
     id: fresh.id,
     hash: fresh.hash,
@@ -96,8 +98,10 @@ export function* createApiKey(
     agents,
     createdBy: actorOf(act.caller),
     createdAt: act.at,
-    expiresAt: act.at + (input.expiresInSec ?? API_KEY_DAYS * 86_400) * 1000,
+    expiresAt,
     rateLimit: input.rateLimit ?? null,
+    // A key that somebody makes for their last minute must not make one for a year.
+    bounded: !isHeldForGood(act.caller, given),
     revokedAt: null,
   }
   yield* rows.apiKeys.insert(state)

@@ -550,3 +550,64 @@ test('what a known principal is refused is told, by its id', async () => {
   assert.equal(events.items[0].actor, `principal:${body.id}`)
   assert.deepEqual(events.items[0].detail, { code: 'permission_missing', more_since_last: 0 })
 })
+
+describe('an admin for one minute', () => {
+  const minute = { expires_in_sec: 60 }
+  const made = async (credential: CallOptions, line: string, body: object) => {
+    const answer = await server.call(line, { ...credential, body })
+    assert.equal(answer.status, 201, answer.text)
+    return answer.body
+  }
+
+  test('gives nothing for longer, by no detour', async () => {
+    const admins = await people.jwt(issuer, 'admin', minute)
+    const binding = { ...someone(), role: 'admin' }
+    const bound = await server.call('POST /v1/access/bindings', { ...admins, body: binding })
+    const { items } = await people.done('GET /v1/access/bindings?limit=500')
+    const ends = items.map((item: { expires_at: string | null }) => item.expires_at).filter(Boolean)
+    assert.ok(
+      ends.some((end: string) => bound.body.detail.includes(end)),
+      bound.text,
+    )
+    const own = await roleOf(['agent.read'])
+    const role = `PATCH /v1/access/roles/${own.id}`
+    const login = `PATCH /v1/access/issuers/${issuer.id}`
+    await people.bind({ kind: 'user', issuer: issuer.id, value: fresh('stays') }, 'admin')
+    const tries: readonly Attempt[] = [
+      ['themselves', 'role_too_wide', 'POST /v1/access/bindings', binding],
+      ['for an hour', 'role_too_wide', 'POST /v1/access/bindings', { ...binding, expires_in_sec: 3600 }],
+      ['a lesser role', 'role_too_wide', 'POST /v1/access/bindings', { ...someone(), role: 'auditor' }],
+      ['a key', 'role_too_wide', 'POST /v1/api-keys', { name: 'k', role: 'admin' }],
+      [
+        'a key for a year',
+        'role_too_wide',
+        'POST /v1/api-keys',
+        { name: 'k', role: 'admin', expires_in_sec: 31_536_000 },
+      ],
+      ['a wider role', 'role_too_wide', role, { permissions: ['agent.read', 'agent.kill'] }],
+      ['the issuer of other admins', 'role_too_wide', login, { jwks_uri: 'https://forger.test/keys' }],
+    ]
+    await attempts(admins, tries)
+    const key = await made(admins, 'POST /v1/api-keys', { name: 'k', role: 'admin', ...minute })
+    await attempts({ token: key.key }, tries)
+    const second = await made({ token: key.key }, 'POST /v1/api-keys', { name: 'k', role: 'admin', ...minute })
+    await attempts({ token: second.key }, tries)
+    const operator = fresh('brief')
+    const brief = { kind: 'certificate', value: `dn:CN=${operator}`, role: 'admin', ...minute }
+    await made({ token: second.key }, 'POST /v1/access/bindings', brief)
+    await attempts(people.certificate(operator), tries)
+  })
+
+  test('gives for good what they hold for good beside it', async () => {
+    const sub = fresh('both')
+    const bindee = { kind: 'user', issuer: issuer.id, value: sub } as const
+    await people.bind(bindee, 'admin', { tenant: 'acme' })
+    await people.bind(bindee, 'admin', minute)
+    const both = { token: await issuer.provider.sign({ sub }) }
+    const { key } = await made(both, 'POST /v1/api-keys', { name: 'k', role: 'admin', tenant: 'acme' })
+    await made({ token: key }, 'POST /v1/api-keys', { name: 'k', role: 'admin', expires_in_sec: 31_536_000 })
+    await attempts(both, [
+      ['elsewhere', 'role_too_wide', 'POST /v1/api-keys', { name: 'k', role: 'admin', tenant: 'globex' }],
+    ])
+  })
+})

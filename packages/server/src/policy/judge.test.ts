@@ -35,7 +35,7 @@ function callersOf(kind: CredentialKind): readonly Caller[] {
         role: 'operator',
         permissions: permissionsOf('operator'),
       } as const
-      const rest = { agents: null, rateLimit: null, ...until }
+      const rest = { agents: null, rateLimit: null, bounded: false, ...until }
       return [
         { ...key, ...rest, tenant: null },
         { ...key, ...rest, tenant: 'acme' },
@@ -83,7 +83,7 @@ const nodeOf = (tenant: string | null): NodeCaller => ({
 
 function principal(method: PrincipalMethod): Caller {
   const grant = (role: string, tenant: string | null): AccessGrant => {
-    return { binding: ID, role, tenant, agents: null, permissions: permissionsOf('operator') }
+    return { binding: ID, role, tenant, agents: null, expiresAt: null, permissions: permissionsOf('operator') }
   }
   return {
     kind: 'principal',

@@ -177,6 +177,7 @@ export interface ApiKeyTable {
   created_at: number
   expires_at: number
   rate_limit: number | null
+  bounded: number
   revoked_at: number | null
 }
 

@@ -153,5 +153,6 @@ export const ADMIN: ApiKeyCaller = {
   tenant: null,
   agents: null,
   rateLimit: null,
+  bounded: false,
   expiresAt: Number.POSITIVE_INFINITY,
 }

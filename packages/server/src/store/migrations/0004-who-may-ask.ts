@@ -84,6 +84,8 @@ function secretTables({ types: t, tableEnd }: Dialect): string[] {
 /** Who manages, by what they have already. */
 function accessTables({ types: t, tableEnd }: Dialect): string[] {
   return [
+    // What a bounded key gives ends with it at the latest.
+    `alter table api_keys add column bounded ${t.int} not null default 0 check (bounded in (0, 1))`,
     `create table roles (
       id ${t.bytes} primary key,
       role ${t.text} not null,

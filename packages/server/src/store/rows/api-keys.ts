@@ -16,6 +16,7 @@ const apiKeyOf = (row: ApiKeyTable): ApiKeyState => ({
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   rateLimit: row.rate_limit,
+  bounded: row.bounded === 1,
   revokedAt: row.revoked_at,
 })
 
@@ -24,7 +25,7 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
   const find = statements.prepareRows((a: { id: string }) =>
     db.selectFrom('api_keys').selectAll().where('id', '=', a.id),
   )
-  const insert = statements.prepareChange((a: ApiKeyState) =>
+  const insert = statements.prepareChange((a: Omit<ApiKeyState, 'bounded'> & { bounded: number }) =>
     db.insertInto('api_keys').values({
       id: a.id,
       name: a.name,
@@ -36,6 +37,7 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
       created_at: a.createdAt,
       expires_at: a.expiresAt,
       rate_limit: a.rateLimit,
+      bounded: a.bounded,
       revoked_at: a.revokedAt,
     }),
   )
@@ -60,7 +62,7 @@ export function apiKeyRows({ statements }: RowContext): ApiKeyRows {
       return row && apiKeyOf(row)
     },
     *insert(key) {
-      requireOne(yield* insert(key), 'API key')
+      requireOne(yield* insert({ ...key, bounded: Number(key.bounded) }), 'API key')
     },
     *revoke(id, at) {
       yield* revoke({ id, at })

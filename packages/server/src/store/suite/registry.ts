@@ -8,7 +8,7 @@ export function registrySuite(place: () => Place): void {
   describe('tenants, agents and API keys', () => {
     test('give back what was written', async t => {
       const { store, rows } = await opened(t, place)
-      const key = apiKey({ tenant: 'acme', agents: 'inv*', rateLimit: 0 })
+      const key = apiKey({ tenant: 'acme', agents: 'inv*', rateLimit: 0, bounded: true })
       await store.write(function* () {
         yield* rows.tenants.insert(tenant())
         yield* rows.agents.insert(agent())

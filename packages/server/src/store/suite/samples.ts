@@ -109,6 +109,7 @@ export const apiKey = (changes: Partial<ApiKeyState> = {}): ApiKeyState => ({
   createdAt: NOW,
   expiresAt: NOW + 86_400_000,
   rateLimit: null,
+  bounded: false,
   revokedAt: null,
   ...changes,
 })
