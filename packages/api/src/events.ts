@@ -42,6 +42,7 @@ export const EVENTS = {
   'jwt.issued': 'a JWT-SVID was issued to a workload',
   'lineage.forked': 'two keys renewed the same certificate; the lineage is frozen',
   'lineage.opened': 'a node opened a lineage for a workload',
+  'mint.refused': 'somebody tried to mint for a tenant whose own identity provider vouches',
   'node.attested': 'a machine proved to be a node',
   'node.banned': 'a node was cut off, and may not come back',
   'node.evicted': 'a node was removed; it may attest again',

@@ -9,7 +9,7 @@ export const bootstrapAgent = route({
   summary: 'Mint an agent token, and open a lineage with it.',
   auth: { kind: 'identity', accepts: MANAGERS, permission: 'agent.bootstrap' },
   limit: { per: 'identity' },
-  audit: ['agent.bootstrapped'],
+  audit: ['agent.bootstrapped', 'mint.refused'],
   body: z.strictObject({
     tenant: Name,
     agent: Name,

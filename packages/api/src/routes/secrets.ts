@@ -38,7 +38,7 @@ export const createSecret = route({
   summary: 'Make a secret for an agent, shown this once. The one before ends; its sessions go on.',
   auth: { kind: 'identity', accepts: MANAGERS, permission: 'secret.manage' },
   limit: { per: 'identity' },
-  audit: ['secret.created'],
+  audit: ['secret.created', 'mint.refused'],
   status: 201,
   reply: NewSecret,
   errors: [

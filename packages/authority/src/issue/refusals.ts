@@ -13,6 +13,7 @@ export interface RefusedRequest {
   readonly type?:
     | 'cert.refused'
     | 'federation.refused'
+    | 'mint.refused'
     | 'session.refused'
     | 'access.refused'
     | 'token.reused'

@@ -4,7 +4,7 @@ import { requireMintable } from '../federation/gate.ts'
 import { isId } from '../names.ts'
 import type { LineageState, Rows, ServedEntry, Step, Subject } from '../ports.ts'
 import { isFor, newLineage, openLineageOf } from './lineage.ts'
-import { requireServed } from './served.ts'
+import { EntryRefusal, requireServed } from './served.ts'
 
 /** The certificate that a new one follows, as a node names it. */
 export interface Followed {
@@ -34,7 +34,8 @@ export interface Found {
 
 /**
  * The entry with its agent, and the lineage in which the node goes on for it: one for each node and entry, until it is
- * frozen, ended or too old. Only reads. Throws as {@link requireServed}, `lineage_ended`, `lineage_forked`.
+ * frozen, ended or too old. Only reads. Throws as {@link requireServed}, `lineage_ended`, `lineage_forked`,
+ * `federation_required`.
  */
 export function* findWorkload(rows: Rows, sought: Sought): Step<Found> {
   const { node, at, follows } = sought
@@ -43,9 +44,19 @@ export function* findWorkload(rows: Rows, sought: Sought): Step<Found> {
   const followed = follows === null ? null : yield* followedBy(rows, follows, node, entry)
   const lineage = followed?.lineage ?? (yield* openLineageOf(rows, node, entry, living.agent, at))
   const opens = lineage === undefined
-  if (opens) yield* requireMintable(rows, entry.tenant)
+  if (opens) yield* requireMintableFor(rows, entry)
   const subject = { ...living, lineage: lineage ?? newLineage(sought.fresh, node, entry, living.agent, at) }
   return { entry, subject, opens, caller: callerOf(node, entry, subject, followed?.renews ?? null) }
+}
+
+/** The tenant of the entry is told, also by a node of all tenants: its provider alone vouches, and we were asked. */
+function* requireMintableFor(rows: Rows, entry: ServedEntry): Step<void> {
+  try {
+    yield* requireMintable(rows, entry.tenant)
+  } catch (error) {
+    if (!(error instanceof LanyardError) || error.code !== 'federation_required') throw error
+    throw new EntryRefusal(error.code, error.message, entry)
+  }
 }
 
 function* livingOf(rows: Rows, entry: ServedEntry): Step<Pick<Subject, 'tenant' | 'agent'>> {

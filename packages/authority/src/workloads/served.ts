@@ -36,7 +36,11 @@ export function* requireStillServed(
 export class EntryRefusal extends LanyardError {
   readonly entry: Pick<ServedEntry, 'tenant' | 'agent' | 'id'>
 
-  constructor(code: 'entry_expired' | 'node_not_parent', detail: string, entry: EntryRefusal['entry']) {
+  constructor(
+    code: 'entry_expired' | 'node_not_parent' | 'federation_required',
+    detail: string,
+    entry: EntryRefusal['entry'],
+  ) {
     super(code, detail)
     this.entry = entry
   }

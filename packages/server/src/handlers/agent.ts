@@ -17,6 +17,7 @@ import { readCsr } from './csr.ts'
 import { showIssued } from './issued.ts'
 import { locksOfRevocation } from './locks.ts'
 import { SelfRevocations } from './self-revocations.ts'
+import { tellingMint } from './telling-mint.ts'
 
 type Mine = 'bootstrapAgent' | 'issueCert' | 'revokeCert' | 'whoami'
 
@@ -24,11 +25,13 @@ type Mine = 'bootstrapAgent' | 'issueCert' | 'revokeCert' | 'whoami'
 export function agentHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
   const { rows, clock, dice, issuing, maxLineageSec } = ports
   const selfRevocations = new SelfRevocations(ports)
+  const telling = tellingMint(ports)
   return {
     async bootstrapAgent(call) {
       const fresh = freshLineage(dice)
-      const { agent, lineage } = await act(ports, byManager(call), shared(call.body.tenant), told =>
-        openLineage(rows, call.body, fresh, maxLineageSec, told),
+      const own = byManager(call)
+      const { agent, lineage } = await telling(own, call.body, () =>
+        act(ports, own, shared(call.body.tenant), told => openLineage(rows, call.body, fresh, maxLineageSec, told)),
       )
       return await mintAgentToken(ports, agent, lineage)
     },

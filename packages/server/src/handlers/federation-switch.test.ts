@@ -114,6 +114,30 @@ describe('while a provider may vouch for the agents of a tenant', () => {
     assert.equal((await call(BOOTSTRAP, { ...agent, tenant: other.tenant })).status, 200)
   })
 
+  test('whoever tries to, tells the tenant so, once a minute for each agent', async () => {
+    const { tenant, entry, vouch } = await place()
+    const node = await joinNode(server, { name: `all-${tenant}` })
+    await vouch()
+    const agent = { tenant, agent: 'invoice' }
+    const secretOf = (name: string) => `POST /v1/agents/${tenant}/${name}/secret`
+    for (let times = 3; times > 0; times--) {
+      await refused('federation_required', BOOTSTRAP, agent)
+      await refused('federation_required', secretOf('invoice'))
+      await refused('federation_required', secretOf('nobody'))
+      await refused('federation_required', JWT, { entry, audience: ['billing'] }, { token: undefined, tls: node })
+    }
+    const told = async (type: string) =>
+      (await eventsOf(tenant, type)).map((event: Record<string, unknown>) => [event.agent, event.outcome, event.detail])
+    const detail = { code: 'federation_required', more_since_last: 0 }
+    assert.deepEqual(await told('mint.refused'), [
+      ['nobody', 'refused', detail],
+      ['invoice', 'refused', detail],
+    ])
+    assert.deepEqual(await told('cert.refused'), [['invoice', 'refused', detail]])
+    await refused('agent_not_covered', BOOTSTRAP, agent, { token: await server.apiKey('issuer', { agents: 'x-*' }) })
+    assert.equal((await told('mint.refused')).length, 2)
+  })
+
   test('no node gets a first identity for its workloads, of any kind', async () => {
     const { tenant, node, entry, vouch } = await place()
     await vouch()

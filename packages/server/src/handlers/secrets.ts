@@ -14,6 +14,7 @@ import {
 } from '@lanyard/authority'
 import type { HandlerPorts } from '../http/ports.ts'
 import { act, byManager, bySecret, urgentAct } from './call.ts'
+import { tellingMint } from './telling-mint.ts'
 import { tellingSession } from './telling-session.ts'
 
 type Mine = 'createSecret' | 'getSecret' | 'rotateSecret' | 'revokeSecret'
@@ -22,13 +23,17 @@ type Mine = 'createSecret' | 'getSecret' | 'rotateSecret' | 'revokeSecret'
 export function secretHandlers(ports: HandlerPorts): Pick<Handlers<Routes, Caller>, Mine> {
   const { store, rows, dice, crypto } = ports
   const telling = tellingSession(ports)
+  const tellingOfMint = tellingMint(ports)
   return {
     async createSecret(call) {
       const { params } = call
       const fresh = newAgentSecret(dice, crypto)
       // One is current: two that are made at once must see each other.
       const locks = exclusive(params.tenant)
-      const state = await act(ports, byManager(call), locks, told => createSecret(rows, params, fresh, told))
+      const own = byManager(call)
+      const state = await tellingOfMint(own, params, () =>
+        act(ports, own, locks, told => createSecret(rows, params, fresh, told)),
+      )
       return { ...showSecret(state), secret: fresh.secret }
     },
 
