@@ -78,7 +78,7 @@ export const ACCESS_ERRORS = {
   last_admin: row(
     409,
     'Nobody else could administer this authority afterwards',
-    'Give the role admin, for all tenants, to somebody else first.',
+    'Give the role admin, for all tenants, to somebody else first: for more than a day.',
   ),
   principal_barred: row(
     403,

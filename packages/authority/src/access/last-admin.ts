@@ -17,7 +17,7 @@ export interface Loss {
 }
 
 interface Judging {
-  /** Unix milliseconds. */
+  /** Unix milliseconds: who ends by then does not count. */
   readonly at: number
   readonly crypto: Crypto
 }
@@ -25,15 +25,20 @@ interface Judging {
 /** Who has it for all tenants can give every role to anybody. */
 const ADMINISTERS: Permission = 'access.manage'
 const PAGE = 200
+/** Who has made a key for a minute would else be rid of everybody in that minute. */
+const SOON_MS = 86_400_000
 
 /**
  * Throws `last_admin` unless somebody administers all tenants afterwards: an API key, a user whose issuer vouches, a
- * certificate or an agent. Groups do not count: nobody here knows whether anyone is in one. Asked of what took nothing
- * away too, it would forbid to mend what is broken: so only where somebody administers now.
+ * certificate or an agent. Groups do not count: nobody here knows whether anyone is in one, nor does who ends within a
+ * day, unless nobody else administers now. Asked of what took nothing away too, it would forbid to mend what is broken:
+ * so only where somebody administers now.
  */
 export function* requireAdminLeft(rows: Rows, loss: Loss, { at, crypto }: Judging): Step<void> {
-  if (yield* someoneAdministers(rows, loss, { at, crypto })) return
-  if (!(yield* someoneAdministers(rows, {}, { at, crypto }))) return
+  const lasting = { at: at + SOON_MS, crypto }
+  const judging = (yield* someoneAdministers(rows, {}, lasting)) ? lasting : { at, crypto }
+  if (yield* someoneAdministers(rows, loss, judging)) return
+  if (!(yield* someoneAdministers(rows, {}, judging))) return
   throw new LanyardError('last_admin', 'expected somebody else with access.manage in all tenants')
 }
 

@@ -220,6 +220,31 @@ describe('the last admin', () => {
     await refused('last_admin', `DELETE /v1/api-keys/${keyId()}`)
   })
 
+  test('is nobody who ends within a day, unless there is nobody else', async () => {
+    await alone()
+    const day = { expires_in_sec: 86_400 }
+    const made = async (expires_in_sec: number) =>
+      await ok('POST /v1/api-keys', 201, { name: 'k', role: 'admin', rate_limit: 0, expires_in_sec })
+    const brief = await made(60)
+    await people.bind({ kind: 'certificate', value: 'dn:CN=brief' }, 'admin', day)
+    for (const by of [{ token: admin }, { token: brief.key }])
+      await refused('last_admin', `DELETE /v1/api-keys/${keyId()}`, undefined, by)
+    const longer = await made(day.expires_in_sec + 1)
+    await ok(`DELETE /v1/api-keys/${keyId()}`, 204)
+    admin = longer.key
+    // In its last day it may go as before: somebody is left, for as long as that is.
+    server.clock.advance(2)
+    const last = await made(600)
+    await ok(`DELETE /v1/api-keys/${keyId()}`, 204, undefined, { token: last.key })
+    admin = last.key
+    for (const { id } of (await ok('GET /v1/access/bindings?limit=500', 200)).items)
+      await ok(`DELETE /v1/access/bindings/${id}`, 204)
+    await ok(`DELETE /v1/api-keys/${brief.id}`, 204)
+    await refused('last_admin', `DELETE /v1/api-keys/${keyId()}`)
+    const lasting = await ok('POST /v1/api-keys', 201, { name: 'k', role: 'admin', rate_limit: 0 })
+    admin = lasting.key
+  })
+
   test('is a person, too, as long as their issuer vouches', async () => {
     await alone()
     const { id, provider } = await people.issuer(undefined, plain)
