@@ -27,7 +27,7 @@ export async function cliPage(): Promise<string> {
       Object.values(EXIT).map(({ code, means }) => [String(code), means]),
     ),
     '## Connection',
-    'Options of every command that calls the authority. An option wins over its variable, which wins over the session of `lanyard login`, which wins over the profile that `lanyard bootstrap` keeps; both lie in `~/.config/lanyard` (0600).',
+    'Options of every command that calls the authority. An option wins over its variable, which wins over the session of `lanyard login`, which wins over the profile that `lanyard bootstrap` keeps; both lie in `~/.config/lanyard` (0600). A `--profile` that is given as an option wins over all variables by what is kept under its name: its authority, its session, its key.',
     optionTable(only(connection, 'connection')),
     '## Environment',
     table(['Variable', 'What for'], VARIABLES),

@@ -21,7 +21,8 @@ export interface IdpPreset {
   readonly jwksUri: string | null
   readonly algorithms: readonly (typeof EXTERNAL_ALGORITHMS)[number][]
   readonly agentClaim: string
-  readonly requiredClaims: Readonly<Record<string, string | readonly string[]>>
+  /** Null: a claim that must not be there. */
+  readonly requiredClaims: Readonly<Record<string, string | readonly string[] | null>>
   readonly maxTokenAgeSec: number
   /** What is to be set up at the provider, and what stays its operator's to decide. */
   readonly notes: readonly string[]
@@ -45,11 +46,12 @@ export const IDP_PRESETS = {
     algorithms: ['RS256'],
     // Of a person's token, `sub` is a login name that the person may choose; `cid` is always the client.
     agentClaim: 'cid',
-    requiredClaims: {},
+    // Of a person's token it is the id of the user; programs by client credentials have none.
+    requiredClaims: { uid: null },
     maxTokenAgeSec: 3600,
     notes: [
       'Give each agent a service application (client credentials); its client id names the agent.',
-      'Tokens of people carry the client id of their application too: let an access policy of this authorization server admit service applications alone.',
+      'Tokens of people carry the client id of their application too; they are refused by their claim uid, which every token of a person has. Let an access policy of this authorization server admit service applications alone as well.',
       'The org authorization server (without /oauth2/…) signs tokens for Okta itself; it cannot be used.',
     ],
   },
@@ -171,7 +173,7 @@ export interface PresetSettings {
   readonly jwks_uri: string | null
   readonly algorithms: (typeof EXTERNAL_ALGORITHMS)[number][]
   readonly claim_mapping: { readonly agentId: string }
-  readonly required_claims: Record<string, string | string[]>
+  readonly required_claims: Record<string, string | string[] | null>
   readonly max_token_age_sec: number
 }
 
@@ -191,7 +193,7 @@ export function fillPreset(
   if (problems.length > 0) return { problems }
   const fill = (text: string) => text.replace(/\{([a-z_]+)\}/g, (_, parameter: string) => values[parameter]!)
   const required = Object.entries(preset.requiredClaims).map(
-    ([claim, value]) => [claim, typeof value === 'string' ? fill(value) : value.map(fill)] as const,
+    ([claim, value]) => [claim, typeof value === 'string' ? fill(value) : (value?.map(fill) ?? null)] as const,
   )
   const settings: PresetSettings = {
     issuer: fill(preset.issuer),

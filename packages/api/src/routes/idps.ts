@@ -25,7 +25,10 @@ export const HttpsUrl = Text.max(2048).regex(
   'expected an https URL without user and fragment',
 )
 /** `sub`, or a JSON Pointer (RFC 6901) such as `/kubernetes.io/serviceaccount/name`. */
-const ClaimPath = Text.min(1).max(256)
+const ClaimPath = Text.min(1)
+  .max(256)
+  // RFC 6901, 3: it would point at nothing, and what must not be there would never be found.
+  .refine(path => !path.startsWith('/') || !/~(?![01])/.test(path), 'expected a JSON Pointer, in which ~ is ~0')
 const ClaimValue = z.union([Text.max(1024), z.number(), z.boolean()])
 export const Algorithms = z.array(z.enum(EXTERNAL_ALGORITHMS)).min(1).max(EXTERNAL_ALGORITHMS.length)
 
@@ -36,9 +39,12 @@ const settings = {
   audiences: z.array(Text.min(1).max(512)).min(1).max(16),
   algorithms: Algorithms,
   claim_mapping: z.strictObject({ agentId: ClaimPath }),
-  /** Claim (as in `claim_mapping`) → the value, or the values of which one, that it must have. */
+  /**
+   * Claim (as in `claim_mapping`) → the value, or the values of which one, that it must have; null: it must not be
+   * there.
+   */
   required_claims: z
-    .record(ClaimPath, z.union([ClaimValue, z.array(ClaimValue).min(1).max(32)]))
+    .record(ClaimPath, z.union([ClaimValue, z.array(ClaimValue).min(1).max(32), z.null()]))
     .refine(claims => Object.keys(claims).length <= 32, 'expected at most 32 claims'),
   /** Seconds since `iat`; tokens without `iat` are refused. */
   max_token_age_sec: z.int().min(30).max(86_400),

@@ -45,6 +45,12 @@ const CASES: [fits: boolean, wanted: unknown, value: unknown][] = [
   [false, [], 'prod'],
   [false, undefined, undefined],
   [false, null, null],
+  [true, null, undefined],
+  [false, null, ''],
+  [false, null, false],
+  [false, null, []],
+  [false, null, 'prod'],
+  [false, [null], undefined],
 ]
 
 test('a required claim has its value, letter by letter and of its type', () => {
@@ -54,6 +60,13 @@ test('a required claim has its value, letter by letter and of its type', () => {
     if (fits) assert.doesNotThrow(run, name)
     else assert.throws(run, INVALID, name)
   }
+})
+
+test('a claim that must not be there refuses those who have it, whatever it says', () => {
+  const requiredClaims = { uid: null, env: 'prod' }
+  assert.doesNotThrow(() => requireClaims(read({ env: 'prod' }), { requiredClaims }))
+  assert.throws(() => requireClaims(read({ env: 'prod', uid: '00u1' }), { requiredClaims }), /expected no claim uid/)
+  assert.throws(() => requireClaims(read({}), { requiredClaims }), /expected claim env/)
 })
 
 test('every required claim must be there', () => {

@@ -15,11 +15,16 @@ export function requireSubject(read: ReadClaim, { agentClaim }: Pick<IdpState, '
 
 /**
  * Throws `external_token_invalid`, naming the claim, unless each required one has its value, or one of its values. A
- * claim that is a list has a value when it holds it.
+ * claim that is a list has a value when it holds it. One that is required to be `null` must not be there, not even as
+ * null.
  */
 export function requireClaims(read: ReadClaim, { requiredClaims }: Pick<IdpState, 'requiredClaims'>): void {
   for (const [path, wanted] of Object.entries(requiredClaims)) {
     const value = read(path)
+    if (wanted === null) {
+      if (value === undefined) continue
+      throw invalid(`expected no claim ${path}`)
+    }
     const values = Array.isArray(wanted) ? wanted : [wanted]
     const held = Array.isArray(value) ? value : [value]
     if (held.some(one => isScalar(one) && values.includes(one))) continue

@@ -80,7 +80,12 @@ describe('providers', () => {
       ...[{ audiences: [] }, { audiences: undefined }, { audiences: [''] }, { algorithms: ['none'] }],
       ...[{ algorithms: ['HS256'] }, { algorithms: [] }, { max_token_age_sec: 29 }, { max_token_age_sec: 86_401 }],
       ...[{ tier: 'diamond' }, { claim_mapping: {} }, { claim_mapping: { agentId: '' } }, { id: 'x' }],
-      ...[{ required_claims: { x: [] } }, { required_claims: { x: null } }, { required_claims: { x: { y: 1 } } }],
+      ...[
+        { required_claims: { x: [] } },
+        { required_claims: { x: [null] } },
+        { required_claims: { '/a~2': null } },
+        { required_claims: { x: { y: 1 } } },
+      ],
     ])
       await refused('body_invalid', path, { ...more, ...wrong })
     await refused('body_invalid', `PATCH /v1/tenants/${tenant}/idps/${id}`, { issuer: 'https://other.test' })
@@ -140,7 +145,7 @@ describe('policies', () => {
 describe('a token is tried', () => {
   test('step by step, and spent by nothing', async () => {
     const { tenant, vouch, provider } = await place()
-    const { id } = await vouch({ required_claims: { env: 'prod' } })
+    const { id } = await vouch({ required_claims: { env: 'prod', uid: null } })
     const path = `POST /v1/tenants/${tenant}/idps/${id}/test`
     const token = await provider.sign({ sub: 'worker', env: 'prod' })
     const tried = await ok(path, 200, { token })
@@ -158,6 +163,7 @@ describe('a token is tried', () => {
       ['age', await provider.sign({ sub: 'w', env: 'prod', exp: 1_000_000_000 })],
       ['audience', await provider.sign({ sub: 'w', env: 'prod', aud: 'x' })],
       ['required_claims', await provider.sign({ sub: 'w', env: 'dev' })],
+      ['required_claims', await provider.sign({ sub: 'w', env: 'prod', uid: '00u1' })],
       ['agent', await provider.sign({ sub: '', env: 'prod' })],
       ['upsert', await provider.sign({ sub: 'invoice', env: 'prod' })],
     ]

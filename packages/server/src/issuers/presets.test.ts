@@ -45,7 +45,16 @@ const REAL: readonly Real[] = [
       sub: '0oacqpe26pujnxhcd5d7',
     },
     agent: '0oacqpe26pujnxhcd5d7',
-    others: { 'of the org server': { iss: 'https://acme.okta.com' } },
+    others: {
+      'of the org server': { iss: 'https://acme.okta.com' },
+      'of a person': {
+        uid: '00u1a2b3c4d5e6f7g8h9',
+        sub: 'ada@acme.example',
+        scp: ['openid', 'agent'],
+        auth_time: iat - 60,
+      },
+      'of a person who chose a name like a client': { uid: '00u1a2b3c4d5e6f7g8h9', scp: ['openid', 'agent'] },
+    },
   },
   {
     preset: 'auth0',

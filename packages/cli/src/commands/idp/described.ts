@@ -17,7 +17,7 @@ export const DESCRIBED = {
   ),
   require: list(
     'CLAIM=VALUE',
-    'A claim that must have this value; several times: one of them; CLAIM:=JSON for no text',
+    'A claim that must have this value; several times: one of them; CLAIM:=JSON for no text; !CLAIM must not be there',
   ),
   'max-age': number('SEC', 'Seconds since a token was made; 3600 where not given'),
   tier: choice(TIERS, 'Of agents that it brings; those that are there keep theirs'),
@@ -63,16 +63,30 @@ export function algorithmOf(written: string): (typeof EXTERNAL_ALGORITHMS)[numbe
 
 type ClaimValue = string | number | boolean
 
-/** `repository_owner=acme` as text, `email_verified:=true` as JSON. A claim that is named again may have either value. */
-export function claimsOf(written: readonly string[]): Record<string, ClaimValue | ClaimValue[]> {
+/**
+ * `repository_owner=acme` as text, `email_verified:=true` as JSON, `!uid` for one that must not be there. A claim that is
+ * named again may have either value.
+ */
+export function claimsOf(written: readonly string[]): Record<string, ClaimValue | ClaimValue[] | null> {
+  const absent = written.flatMap(one => /^!([^=]+)$/s.exec(one)?.[1] ?? [])
+  const claims = valuesOf(written.filter(one => !/^![^=]+$/s.test(one)))
+  const both = absent.find(claim => claims.has(claim))
+  if (both !== undefined) throw new Misuse(`--require: ${JSON.stringify(both)} is to have a value, and not to be there`)
+  return Object.fromEntries([
+    ...absent.map(claim => [claim, null] as const),
+    ...[...claims].map(([claim, values]) => [claim, values.length === 1 ? values[0]! : values] as const),
+  ])
+}
+
+function valuesOf(written: readonly string[]): Map<string, ClaimValue[]> {
   const claims = new Map<string, ClaimValue[]>()
   for (const one of written) {
     const [, claim, colon, value] = /^(.+?)(:?)=(.*)$/s.exec(one) ?? []
     if (claim === undefined || value === undefined)
-      throw new Misuse(`--require: expected CLAIM=VALUE or CLAIM:=JSON, got ${JSON.stringify(one)}`)
+      throw new Misuse(`--require: expected CLAIM=VALUE, CLAIM:=JSON or !CLAIM, got ${JSON.stringify(one)}`)
     claims.set(claim, [...(claims.get(claim) ?? []), colon === ':' ? jsonOf(one, value) : value])
   }
-  return Object.fromEntries([...claims].map(([claim, values]) => [claim, values.length === 1 ? values[0]! : values]))
+  return claims
 }
 
 function jsonOf(written: string, value: string): ClaimValue {
@@ -98,7 +112,7 @@ export const shown = (idp: Idp): Outcome => ({
         ['signs with', idp.algorithms.join(', ')],
         ['agent is', `claim ${idp.claim_mapping.agentId}, of tier ${idp.tier} if it is new`],
         ...Object.entries(idp.required_claims).map(
-          ([claim, value], at) => [at === 0 ? 'requires' : '', `${claim} = ${valueText(value)}`] as const,
+          ([claim, value], at) => [at === 0 ? 'requires' : '', requirement(claim, value)] as const,
         ),
         ['token age', `at most ${duration(idp.max_token_age_sec)}`],
         ['for agents', vouches(idp)],
@@ -109,8 +123,13 @@ export const shown = (idp: Idp): Outcome => ({
     ),
 })
 
-const valueText = (value: unknown): string =>
-  Array.isArray(value) ? value.map(one => JSON.stringify(one)).join(' or ') : JSON.stringify(value)
+function requirement(claim: string, value: unknown): string {
+  if (value === null) return `no ${claim}`
+  return `${claim} = ${[value]
+    .flat()
+    .map(one => JSON.stringify(one))
+    .join(' or ')}`
+}
 
 /** Whether it vouches for agents, and what that means for everybody else. */
 export function vouches({ enabled, allow_agent_federation, tenant }: Idp): string {

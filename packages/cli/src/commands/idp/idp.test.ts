@@ -51,14 +51,21 @@ const heard = () => authority.heard.at(-1)!
 test('what is given is what is sent, and no more', async () => {
   const { exit, err } = await type(
     'idp add acme --issuer https://login.example.com --audience lanyard --require owner=acme --require owner=globex ' +
-      '--require verified:=true --require level:=3 --require https://example.com/role=a=b --agent-claim /a/b ' +
+      '--require verified:=true --require level:=3 --require !uid --require !/act/sub --require https://example.com/role=a=b --agent-claim /a/b ' +
       '--allow-agent-federation yes --jwks-uri none --algorithm ES256 --max-age 60 --tier gold',
   )
   assert.equal(exit, 0, err)
   assert.deepEqual(heard().body, {
     issuer: 'https://login.example.com',
     audiences: ['lanyard'],
-    required_claims: { owner: ['acme', 'globex'], verified: true, level: 3, 'https://example.com/role': 'a=b' },
+    required_claims: {
+      uid: null,
+      '/act/sub': null,
+      owner: ['acme', 'globex'],
+      verified: true,
+      level: 3,
+      'https://example.com/role': 'a=b',
+    },
     claim_mapping: { agentId: '/a/b' },
     allow_agent_federation: true,
     jwks_uri: null,
@@ -83,7 +90,7 @@ test('a preset fills in what a product has, and what it requires stays required'
   })
   assert.match(err, /at the provider: The job needs/)
   const { out } = await type('idp presets')
-  for (const part of ['okta', 'kubernetes', '--param owner_id=65', 'requires repository_owner_id'])
+  for (const part of ['okta', 'kubernetes', '--param owner_id=65', 'requires repository_owner_id', 'requires no uid'])
     assert.ok(out.includes(part), part)
 })
 
@@ -139,6 +146,8 @@ const MISUSE: readonly (readonly [line: string, says: RegExp])[] = [
   ['idp add acme --preset github-actions --param owner_id=1', /--audience is missing/],
   ['idp add acme --preset gitlab --audience x', /--preset: expected okta/],
   ['idp add acme --issuer https://a.example --audience x --require owner', /--require: expected CLAIM=VALUE/],
+  ['idp add acme --issuer https://a.example --audience x --require !', /--require: expected CLAIM=VALUE/],
+  ['idp add acme --issuer https://a.example --audience x --require !a --require a=1', /is to have a value, and not to/],
   ['idp add acme --issuer https://a.example --audience x --require =x', /--require: expected CLAIM=VALUE/],
   ['idp add acme --issuer https://a.example --audience x --require a:=[1]', /--require: expected a number, true/],
   ['idp add acme --issuer https://a.example --audience x --require a:=nonsense', /--require: expected a number, true/],

@@ -69,7 +69,10 @@ const shown = (all: Readonly<Record<string, IdpPreset>>): Outcome => ({
           `${paint.strong(name)}  ${visible(title)}`,
           ...Object.entries(parameters).map(([key, { about, example }]) => `  --param ${key}=${example}  ${about}`),
           `  ${paint.faint('agent is')} claim ${agentClaim}`,
-          ...Object.entries(requiredClaims).map(([claim, value]) => `  ${paint.faint('requires')} ${claim} = ${value}`),
+          ...Object.entries(requiredClaims).map(
+            ([claim, value]) =>
+              `  ${paint.faint('requires')} ${value === null ? `no ${claim}` : `${claim} = ${value}`}`,
+          ),
           ...notes.map(note => `  - ${note}`),
         ].join('\n'),
       )

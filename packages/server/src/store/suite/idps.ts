@@ -13,7 +13,7 @@ const idp = (number: number, changes: Partial<IdpState> = {}): IdpState => ({
   audiences: ['lanyard', 'größe "1"'],
   algorithms: ['RS256', 'ES256'],
   agentClaim: '/kubernetes.io/serviceaccount/name',
-  requiredClaims: { env: ['prod', 1, true], aal: 2 },
+  requiredClaims: { env: ['prod', 1, true], aal: 2, uid: null },
   maxTokenAgeSec: 3600,
   tier: 'bronze',
   enabled: true,
