@@ -101,7 +101,15 @@ export const whoami = route({
     /** Of a principal, how it proved itself: `jwt`, `introspection`, `certificate`, `svid`; null for all else. */
     method: z.string().nullable(),
     /** What gave it which role, where: of a principal alone. */
-    grants: z.array(z.strictObject({ role: z.string(), tenant: z.string().nullable(), agents: z.string().nullable() })),
+    grants: z.array(
+      z.strictObject({
+        role: z.string(),
+        tenant: z.string().nullable(),
+        agents: z.string().nullable(),
+        /** When the role ends; null: it stays. */
+        expires_at: Time.nullable(),
+      }),
+    ),
     id: z.string(),
     name: z.string().nullable(),
     role: z.string(),
@@ -109,6 +117,7 @@ export const whoami = route({
     tenant: z.string().nullable(),
     agent: z.string().nullable(),
     spiffe_id: z.string().nullable(),
+    /** When the credential ends; of an opaque token whose server names no end, when it is asked again. */
     expires_at: Time,
   }),
   errors: [],

@@ -26,12 +26,13 @@ const METHODS: Readonly<Record<string, string>> = {
 }
 
 function rolesOf({ grants, role, tenant }: Identity): readonly string[] {
-  if (grants.length === 0) return [grantText({ role, tenant, agents: null })]
+  if (grants.length === 0) return [grantText({ role, tenant, agents: null, expires_at: null })]
   return grants.map(grantText)
 }
 
-/** `operator of tenant acme, for agents build-*`. */
-function grantText({ role, tenant, agents }: Identity['grants'][number]): string {
+/** `operator of tenant acme, for agents build-*, until 2026-11-21T18:00:00Z`. */
+function grantText({ role, tenant, agents, expires_at: end }: Identity['grants'][number]): string {
   const where = tenant === null ? role : `${role} of tenant ${tenant}`
-  return agents === null ? where : `${where}, for agents ${agents}`
+  const whom = agents === null ? '' : `, for agents ${agents}`
+  return `${where}${whom}${end === null ? '' : `, until ${end}`}`
 }

@@ -88,6 +88,9 @@ function showPrincipal(caller: PrincipalCaller) {
     agent: caller.svid?.agent ?? null,
     spiffe_id: caller.svid?.spiffeId ?? null,
     expires_at: isoTime(caller.expiresAt),
-    grants: grants.map(({ role, tenant: within, agents }) => ({ role, tenant: within, agents })),
+    grants: grants.map(({ role, tenant: within, agents, expiresAt }) => ({
+      ...{ role, tenant: within, agents },
+      expires_at: expiresAt === null ? null : isoTime(expiresAt),
+    })),
   }
 }

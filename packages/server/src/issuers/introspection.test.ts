@@ -16,9 +16,9 @@ function networkWith(document: object | string | OutboundError): TestNetwork {
 test('an active token is known by what its server says of it, for half a minute', async () => {
   const network = networkWith({ ...ACTIVE, iat: NOW_SEC - 5 })
   const issuers = network.issuers()
-  const { claims, issuedAt, expiresAt, hash } = await issuers.introspect('opaque', ASKED)
+  const { claims, issuedAt, expiresAt, saidToEndAt, hash } = await issuers.introspect('opaque', ASKED)
   assert.equal(claims.sub, 'ada')
-  assert.deepEqual([issuedAt, expiresAt], [NOW - 5000, NOW + 30_000])
+  assert.deepEqual([issuedAt, expiresAt, saidToEndAt], [NOW - 5000, NOW + 30_000, NOW + 300_000])
   assert.match(hash, /^[0-9a-f]{64}$/)
 })
 

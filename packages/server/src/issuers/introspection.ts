@@ -9,6 +9,8 @@ import { MAX_TOKEN } from './read-token.ts'
 const TIMEOUT_MS = 5000
 const BELIEVED_MS = 30_000
 const LEEWAY_MS = 10_000
+/** The end of the year 9999: no time that is shown has five digits. */
+const LAST_MS = 253_402_300_799_000
 /** Answers of each kind that are remembered. Made-up tokens must not push out those that count. */
 const MAX_ANSWERS = 5000
 /**
@@ -128,11 +130,13 @@ export class Introspections {
     const { said, length } = await reply(outbound, requestOf(token, introspector))
     // RFC 7662, 2.2: true and nothing like it.
     if (said.active !== true) return { token: 'inactive', until, length }
-    const expiresAt = Math.min(until, timeOf(said, 'exp') ?? until)
+    const end = timeOf(said, 'exp')
+    const expiresAt = Math.min(until, end ?? until)
     const begins = timeOf(said, 'nbf') ?? 0
     if (expiresAt <= now) return { token: 'inactive', until, length }
     if (begins > now + LEEWAY_MS || isBound(said)) return { token: 'unusable', until, length }
-    const active: VerifiedToken = { claims: said, hash, issuedAt: timeOf(said, 'iat') ?? now, expiresAt }
+    const ends = end === null ? {} : { saidToEndAt: Math.min(end, LAST_MS) }
+    const active: VerifiedToken = { claims: said, hash, issuedAt: timeOf(said, 'iat') ?? now, expiresAt, ...ends }
     return { token: active, until: expiresAt, length }
   }
 }

@@ -22,6 +22,8 @@ export interface VerifiedToken {
   /** Unix milliseconds. */
   readonly issuedAt: number
   readonly expiresAt: number
+  /** When the token itself ends, where its authorization server said so: an answer is believed for less. */
+  readonly saidToEndAt?: number
 }
 
 /** Hears of each step of a verification, for `lanyard idp test`. Never gets the token. */

@@ -20,8 +20,8 @@ const PRINCIPAL = {
   name: 'Ada',
   role: 'operator',
   grants: [
-    { role: 'operator', tenant: 'acme', agents: 'build-*' },
-    { role: 'auditor', tenant: null, agents: null },
+    { role: 'operator', tenant: 'acme', agents: 'build-*', expires_at: '2026-12-01T00:00:00Z' },
+    { role: 'auditor', tenant: null, agents: null, expires_at: null },
   ],
   permissions: ['agent.read', 'agent.kill'],
   tenant: null,
@@ -112,7 +112,7 @@ test('for a person it says who they are, with which roles, until when', async ()
   for (const part of [
     'Ada',
     'token of an issuer',
-    'operator of tenant acme, for agents build-*',
+    'operator of tenant acme, for agents build-*, until 2026-12-01T00:00:00Z',
     'auditor',
     '2027-01-01',
   ])

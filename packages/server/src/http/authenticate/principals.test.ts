@@ -226,6 +226,30 @@ describe('an opaque token', () => {
       assert.equal(await code(claims), 'external_token_invalid', JSON.stringify(claims))
   })
 
+  test('is shown with the end that its server names, and roles with theirs', async () => {
+    const value = subject()
+    const bindee = { kind: 'user', issuer: ofAll.id, value } as const
+    await people.bind(bindee, 'auditor')
+    await people.bind(bindee, 'operator', { tenant: 'acme', expires_in_sec: 60 })
+    const at = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z/, 'Z')
+    const ends = Math.floor(server.clock.now() / 1000) + 600
+    const shown = async (claims: object) => {
+      const token = people.providers.opaque(ofAll.provider.issuer, { sub: value, ...claims })
+      return (await server.call('GET /v1/whoami', { token })).body
+    }
+    const { expires_at, grants } = await shown({ exp: ends })
+    assert.equal(expires_at, at(ends * 1000))
+    assert.deepEqual(
+      grants.map((grant: { role: string; expires_at: string | null }) => [grant.role, grant.expires_at]).sort(),
+      [
+        ['auditor', null],
+        ['operator', at(server.clock.now() + 60_000)],
+      ],
+    )
+    assert.equal((await shown({})).expires_at, at(server.clock.now() + 30_000))
+    assert.equal((await shown({ exp: 9_007_199_254_740 })).expires_at, '9999-12-31T23:59:59Z')
+  })
+
   test('counts no longer than half a minute after it ended, and not at all after a kill', async () => {
     const value = subject()
     await people.bind({ kind: 'user', issuer: ofAll.id, value }, 'auditor')

@@ -137,7 +137,7 @@ export class Principals {
     const identity = identityIn(verified, issuer, crypto)
     const grants = await store.read(() => grantsOf(rows, identity, clock.now()))
     const { id, issuedAt, name, subject, groups } = identity
-    const { expiresAt } = verified
+    const expiresAt = verified.saidToEndAt ?? verified.expiresAt
     const of = issuer.tenant === null ? {} : { issuerTenant: issuer.tenant }
     return callerOf({ method, id, name, issuer: issuer.issuer, ...of, subject, groups, issuedAt, expiresAt }, grants)
   }
