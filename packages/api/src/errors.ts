@@ -264,7 +264,11 @@ const OWN = {
     'As many copies of this workload run as its entry allows',
     'End the other copy, or set `replicas` on the entry.',
   ),
-  daemon_unreachable: row(503, 'The daemon does not answer', 'Check the socket, and that the daemon runs.'),
+  daemon_unreachable: row(
+    503,
+    'The daemon does not answer',
+    'Check that the daemon runs, and name its admin socket by --admin-socket or LANYARD_ADMIN_SOCKET: `lanyard up` and `lanyard daemon` print it.',
+  ),
   daemon_untrusted: row(
     401,
     'The socket is not served by whom it should be',
@@ -350,7 +354,7 @@ const OWN = {
   server_untrusted: row(
     401,
     'The server does not prove to be the one you trust',
-    'Compare the URL, the root fingerprint and the clocks; somebody may be in between.',
+    'Compare the URL, the root fingerprint and the clocks; somebody may be in between. If the authority was made anew, run `lanyard bootstrap` again.',
   ),
   file_unwritable: row(400, 'A file cannot be written', 'Check the folder, its permissions and the space on the disk.'),
   receipt_pending: row(
@@ -359,6 +363,16 @@ const OWN = {
     'Ask again: it is signed when all enforcement points have answered, 10 seconds after the kill at the latest.',
   ),
   reload_failed: row(400, 'The reload command failed', 'Run it by hand; the new files are in place.'),
+  authority_missing: row(
+    400,
+    'Nothing says which authority is meant',
+    'Run `lanyard bootstrap`, or set LANYARD_URL and LANYARD_ROOT_SHA256.',
+  ),
+  credential_missing: row(
+    401,
+    'Nothing says who you are',
+    'Log in (`lanyard login`), set LANYARD_API_KEY, or give --api-key-file FILE.',
+  ),
   usage_invalid: row(400, 'The command cannot be understood', 'See `lanyard help`.'),
 } as const satisfies Record<string, ErrorRow>
 

@@ -15,3 +15,6 @@ export const EXIT = {
 } as const
 
 export type Exit = keyof typeof EXIT
+
+/** What a shell says of a program that Ctrl-C ended. */
+export const STOPPED = 130

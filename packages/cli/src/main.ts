@@ -9,6 +9,10 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', impo
 process.once('disconnect', () => process.exit(137))
 process.channel?.unref()
 
+const { STOPPED } = await import('./exit-codes.ts')
 const { processIo } = await import('./process-io.ts')
 const { run } = await import('./program.ts')
-process.exitCode = await run(process.argv.slice(2), processIo())
+const code = await run(process.argv.slice(2), processIo())
+// What was stopped in the middle may still be asking an authority that has gone.
+if (code === STOPPED) process.exit(code)
+process.exitCode = code

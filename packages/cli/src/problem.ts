@@ -58,7 +58,7 @@ const PASSING = [
   'daemon_unreachable',
   'attestation_failed',
 ]
-const MISUSE = ['usage_invalid', 'config_invalid']
+const MISUSE = ['usage_invalid', 'config_invalid', 'authority_missing', 'credential_missing']
 
 /** Whether the same call may succeed later. */
 export const isPassing = (error: unknown): boolean => error instanceof Refusal && PASSING.includes(error.problem.code)

@@ -56,11 +56,15 @@ const MISUSE: readonly (readonly [args: string, says: RegExp])[] = [
   ['events --follow --until 2026-01-01T00:00:00Z', /--follow goes with neither/],
 ]
 
+/** Whose words are understood, and which lack an authority. */
+const MISSING = /no authority|nothing says which root|no profile prod/
+
 for (const [line, says] of MISUSE)
   test(`misuse: lanyard ${line}`, async () => {
     const people = await lanyard(line.split(' '))
     assert.equal(people.exit, 2, people.err)
-    assert.match(people.err, /^error usage_invalid: /)
+    const code = MISSING.test(`${says}`) ? 'authority_missing' : 'usage_invalid'
+    assert.ok(people.err.startsWith(`error ${code}: `), people.err)
     assert.match(people.err, says)
     assert.ok(!people.err.includes('SECRET'))
     assert.equal(people.out, '')
@@ -68,7 +72,7 @@ for (const [line, says] of MISUSE)
     const program = await lanyard(['--json', ...line.split(' ')])
     assert.equal(program.exit, 2)
     const problem = JSON.parse(program.out)
-    assert.equal(problem.code, 'usage_invalid')
+    assert.equal(problem.code, code)
     assert.match(problem.detail, says)
     assert.ok(problem.remedy)
   })
@@ -76,7 +80,7 @@ for (const [line, says] of MISUSE)
 test('misuse leads to the help of the command that was meant', async () => {
   for (const [line, help] of [
     ['tenant create acme --key-polcy modern', 'tenant create --help'],
-    ['tenant list', 'tenant list --help'],
+    ['tenant set acme', 'tenant set --help'],
     ['tenant craete acme', 'tenant --help'],
     ['frobnicate', 'help'],
   ] as const) {

@@ -49,6 +49,7 @@ function notes(problem: Problem, now: number): [string, string][] {
   const told = `${problem.title ?? ''} ${problem.detail ?? ''}`
   if (typeof problem.got === 'string' && !told.includes(problem.got)) rows.push(['got', problem.got])
   if (Array.isArray(problem.allowed)) rows.push(['allowed', problem.allowed.join(', ')])
+  if (typeof problem.credential_from === 'string') rows.push(['used', problem.credential_from])
   if (typeof problem.permission === 'string') rows.push(['permission', problem.permission])
   if (typeof problem.server_time === 'string') rows.push(['clocks', clocksOf(problem.server_time, now)])
   if (typeof problem.skew_sec === 'number') rows.push(['missed', missedBy(problem.skew_sec)])

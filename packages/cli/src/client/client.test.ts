@@ -110,6 +110,35 @@ test('bootstrap keeps a root and a key, 0600; then nothing else is needed', asyn
   assert.deepEqual(secretsHeard(), ['Bearer key-of-env'])
 })
 
+test('a profile that is named on the command line wins over the environment by what it keeps', async () => {
+  const env = { LANYARD_API_KEY: 'key-of-env', LANYARD_URL: 'https://127.0.0.1:1', LANYARD_ROOT_SHA256: 'a'.repeat(64) }
+  assert.equal((await whoami({ home, env }, '--profile', 'default')).exit, 0)
+  assert.deepEqual(secretsHeard(), ['Bearer key-of-profile'])
+
+  const made = ['bootstrap', '--profile', 'keyless', '--url', authority.url, '--fingerprint', authority.ca.rootSha256]
+  assert.equal((await lanyard(made, { home })).exit, 0)
+  assert.equal((await whoami({ home, env }, '--profile', 'keyless')).exit, 0)
+  assert.deepEqual(secretsHeard(), ['Bearer key-of-env'], 'it keeps none')
+})
+
+test('a credential that does not count is named, with and without --json', async t => {
+  const good = authority.answers['GET /v1/whoami']!
+  t.after(() => {
+    authority.answers['GET /v1/whoami'] = good
+  })
+  authority.answers['GET /v1/whoami'] = { status: 401, body: { code: 'unauthenticated', title: 'Who are you?' } }
+  const { exit, reply, err } = await whoami({ env: authority.env() })
+  assert.equal(exit, 1)
+  assert.equal(reply.credential_from, 'LANYARD_API_KEY')
+  assert.match(err, /used LANYARD_API_KEY/)
+})
+
+test('without a credential it says so, and it is no misuse of words', async () => {
+  const { LANYARD_API_KEY: _key, ...env } = authority.env()
+  const { exit, reply } = await whoami({ env })
+  assert.deepEqual([exit, reply.code], [2, 'credential_missing'])
+})
+
 test('the key of a profile goes to no other authority', async t => {
   const other = await FakeAuthority.start()
   t.after(() => other.stop())

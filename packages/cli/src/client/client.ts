@@ -36,6 +36,8 @@ export interface Endpoint {
   readonly secret?: string | undefined
   /** Sent as `X-Lanyard-Tenant-Id`: which tenant is meant where a call names none. */
   readonly tenant?: string | undefined
+  /** Where the credential comes from, such as `LANYARD_API_KEY`: told where it does not count. */
+  readonly from?: string | undefined
 }
 
 /**
@@ -58,7 +60,7 @@ export class ApiClient {
    */
   async call<C extends Call>(call: C, input: CallInput<C>, patience: Patience = {}): Promise<CallReply<C>> {
     const reply = await this.#send(call, input as LooseInput, patience)
-    if (reply.status < 200 || reply.status > 299) throw refusalOf(reply, this.#endpoint.url)
+    if (reply.status < 200 || reply.status > 299) throw refusalOf(reply, this.#endpoint)
     if (reply.status === 204) return undefined as CallReply<C>
     return (reply.type.includes('json') ? parse(reply, this.#endpoint.url) : reply.body) as CallReply<C>
   }
@@ -71,7 +73,7 @@ export class ApiClient {
   async *lines<C extends Call>(call: C, query: CallInput<C>['query'], stopped: AbortSignal): AsyncGenerator<string> {
     const { url, headers } = await this.#outgoing(call, { query: query as LooseInput['query'] })
     const agent = this.#agent
-    yield* readLines({ agent, url, headers, stopped, refused: reply => refusalOf(reply, this.#endpoint.url) })
+    yield* readLines({ agent, url, headers, stopped, refused: reply => refusalOf(reply, this.#endpoint) })
   }
 
   /** How far the server's clock is ahead of `now`, in milliseconds, exact to a second; null when it does not say. */
@@ -120,9 +122,12 @@ interface LooseInput {
   readonly body?: unknown
 }
 
-function refusalOf(reply: HttpReply, url: URL): Error {
+function refusalOf(reply: HttpReply, { url, from }: Pick<Endpoint, 'url' | 'from'>): Error {
   const problem = reply.type.includes('json') ? (parse(reply, url) as Partial<Problem> | null) : null
-  if (typeof problem?.code === 'string') return new Refusal(problem as Problem)
+  if (typeof problem?.code === 'string') {
+    const shown = from !== undefined && problem.code === 'unauthenticated' ? { credential_from: from } : {}
+    return new Refusal({ ...(problem as Problem), ...shown })
+  }
   return refuse(
     'server_unreachable',
     `${url.host} answers ${reply.status} without a problem document: is this Lanyard?`,

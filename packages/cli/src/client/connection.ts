@@ -2,7 +2,7 @@ import { createSecureContext } from 'node:tls'
 import { type Options, text, type Values } from '../command.ts'
 import { readInput, readSecret } from '../files.ts'
 import type { Io } from '../io.ts'
-import { Misuse } from '../problem.ts'
+import { Misuse, refuse } from '../problem.ts'
 import { ApiClient, type Endpoint } from './client.ts'
 import { fetchRoot, parseFingerprint, rootsIn } from './fingerprint.ts'
 import { DEFAULT_PROFILE, type Profile, readProfile } from './profile.ts'
@@ -45,6 +45,8 @@ export interface Manager {
   readonly kind: 'api-key' | 'session'
   readonly bearer: string | (() => Promise<string>)
   readonly tenant?: string | undefined
+  /** Where it comes from, told where it does not count. */
+  readonly from: string
 }
 
 /**
@@ -55,7 +57,8 @@ export async function connect(options: ConnectionOptions, io: World): Promise<Ap
   const place = await findPlace(options, io)
   if (place.manager !== null) return clientFor(place, place.manager)
   if (place.token !== null) return clientFor(place, { bearer: place.token })
-  throw new Misuse(
+  throw refuse(
+    'credential_missing',
     'no credential: run `lanyard login`, set LANYARD_API_KEY, or give --api-key-file FILE (`lanyard up` names the first key)',
   )
 }
@@ -63,11 +66,11 @@ export async function connect(options: ConnectionOptions, io: World): Promise<Ap
 /** A client for a place, with a credential or with none. */
 export function clientFor(
   place: Pick<Place, 'url' | 'ca'>,
-  { bearer, secret, tenant, certificate, key }: Credential = {},
+  { bearer, secret, tenant, from, certificate, key }: Credential = {},
 ): ApiClient {
   if (certificate && key) requirePair(certificate, key)
   const trust = { ca: place.ca, ...(certificate && key && { certificate, key }) }
-  return new ApiClient({ url: place.url, trust, bearer, secret, tenant } satisfies Endpoint)
+  return new ApiClient({ url: place.url, trust, bearer, secret, tenant, from } satisfies Endpoint)
 }
 
 /** Files that do not belong together would break the connection, and look like a fault of ours. */
@@ -82,7 +85,7 @@ function requirePair(cert: string, key: string): void {
   }
 }
 
-type Credential = Pick<Endpoint, 'bearer' | 'secret' | 'tenant'> & {
+type Credential = Pick<Endpoint, 'bearer' | 'secret' | 'tenant' | 'from'> & {
   readonly certificate?: string
   readonly key?: string
 }
@@ -92,9 +95,10 @@ export async function findPlace(options: ConnectionOptions, io: World): Promise<
   const name = options.profile ?? io.env.LANYARD_PROFILE
   const profile = readProfile(io, name ?? DEFAULT_PROFILE)
   if (name !== undefined && profile === null)
-    throw new Misuse(`there is no profile ${name}: \`lanyard bootstrap --profile ${name}\` makes it`)
-  const url = parseUrl(options.url ?? io.env.LANYARD_URL ?? profile?.url)
-  const ca = await findRoot(options, io, url, profile)
+    throw refuse('authority_missing', `there is no profile ${name}: \`lanyard bootstrap --profile ${name}\` makes it`)
+  const named = profile !== null && options.profile !== undefined
+  const url = parseUrl(options.url ?? (named ? profile.url : (io.env.LANYARD_URL ?? profile?.url)))
+  const ca = await findRoot(options, named && options.url === undefined ? {} : io.env, url, profile)
   const manager = findManager(options, io, { url, ca, profile: name ?? DEFAULT_PROFILE }, profile)
   return { url, ca, profile: name ?? DEFAULT_PROFILE, manager, token: findToken(io) }
 }
@@ -102,7 +106,8 @@ export async function findPlace(options: ConnectionOptions, io: World): Promise<
 /** An `https:` URL whose path ends with a slash. */
 export function parseUrl(written: string | undefined): URL {
   if (!written)
-    throw new Misuse(
+    throw refuse(
+      'authority_missing',
       'no authority: run `lanyard bootstrap --url URL --fingerprint HEX`, or set LANYARD_URL and LANYARD_ROOT_SHA256',
     )
   const url = URL.parse(written)
@@ -112,15 +117,21 @@ export function parseUrl(written: string | undefined): URL {
   return url
 }
 
-async function findRoot(options: ConnectionOptions, io: World, url: URL, profile: Profile | null): Promise<string> {
+async function findRoot(
+  options: ConnectionOptions,
+  env: World['env'],
+  url: URL,
+  profile: Profile | null,
+): Promise<string> {
   if (options['root-file'] !== undefined) return rootFrom(options['root-file'])
-  const written = options['root-sha256'] ?? io.env.LANYARD_ROOT_SHA256
+  const written = options['root-sha256'] ?? env.LANYARD_ROOT_SHA256
   if (written) {
     const fingerprint = parseFingerprint(written, options['root-sha256'] ? '--root-sha256' : 'LANYARD_ROOT_SHA256')
     return profile?.root_sha256 === fingerprint ? profile.root : fetchRoot(url, fingerprint)
   }
   if (profile) return profile.root
-  throw new Misuse(
+  throw refuse(
+    'authority_missing',
     `nothing says which root ${url.host} must have: set LANYARD_ROOT_SHA256 to the fingerprint that \`lanyard up\` printed`,
   )
 }
@@ -131,7 +142,10 @@ function rootFrom(file: string): string {
   return roots.map(root => root.pem).join('')
 }
 
-/** A key that was given; else the session of whoever logged in; else the key that the profile keeps. */
+/**
+ * A key that was given; else the session of whoever logged in; else the key that the profile keeps. Who names a profile
+ * on the command line means what it keeps, and not the key that some variable holds.
+ */
 function findManager(
   options: ConnectionOptions,
   io: World,
@@ -139,16 +153,26 @@ function findManager(
   profile: Profile | null,
 ): Manager | null {
   const file = options['api-key-file']
-  if (file !== undefined) return { kind: 'api-key', bearer: readSecret(file, '--api-key-file') }
-  if (io.env.LANYARD_API_KEY) return { kind: 'api-key', bearer: io.env.LANYARD_API_KEY }
+  if (file !== undefined) return { kind: 'api-key', bearer: readSecret(file, '--api-key-file'), from: file }
+  const key = io.env.LANYARD_API_KEY
+  const ofEnvironment = key ? ({ kind: 'api-key', bearer: key, from: 'LANYARD_API_KEY' } as const) : null
+  return options.profile === undefined
+    ? (ofEnvironment ?? keptFor(io, place, profile))
+    : (keptFor(io, place, profile) ?? ofEnvironment)
+}
+
+/** What `login` and `bootstrap` keep under the name of a profile. */
+function keptFor(io: World, place: Pick<Place, 'url' | 'ca' | 'profile'>, profile: Profile | null): Manager | null {
   const session = readSession(io, place)
   if (session) {
     const bearer = async () => (await import('./fresh-token.ts')).freshToken(io, place)
-    return { kind: 'session', bearer, tenant: session.tenant ?? undefined }
+    const from = `the session of the profile ${place.profile}`
+    return { kind: 'session', bearer, tenant: session.tenant ?? undefined, from }
   }
   // The key of a profile goes to the authority that it was made for, and to no other that a variable points at.
   const same = profile !== null && parseUrl(profile.url).href === place.url.href && profile.root === place.ca
-  return same && profile.api_key !== undefined ? { kind: 'api-key', bearer: profile.api_key } : null
+  if (!same || profile.api_key === undefined) return null
+  return { kind: 'api-key', bearer: profile.api_key, from: `the key of the profile ${place.profile}` }
 }
 
 function findToken({ env }: World): string | null {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Refusal } from '../problem.ts'
+import { lanyard } from '../testing/fake-io.ts'
 import { connectDaemon } from './daemon.ts'
 
 /** A socket in a folder of this mode, which belongs to a group. */
@@ -41,6 +42,12 @@ test('a relative path counts from the folder of the caller', async t => {
   connect(basename(path), dirname(path))
   const isElsewhere = (error: unknown) => error instanceof Refusal && error.problem.code === 'daemon_unreachable'
   assert.throws(() => connect(basename(path)), isElsewhere)
+})
+
+test('where nobody serves it the remedy names what says where it is', async () => {
+  const { err, exit } = await lanyard(['daemon', 'status', '--admin-socket', '/nowhere/s'])
+  assert.equal(exit, 3)
+  assert.match(err, /--admin-socket or LANYARD_ADMIN_SOCKET/)
 })
 
 test('one that others may write to is not trusted', async t => {

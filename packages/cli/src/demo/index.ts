@@ -1,4 +1,5 @@
 import type { Invocation, Outcome } from '../command.ts'
+import { STOPPED } from '../exit-codes.ts'
 import type { Io } from '../io.ts'
 import { type Paint, paintFor } from '../paint.ts'
 import { Misuse } from '../problem.ts'
@@ -7,9 +8,6 @@ import { untilAborted } from '../until-aborted.ts'
 import type { Scene } from './scene.ts'
 import { tellStory } from './story.ts'
 import { Stopped, Teller } from './teller.ts'
-
-/** What a shell says of a program that Ctrl-C ended. */
-const STOPPED = 130
 
 /** The story of `lanyard demo`: exit code 0 only if every line held. */
 export async function runDemo({ options, io, json, emit, note }: Invocation): Promise<Outcome | undefined> {

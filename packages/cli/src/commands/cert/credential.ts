@@ -2,7 +2,7 @@ import { jwkFromSpki, jwkThumbprint } from '@lanyard/protocol'
 import { nodeCrypto } from '@lanyard/protocol/node'
 import type { ApiClient } from '../../client/client.ts'
 import { clientFor, type Manager, type Place } from '../../client/connection.ts'
-import { Misuse } from '../../problem.ts'
+import { Misuse, refuse } from '../../problem.ts'
 
 export interface Whose {
   readonly tenant: string | undefined
@@ -28,7 +28,10 @@ export function tokenMaker(place: Place, whose: Whose): TokenMaker {
     if (bySecret !== null) return openWith(bySecret, tenant, agent)
     if (place.manager !== null) return mintWith(place, place.manager, tenant, agent)
     if (place.token === null)
-      throw new Misuse('no credential: run `lanyard login`, set LANYARD_API_KEY, or give --api-key-file FILE')
+      throw refuse(
+        'credential_missing',
+        'no credential: run `lanyard login`, set LANYARD_API_KEY, or give --api-key-file FILE',
+      )
     throw new Misuse('LANYARD_TOKEN says whose it is: leave --tenant and --agent out, or give an API key')
   }
   if (tenant !== undefined || agent !== undefined || bySecret !== null)

@@ -64,6 +64,7 @@ const ready = ({ workloadApi, adminSocket, trustDomain, nodeId }: Ready): Outcom
       card(
         [
           ['socket', workloadApi],
+          ['admin', adminSocket],
           ['node', nodeId],
           ['trust', trustDomain],
         ],

@@ -77,7 +77,11 @@ async function checkPlace(connection: ConnectionOptions, { data, url }: Settings
   }
   return problems.slice(0, 1).map(({ code, detail }) => {
     if (code === 'permissions_too_wide') return finding('profile_private', 'failed', detail ?? code)
-    return finding('server_reachable', code === 'usage_invalid' ? 'skipped' : 'failed', detail ?? code)
+    return finding(
+      'server_reachable',
+      ['usage_invalid', 'authority_missing'].includes(code) ? 'skipped' : 'failed',
+      detail ?? code,
+    )
   })
 }
 

@@ -121,7 +121,12 @@ function ready(server: RunningServer, daemon: RunningDaemon | null, io: Io): Out
         ['url', server.url],
         ['trust', server.trustDomain],
         ['root', `${server.rootSha256}  (SHA-256; ${server.rootFile})`],
-        ...(daemon === null ? [] : [['socket', `${daemon.workloadApi}  (SPIFFE_ENDPOINT_SOCKET)`]]),
+        ...(daemon === null
+          ? []
+          : [
+              ['socket', `${daemon.workloadApi}  (SPIFFE_ENDPOINT_SOCKET)`],
+              ['admin', `${daemon.adminSocket}  (LANYARD_ADMIN_SOCKET)`],
+            ]),
         ...(key === null ? [] : [['key', `${key}  (first admin key: keep it elsewhere, then delete the file)`]]),
       ] as [string, string][]
       return [
