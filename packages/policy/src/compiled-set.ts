@@ -42,8 +42,9 @@ export class CompiledSet {
     this.#names = new Map(policies.map(({ engineName, name }) => [engineName, name]))
     this.#prepared = { policies: { staticPolicies: text.policies } }
     this.#slices = slices
-    this.#sight = { ...mentions, readAsMore }
-    this.#pool = new EntityPool(entities, mentions.entities)
+    const pool = new EntityPool(entities, mentions.entities)
+    this.#pool = pool
+    this.#sight = { ...mentions, readAsMore, hasEntity: key => pool.has(key) }
     this.#actions = new Set(actions.map(keyOf))
   }
 

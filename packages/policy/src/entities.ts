@@ -47,6 +47,10 @@ export class EntityPool {
     this.#named = this.#from([...named])
   }
 
+  has(key: string): boolean {
+    return this.#byKey.has(key)
+  }
+
   /** What the question's own entities and values lead to, beside what policies name. */
   reached(roots: () => TypeAndId[]): EntityJson[] {
     if (this.#byKey.size === 0) return []

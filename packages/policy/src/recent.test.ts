@@ -215,3 +215,28 @@ test('a text that the schema of an application has read as more is told whole', 
   assert.equal(set.decide(reading('nonsense', '1.0', 'a')).errors.length, 1)
   assert.equal(set.decide(reading('10.0.0.1', 'nonsense', 'a')).errors.length, 1)
 })
+
+test('what the engine refuses is no other question’s answer', () => {
+  const schema = 'namespace App { entity Person in [Person] { name?: String, hobby?: { kind?: String } }; }'
+  const stored = { uid: { type: 'App::Person', id: 'ann' }, attrs: { name: 'Ann' }, parents: [] }
+  const set = setOf(PERMIT, { schema, entities: [stored] })
+  const { entities: usual } = killing()
+  const ask = (context: Record<string, unknown>, ...more: Question['entities']) => {
+    const { allowed, errors } = set.decide(killing(context, { entities: [...usual, ...more] }))
+    return allowed ? 'allowed' : errors.length
+  }
+  const person = (attributes: Record<string, unknown>, id = 'bob') =>
+    ({ type: 'App::Person', id, attributes, parents: [] }) as const
+  const half = { '\ud800': null }
+  const [agent] = usual.slice(-1)
+  assert.deepEqual([ask({}), ask(half), ask({ '\ud800': undefined })], ['allowed', 1, 1])
+  assert.deepEqual([ask({}, person({})), ask({}, person(half))], ['allowed', 1])
+  assert.deepEqual([ask({}, person({ hobby: {} })), ask({}, person({ hobby: half }))], ['allowed', 1])
+  const labelled = (labels: object) => ({ ...agent!, id: 'other', attributes: { ...agent!.attributes, labels } })
+  assert.deepEqual([ask({}, labelled({})), ask({}, labelled(half))], ['allowed', 1])
+  // The engine takes an entity twice only where it is the same, and what is stored is given to it as well.
+  assert.deepEqual([ask({}, person({}), person({})), ask({}, person({}), person({ name: 'x' }))], [1, 1])
+  assert.deepEqual([ask({}, agent!), ask({}, { ...agent!, type: 'Lanyard::Agent' })], [1, 1])
+  const about = (name: string) => [person({ name }, 'ann'), { ...person({}), parents: [{ ...person({}, 'ann') }] }]
+  assert.deepEqual([ask({}, ...about('Ann')), ask({}, ...about('Eve'))], ['allowed', 1])
+})

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { BoundedMap } from '@lanyard/protocol'
-import { addressOf, present, toValue } from './engine/values.ts'
-import { isUsual, MAX_DEPTH, tooDeep } from './limits.ts'
+import { addressOf, present, toValue, uidOf } from './engine/values.ts'
+import { keyOf } from './entities.ts'
+import { isUsual, MAX_DEPTH, tooDeep, unusualText } from './limits.ts'
 import { type Comparison, type Look, octetsOf, type Plain } from './looks.ts'
 import type { Mentions } from './mentions.ts'
 import type { Decision, EntityFacts, Question } from './question.ts'
@@ -25,6 +26,8 @@ export function remember(key: string, decision: Decision): void {
 export interface Sight extends Pick<Mentions, 'looks' | 'wholeContext' | 'tags'> {
   /** Names under which a schema has what texts are read as, such as addresses. */
   readonly readAsMore: ReadonlySet<string>
+  /** Whether the version has an entity of this key: the engine takes it twice only where both are the same. */
+  readonly hasEntity: (key: string) => boolean
 }
 
 /**
@@ -39,11 +42,25 @@ export function questionKey(set: number, question: Question, sight: Sight): stri
   const told: (string | number)[] = [set, principal.type, principal.id, action, resource.type, resource.id]
   for (const name of Object.keys(context)) {
     const value = context[name]
-    if (value !== undefined && value !== null) told.push(name, inContext(name, value, sight))
+    if (!isLeftOut(name, value)) told.push(name, inContext(name, value, sight))
   }
-  for (const entity of entities) tellEntity(told, entity, sight)
+  const keys = new Set<string>()
+  for (const entity of entities) keys.add(tellEntity(told, entity, sight))
+  if (keys.size < entities.length) throw new TypeError('an entity is there twice')
   // Groups and labels of others stand in it, as long as they like.
   return hash('sha256', JSON.stringify(told), 'base64')
+}
+
+/** What the engine is not given, and yet may not be called as nothing is called. */
+function isLeftOut(name: string, value: unknown): boolean {
+  if (value !== undefined && value !== null) return false
+  requireUsual(name)
+  return true
+}
+
+function requireUsual(value: unknown): void {
+  const fault = unusualText(value)
+  if (fault !== undefined) throw new TypeError(fault)
 }
 
 // Levels that may lie below an attribute, as they are counted from the context and from the list of entities.
@@ -60,28 +77,28 @@ function inContext(name: string, value: unknown, sight: Sight): string {
   return look === 'whole' || octets === null ? `@${address}` : `a${answersTo(look, octets)}`
 }
 
-function tellEntity(told: (string | number)[], { type, id, attributes, parents }: EntityFacts, sight: Sight): void {
+/** Gives its key. */
+function tellEntity(told: (string | number)[], entity: EntityFacts, sight: Sight): string {
+  const { type, id, attributes, parents } = entity
+  const key = keyOf(uidOf(entity))
+  const isTwice = sight.hasEntity(key)
   told.push(0, type, id)
   for (const name of Object.keys(attributes)) {
     const value = attributes[name]
-    if (value === undefined) continue
-    if (name === 'labels' && type === 'Agent') told.push(name, labelsTold(value, sight))
-    else if (value !== null) told.push(name, toldOf(value, lookAt(name, sight), IN_ENTITY))
+    if (name === 'labels' && type === 'Agent' && value !== undefined) told.push(name, labelsTold(value, sight))
+    else if (!isLeftOut(name, value)) told.push(name, toldOf(value, isTwice ? 'whole' : lookAt(name, sight), IN_ENTITY))
   }
   told.push(1)
   for (const parent of parents) told.push(parent.type, parent.id)
+  return key
 }
 
 /** Nobody tells one label from another where no policy looks at tags. */
 function labelsTold(labels: unknown, { tags }: Sight): string {
   if (tooDeep(labels, IN_ENTITY)) throw new TypeError('nested too deep')
+  requireUsual(labels)
   const values = present(labels as Record<string, unknown>)
-  return !tags &&
-    Object.entries(values)
-      .flat()
-      .every(text => typeof text === 'string' && isUsual(text))
-    ? 'l'
-    : `{${JSON.stringify(values)}`
+  return !tags && Object.values(values).every(text => typeof text === 'string') ? 'l' : `{${JSON.stringify(values)}`
 }
 
 const NOTHING: Look = []
@@ -101,6 +118,7 @@ function toldOf(value: unknown, look: Look, levels: number): string {
       if (look !== 'whole' && Number.isSafeInteger(value)) return `n${answersTo(look, value)}`
   }
   if (tooDeep(value, levels)) throw new TypeError('nested too deep')
+  requireUsual(value)
   return `{${JSON.stringify(toValue(value))}`
 }
 

@@ -28,7 +28,7 @@ export function toAsked(question: Question): Asked {
 }
 
 /** A type of ours is in our namespace; another stands as it is. */
-const uidOf = ({ type, id }: Entity): TypeAndId => ({
+export const uidOf = ({ type, id }: Entity): TypeAndId => ({
   type: Object.hasOwn(ENTITIES, type) ? `${NAMESPACE}::${type}` : type,
   id,
 })
