@@ -67,6 +67,24 @@ describe('a token is refused', () => {
     assert.equal((await eventsOf(tenant, 'token.reused'))[0].detail.lineage, null)
   })
 
+  test('by its form, and says what is wrong with it', async () => {
+    const { provider, send } = await federated()
+    const base64Url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const WRONG: [header: object, said: RegExp][] = [
+      [{ alg: 'none' }, /expected alg to be one of .*, got "none"/],
+      [{ alg: 'HS256' }, /expected alg to be one of .*, got "HS256"/],
+      [{ alg: 'RS256', crit: ['exp'] }, /expected no header crit/],
+      [{ alg: 'RS256', jku: 'https://evil.test/keys' }, /expected no header jku/],
+      [{ alg: 'RS256', typ: 'dpop+jwt' }, /expected typ JWT or at\+jwt, got "dpop\+jwt"/],
+    ]
+    for (const [header, said] of WRONG) {
+      const { status, body } = await send(`${base64Url(header)}.${base64Url({ iss: provider.issuer })}.AAAA`)
+      assert.deepEqual([status, body.code], [401, 'external_token_invalid'])
+      assert.match(body.detail, said)
+    }
+    assert.match((await send(`${base64Url({ alg: 'RS256' })}.${base64Url({})}.AAAA`)).body.detail, /expected iss/)
+  })
+
   test('when it is none of a provider', async () => {
     const { tenant, send } = await federated()
     await server.agent({ tenant: `${tenant}x`, agent: 'a' })

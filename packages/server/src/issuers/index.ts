@@ -8,7 +8,7 @@ import { type Outbound, OutboundError, type Resolve } from '../outbound/ports.ts
 import { Introspections } from './introspection.ts'
 import { KeySources } from './key-sources.ts'
 import type { Issuers } from './ports.ts'
-import { issuerIn, verifyExternal } from './verify.ts'
+import { issuerIn, requireIssuerIn, verifyExternal } from './verify.ts'
 
 export interface IssuersParts {
   readonly settings: ServerConfig['idp']
@@ -32,6 +32,7 @@ export function openIssuers(parts: IssuersParts): Issuers {
   const introspections = new Introspections({ outbound, clock, crypto })
   return {
     issuerIn,
+    requireIssuerIn,
     verify: (token, source, explain = () => {}) => verifyExternal(token, source, explain, { sources, clock, crypto }),
     introspect: (token, introspector) => introspections.ask(token, introspector),
     requireAddress: url => requireAddress(url, outbound),

@@ -39,6 +39,8 @@ export interface Introspector {
 export interface Issuers {
   /** `iss` of a token, believed in nothing; null for what is no JWT. */
   issuerIn(token: string): string | null
+  /** The same. Throws `external_token_invalid`, and says what is wrong with it. */
+  requireIssuerIn(token: string): string
   /**
    * Verifies a JWT. Throws `external_token_invalid`, `external_token_expired` (both with times where these are the
    * reason), `idp_unreachable`, `idp_address_forbidden`.

@@ -72,14 +72,26 @@ export async function verifyExternal(
   }
 }
 
-/** `iss` of a token, believed in nothing; null for what is no JWT. */
-export function issuerIn(token: string): string | null {
+/** `iss` of a token, believed in nothing. Throws `external_token_invalid`, and says why, for a token that none can be. */
+export function requireIssuerIn(token: string): string {
   try {
     return readToken(token).unverifiedIssuer
+  } catch (error) {
+    throw refusalOf(error)
+  }
+}
+
+/** The same; null in place of what is thrown. */
+export function issuerIn(token: string): string | null {
+  try {
+    return requireIssuerIn(token)
   } catch {
     return null
   }
 }
+
+const refusalOf = (error: unknown): unknown =>
+  error instanceof ProtocolError ? invalid(`${error.code}: ${error.message}`) : error
 
 /** Takes steps one after the other, and tells of each. */
 class Steps {
@@ -95,7 +107,7 @@ class Steps {
       this.#explain(step, true, said(done))
       return done
     } catch (error) {
-      const refusal = error instanceof ProtocolError ? invalid(`${error.code}: ${error.message}`) : error
+      const refusal = refusalOf(error)
       this.#explain(step, false, refusal instanceof LanyardError ? refusal.message : 'an unexpected error')
       throw refusal
     }

@@ -30,8 +30,7 @@ export class ExternalTokens {
    */
   async caller(token: string, tenant: string | undefined): Promise<ExternalTokenCaller> {
     const { store, rows, issuers, crypto } = this.#ports
-    const issuer = issuers.issuerIn(token)
-    if (issuer === null) throw new LanyardError('external_token_invalid', 'expected a JWT with a claim iss')
+    const issuer = issuers.requireIssuerIn(token)
     if (tenant === undefined) throw new LanyardError('tenant_header_missing', 'expected X-Lanyard-Tenant-Id')
     requireName('tenant', tenant)
     const idp = requireEnabledIdp(await store.read(() => rows.idps.findByIssuer(tenant, issuer)))
