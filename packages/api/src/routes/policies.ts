@@ -169,7 +169,7 @@ export const explainPolicies = route({
     /** By set: that of the trust domain, that of the tenant; both must allow. */
     sets: z.array(z.strictObject({ tenant: z.string().nullable(), version: z.int(), ...Decision.shape })),
   }),
-  errors: [...ERRORS, 'policy_unknown'],
+  errors: [...ERRORS, 'policy_unknown', 'not_found'],
 })
 
 export const getAgentPolicies = route({

@@ -258,6 +258,13 @@ describe('policies', () => {
     assert.equal(foreign.decision, 'deny')
     assert.deepEqual(foreign, await of('Lanyard::Agent::"spiffe://example.test/tenant/acme/agent/nobody"'))
     await refused('body_invalid', 'POST /v1/policies/explain', { ...question, principal: 'nobody' })
+    const key = await ok('POST /v1/api-keys', 201, { name: 'k', role: 'auditor', expires_in_sec: 3600 })
+    const ofKey = { ...question, action: 'getAgent', principal: `Lanyard::ApiKey::"${key.id}"` }
+    for (const tenant of [undefined, 'acme'])
+      assert.equal((await ok('POST /v1/policies/explain', 200, { ...ofKey, tenant })).decision, 'allow')
+    await refused('not_found', 'POST /v1/policies/explain', { ...ofKey, tenant: 'acme' }, { token: ofAcme })
+    await ok(`DELETE /v1/api-keys/${key.id}`, 204)
+    await refused('not_found', 'POST /v1/policies/explain', ofKey)
     await refused('policy_unknown', 'POST /v1/policies/explain', { ...question, version: 77 })
   })
 

@@ -42,7 +42,7 @@ export function policyQuestionHandlers(ports: HandlerPorts): Pick<Handlers<Route
 
     async explainPolicies(call) {
       const tenant = policyScope(call, call.body.tenant)
-      const question = await questionOf(ports, call.body, tenant)
+      const question = await questionOf(ports, call.body, { tenant, asker: call.caller })
       const { version } = call.body
       const state = version === undefined ? null : await store.read(() => requireVersion(rows, tenant, version))
       const { decision, each } = policies.atTheCostOf(tenant, () =>
@@ -79,17 +79,24 @@ interface AskedQuestion {
   readonly context?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** A question about what is there now, at this hour unless it says another. Throws `body_invalid`. */
+/**
+ * A question about what is there now, at this hour unless it says another. Throws `body_invalid`, and `not_found` for an
+ * API key that is not there, which nothing can be asked about.
+ */
 async function questionOf(
   { store, rows, authorities, clock }: HandlerPorts,
   asked: AskedQuestion,
-  tenant: string | null,
+  { tenant, asker }: { readonly tenant: string | null; readonly asker: Pick<Caller, 'tenant'> },
 ): Promise<PolicyQuestion> {
   const named = { principal: entityOf('principal', asked.principal), resource: entityOf('resource', asked.resource) }
   const places = { rows, trustDomain: authorities.trustDomain }
   const entities = await store.read(function* () {
-    const principal = yield* factsOf(places, named.principal, { tenant })
-    return together(principal, yield* factsOf(places, named.resource, { tenant }))
+    // What manages all tenants may act in this one, too.
+    const principal = yield* factsOf(places, named.principal, asker)
+    const sides = [principal, yield* factsOf(places, named.resource, { tenant })]
+    if (sides.some(({ self, entities }) => self.type === 'ApiKey' && entities.length === 0))
+      throw new LanyardError('not_found', 'there is no such API key')
+    return together(...sides)
   })
   const { action } = asked
   const context = { ...(Object.hasOwn(ACTIONS, action) ? timeContext(clock.now()) : {}), ...asked.context }

@@ -104,16 +104,24 @@ const shown = (found: Explained, action: string): Outcome => ({
         set => `${set.tenant === null ? 'trust domain' : visible(set.tenant)}@${set.version}  ${said(set, paint)}`,
       ),
       ...(found.sets.length === 0 ? [noneSaid(found, action)] : []),
-      found.decision === 'allow' ? paint.good('allowed') : paint.bad('denied'),
+      ...lastWord(found, paint),
     ].join('\n'),
   exit: found.decision === 'allow' ? 'ok' : 'refused',
 })
+
+/** That nothing objects is no permission: nobody asked the roles. */
+function lastWord({ decision, sets }: Explained, paint: Paint): readonly string[] {
+  if (decision === 'deny') return [paint.bad('denied')]
+  return sets.length > 0 ? [paint.good('allowed')] : []
+}
 
 /** Without a version in force nothing is denied but what nobody knows: an action that no set declares, such as a typing error. */
 function noneSaid({ decision }: Explained, action: string): string {
   const meant = Object.hasOwn(ACTIONS, action) ? undefined : nearestWithinReach(action, Object.keys(ACTIONS))
   const why =
-    decision === 'allow' ? 'no version decides here: roles alone count' : `no version knows ${visible(action)}`
+    decision === 'allow'
+      ? 'no version decides here: policies do not object; roles were not asked: `lanyard access explain`'
+      : `no version knows ${visible(action)}`
   return meant === undefined ? why : `${why}; did you mean ${meant}?`
 }
 

@@ -213,6 +213,18 @@ test('an action that no version knows is said to be none', async () => {
   assert.match(out, /no version knows kilAgent; did you mean killAgent\?/)
 })
 
+test('where no version decides, nothing is said to be allowed', async () => {
+  const before = authority.answers['POST /v1/policies/explain']
+  authority.answers['POST /v1/policies/explain'] = {
+    body: { decision: 'allow', policies: [], errors: [], sets: [] },
+  }
+  const { exit, out } = await type('policy explain api-key:k killAgent acme/invoice')
+  if (before) authority.answers['POST /v1/policies/explain'] = before
+  assert.equal(exit, 0)
+  assert.match(out, /policies do not object; roles were not asked: `lanyard access explain`\n?$/)
+  assert.doesNotMatch(out, /allowed/)
+})
+
 test('policies that permit nothing are warned of', async () => {
   file('acme.cedar', NIGHT)
   const { exit, err } = await type('policy check acme.cedar')
