@@ -49,3 +49,11 @@ test('a secret in a variable is worth a warning, and one in the data folder is f
   writeFileSync(join(data, 'left'), secret, { mode: 0o644 })
   assert.deepEqual(await statusOf(cwd, {}, data), ['failed'])
 })
+
+test('one in a file that others can read and one in a variable are both named', async t => {
+  const cwd = folderOf(t)
+  writeFileSync(join(cwd, 'left'), secret, { mode: 0o644 })
+  const [found, ...more] = await checkAgentSecrets({ cwd, env: { ANY_NAME: secret } }, null)
+  assert.deepEqual([found?.status, more], ['failed', []])
+  for (const place of [join(cwd, 'left'), 'ANY_NAME']) assert.ok(JSON.stringify(found).includes(place), place)
+})

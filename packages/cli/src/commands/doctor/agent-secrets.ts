@@ -18,9 +18,12 @@ export async function checkAgentSecrets(
   const variables = Object.entries(env).flatMap(([name, value]) => (value !== undefined && holds(value) ? [name] : []))
   const files = [...new Set(data === null ? [cwd] : [cwd, data])].flatMap(folder => filesWith(folder, holds))
   const wide = files.flatMap(({ path, isWide }) => (isWide ? [path] : []))
-  if (wide.length > 0) return [finding('agent_secrets_private', 'failed', `others can read ${wide.join(', ')}`)]
-  if (variables.length > 0)
-    return [finding('agent_secrets_private', 'warning', `in variables of the environment: ${variables.join(', ')}`)]
+  const exposed = [
+    ...(wide.length > 0 ? [`others can read ${wide.join(', ')}`] : []),
+    ...(variables.length > 0 ? [`in variables of the environment: ${variables.join(', ')}`] : []),
+  ]
+  if (exposed.length > 0)
+    return [finding('agent_secrets_private', wide.length > 0 ? 'failed' : 'warning', exposed.join('; '))]
   if (files.length === 0) return []
   return [finding('agent_secrets_private', 'ok', files.map(({ path }) => path).join(', '))]
 }
