@@ -142,12 +142,16 @@ const listAll = command({
     const api = await connect(options, io)
     const query = { tenant, lifecycle, tier, provenance, limit, cursor }
     const reply = await api.call('GET /v1/agents', { query })
-    return listing(reply, ['TENANT', 'AGENT', 'TIER', 'LIFECYCLE', 'ID'], agent => [
+    // Whoever asks whom a provider has brought wants to know as whom.
+    const isFederated = provenance?.startsWith('federated:') === true
+    const titles = ['TENANT', 'AGENT', 'TIER', 'LIFECYCLE', 'ID', ...(isFederated ? ['SUBJECT'] : [])]
+    return listing(reply, titles, agent => [
       agent.tenant,
       agent.agent,
       agent.tier,
       agent.lifecycle,
       agent.spiffe_id,
+      ...(isFederated ? [agent.external_subject ?? ''] : []),
     ])
   },
 })
