@@ -3,6 +3,7 @@ import {
   type Caller,
   type CertificateCaller,
   narrow,
+  type PrincipalCaller,
   refusedAs,
   requireName,
   requirePermission,
@@ -92,8 +93,9 @@ export class Callers {
       return null
     }
     if (evicted()) throw new LanyardError('instance_evicted', 'this instance was put out of service')
-    const authenticated = await this.#authenticated(call, connection)
-    const { caller } = authenticated
+    const proved = await this.#authenticated(call, connection)
+    const caller = isAgentAlone(proved.caller, route) ? proved.caller.svid : proved.caller
+    const authenticated = { ...proved, caller }
     rateLimit.spend(caller, id, limit)
     const { permission } = auth
     if (permission !== null)
@@ -112,9 +114,18 @@ export class Callers {
     const chosen = headers['x-lanyard-tenant-id']
     if (chosen !== undefined) requireName('tenant', chosen)
     const caller = await this.#told(call, connection, admitted, () => {
-      const narrowed = narrow(admitted, { permission, tenant, agent, chosen })
-      if (permission !== null) requirePermission(narrowed, permission)
-      return narrowed
+      const allowed = (one: Caller) => {
+        const narrowed = narrow(one, { permission, tenant, agent, chosen })
+        if (permission !== null) requirePermission(narrowed, permission)
+        return narrowed
+      }
+      try {
+        return allowed(admitted)
+      } catch (error) {
+        // Its roles do not reach there, and what an agent may do by itself it may yet.
+        if (!isAgentToo(admitted, route)) throw error
+        return allowed(admitted.svid)
+      }
     })
     await this.#parts.judge({ id, route, caller, tenant, agent, parts, source: connection.source, requestId })
     return caller
@@ -154,6 +165,22 @@ export class Callers {
     return this.#parts.refused(error, { id, source, correlation })
   }
 }
+
+type BySvid = PrincipalCaller & { readonly svid: CertificateCaller }
+
+/** Whether an SVID that is bound to a role counts at a route as its agent, too, where its roles do not allow the call. */
+const isAgentToo = (caller: Caller, { auth }: Route): caller is BySvid =>
+  caller.kind === 'principal' &&
+  caller.svid !== null &&
+  auth.kind === 'identity' &&
+  auth.accepts.includes('agent-certificate')
+
+/** The same, whose roles hold what the route needs nowhere. */
+const isAgentAlone = (caller: Caller, route: Route): caller is BySvid =>
+  isAgentToo(caller, route) &&
+  route.auth.kind === 'identity' &&
+  route.auth.permission !== null &&
+  !caller.permissions.has(route.auth.permission as Permission)
 
 /** The refusal, as one of this caller; of others as it is: an API key without a permission is an everyday mistake. */
 function asKnown(error: unknown, caller: Caller): unknown {

@@ -40,7 +40,8 @@ export function createHttp(parts: HttpParts, inspect?: MountParts['inspect']): H
     },
     prove(connection, { caller, carrier }) {
       listener.prove(connection, carrier === null ? caller.tenant || identityOf(caller) : PROXIES)
-      const holder = carrier ?? caller
+      // Whoever is bound to a role is an agent yet, and its connections end with it.
+      const holder = carrier ?? (caller.kind === 'principal' ? caller.svid : null) ?? caller
       if (holder !== 'proxy' && holder.kind === 'agent-certificate') sessions.begin(connection, holder)
     },
     whileAlive: (streaming, caller) => sessions.whileAlive(streaming, caller),

@@ -95,8 +95,8 @@ const accepts = (id: RouteId, kind: string): boolean => {
 }
 
 /**
- * An agent by its own certificate, where agents may call; where only managers may, as the principal that it is bound
- * as. A node by what a node has, and what is neither by the operators' authority.
+ * An agent by its own certificate; where managers may call, as the principal that it is bound as, which knows its agent:
+ * what its roles do not reach, it does as that where agents may. A node by what a node has, and what is neither by the operators' authority.
  */
 async function callerOfCertificate(
   peer: PeerChain,
@@ -107,9 +107,17 @@ async function callerOfCertificate(
   if (isNodeChain(peer)) return await nodes.caller(peer, mayHaveEnded)
   if (principals.isOperator(peer)) return await principals.ofCertificate(peer)
   const agent = await agents.caller(peer, mayHaveEnded)
-  const asPrincipal = !accepts(id, 'agent-certificate') && accepts(id, 'principal')
-  return asPrincipal ? ((await principals.ofSvid(agent)) ?? agent) : agent
+  if (!accepts(id, 'principal')) return agent
+  try {
+    return (await principals.ofSvid(agent)) ?? agent
+  } catch (error) {
+    // Who was shut out as a principal is an agent yet, as long as that lives.
+    if (accepts(id, 'agent-certificate') && error instanceof LanyardError && SHUT_OUT.has(error.code)) return agent
+    throw error
+  }
 }
+
+const SHUT_OUT: ReadonlySet<string> = new Set(['principal_barred', 'credential_too_old'])
 
 /** What says that we made it is judged as that, wherever it comes: a dead agent is told that it is dead. */
 const isOurs = (text: string): boolean => text.startsWith(API_KEY_PREFIX) || isAgentToken(text)
@@ -131,7 +139,10 @@ async function callerOfKey(
 }
 
 // Whoever shows two credentials must not be one by the first and another by the second.
-function requireSame(bearer: Caller, certificate: Caller): void {
+function requireSame(bearer: Caller, presented: Caller): void {
+  // The token of an agent beside the certificate of the same one, whatever that is bound to.
+  const asAgent = bearer.kind === 'agent-token' && presented.kind === 'principal' ? presented.svid : null
+  const certificate = asAgent ?? presented
   const sameAgent =
     bearer.kind === 'agent-token' &&
     certificate.kind === 'agent-certificate' &&

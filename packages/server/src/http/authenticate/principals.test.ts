@@ -35,7 +35,6 @@ describe('every method', () => {
         codeOf(await server.call('POST /v1/tenants', { ...options, body: { tenant: 'x' } })),
         'permission_missing',
       )
-      if (method === 'svid') continue
       const { body } = await server.call('GET /v1/whoami', options)
       assert.deepEqual([body.kind, body.method, body.role, body.tenant], ['principal', method, 'auditor', null])
       assert.match(body.id, /^[0-9a-f]{32}$/)
@@ -334,5 +333,52 @@ describe('two credentials', () => {
     const stranger = ClientAuthority.root('Nobody').client({ subject: 'x' })
     assert.equal(codeOf(await list({ ...methods.jwt, tls: stranger })), 'certificate_untrusted')
     assert.equal(codeOf(await list({ ...methods.certificate, token: 'rubbish' })), 'unauthenticated')
+  })
+})
+
+describe('an SVID that is bound to a role', () => {
+  /** An agent with a role; what it revokes, and what it is told. */
+  async function bound(agent: string, role: string, where: object = {}) {
+    const key = { tenant: 'acme', agent }
+    await server.agent(key)
+    await people.bind({ kind: 'spiffe-id', value: `spiffe://example.test/tenant/acme/agent/${agent}` }, role, where)
+    const tls = await server.certificate(key)
+    const revoke = async (target: object) =>
+      codeOf(await server.call('POST /v1/agent/auth/revoke', { tls, body: { ...target, reason: 'test' } }))
+    const shown = async (options: CallOptions = {}) => (await server.call('GET /v1/whoami', { tls, ...options })).body
+    return { key, tls, revoke, shown }
+  }
+  const other = { tenant: 'acme', agent: 'a1' }
+
+  test('is the operator wherever managers may call, and the agent where its roles do not reach', async () => {
+    const operator = await bound('operator', 'operator', { tenant: 'acme' })
+    assert.equal(await operator.revoke(other), 200)
+    const { kind, method, agent, grants } = await operator.shown()
+    assert.deepEqual([kind, method, agent, grants.length], ['principal', 'svid', 'operator', 1])
+    assert.equal(codeOf(await server.call('GET /v1/services?tenant=acme', operator)), 200)
+    assert.equal(await operator.revoke(operator.key), 200)
+    const elsewhere = await bound('elsewhere', 'operator', { tenant: 'globex' })
+    assert.equal(await elsewhere.revoke(other), 'agent_unknown')
+    assert.equal(await elsewhere.revoke(elsewhere.key), 200)
+    const some = await bound('some', 'operator', { tenant: 'acme', agents: 'a*' })
+    assert.equal(await some.revoke(other), 200)
+    assert.equal(await some.revoke({ tenant: 'acme', agent: 'operator' }), 'agent_unknown')
+    assert.equal(await some.revoke(some.key), 200)
+    const reader = await bound('reader', 'auditor', { tenant: 'acme' })
+    assert.equal(await reader.revoke(other), 'agent_unknown')
+    assert.equal(await reader.revoke(reader.key), 200)
+  })
+
+  test('is the same one as the token of its agent, and no longer a principal once that was shut out', async () => {
+    const { key, shown, revoke } = await bound('both-ways', 'operator', { tenant: 'acme' })
+    const token = await server.token(key)
+    assert.equal((await shown({ token })).kind, 'agent-token')
+    const { id } = await shown()
+    await people.done('POST /v1/kill', { minted_by: `principal:${id}`, reason: 'test' })
+    assert.equal((await shown()).kind, 'agent-certificate')
+    await people.done(`POST /v1/access/principals/${id}/reinstate`)
+    assert.equal((await shown()).kind, 'agent-certificate')
+    assert.equal(await revoke(other), 'agent_unknown')
+    assert.equal(await revoke(key), 200)
   })
 })
