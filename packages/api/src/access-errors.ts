@@ -61,8 +61,8 @@ export const ACCESS_ERRORS = {
   ),
   factor_mismatch: row(
     401,
-    'The two factors are of different agents',
-    'Present the secret and the certificate of one agent, and name that agent.',
+    'What was shown is of another agent',
+    'Present the secret, and the certificate where one is needed, of the very agent that is named; check its name.',
   ),
   factor_untrusted: row(
     401,

@@ -158,7 +158,8 @@ class Reader {
 
   url(key: string): string {
     const text = this.text(key)
-    if (text === null || !URL.canParse(text) || !text.startsWith('https://'))
+    if (text === null) throw refusal(`${key}: expected an https:// URL, and none was given (--${key} URL)`)
+    if (!URL.canParse(text) || !text.startsWith('https://'))
       throw refusal(`${key}: expected an https:// URL, got ${JSON.stringify(text)}`)
     return text
   }

@@ -84,7 +84,7 @@ function readConfigFile(file: string, required: boolean): string | null {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' && !required) return null
-    throw refusal(`cannot read the configuration file ${file}: ${code}`)
+    throw refusal(`cannot read the configuration file ${file}: ${code === 'ENOENT' ? 'there is no such file' : code}`)
   }
 }
 

@@ -41,6 +41,13 @@ export function findSecret({ 'secret-file': file }: FactorOptions, { env }: Pick
 function findCertificate({ 'client-cert': cert, 'client-key': key }: FactorOptions) {
   if (cert === undefined && key === undefined) return {}
   if (cert === undefined || key === undefined) throw new Misuse('expected --client-cert and --client-key together')
-  const pem = (file: string, what: string) => Buffer.from(readInput(file, what)).toString('latin1')
-  return { certificate: pem(cert, '--client-cert'), key: pem(key, '--client-key') }
+  return { certificate: pemIn(cert, '--client-cert', 'CERTIFICATE'), key: pemIn(key, '--client-key', 'PRIVATE KEY') }
+}
+
+/** A PEM file that holds what it should: what is read by OpenSSL is refused without the name of the file. */
+function pemIn(file: string, what: string, label: 'CERTIFICATE' | 'PRIVATE KEY'): string {
+  const pem = Buffer.from(readInput(file, what)).toString('latin1')
+  if (new RegExp(`-----BEGIN [A-Z ]{0,20}${label}-----`).test(pem)) return pem
+  const swapped = /-----BEGIN [A-Z ]{1,30}-----/.test(pem) ? '; are --client-cert and --client-key swapped?' : ''
+  throw new Misuse(`${what}: expected a ${label.toLowerCase()} in PEM in ${file}${swapped}`)
 }

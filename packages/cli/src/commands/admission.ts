@@ -12,6 +12,10 @@ const TENANT = { name: 'TENANT', about: 'Name of the tenant' } as const
 const MTLS = { required: true, optional: false, default: null } as const
 const MTLS_CHOICES = ['required', 'optional', 'default'] as const
 
+/** Which the server has, no reply tells. */
+const NO_AUTHORITIES =
+  'the tenant names no authorities (--mtls-ca): beside SVIDs of ours only certificates of those of the server count, and none where its agent_mtls.ca_file is not set'
+
 const shown = (admission: Admission): Outcome => ({
   json: admission,
   text: paint =>
@@ -69,7 +73,7 @@ const set = command({
     { line: 'lanyard tenant admission set acme --on-federation end', does: 'What we minted ends with the switch.' },
   ],
   wraps: 'PATCH /v1/tenants/{tenant}/admission',
-  run: async ({ operands: [tenant = ''], options: { mtls, ...options }, io }) => {
+  run: async ({ operands: [tenant = ''], options: { mtls, ...options }, io, note }) => {
     const { 'mtls-ca': ca, 'on-federation': on_federation, ...connection } = options
     const body = defined({
       on_federation,
@@ -78,7 +82,9 @@ const set = command({
     })
     if (Object.keys(body).length === 0) throw new Misuse('nothing to change: give at least one option')
     const api = await connect(connection, io)
-    return shown(await api.call('PATCH /v1/tenants/{tenant}/admission', { params: { tenant }, body }))
+    const admission = await api.call('PATCH /v1/tenants/{tenant}/admission', { params: { tenant }, body })
+    if (mtls === 'required' && admission.agent_mtls_ca === null) note(`warning: ${NO_AUTHORITIES}`)
+    return shown(admission)
   },
 })
 

@@ -1,6 +1,8 @@
-import { type GivenSvid, type JwtSvid, WorkloadApiClient } from '@lanyard/sdk'
+import { resolve } from 'node:path'
+import { type GivenSvid, IdentityError, type JwtSvid, WorkloadApiClient } from '@lanyard/sdk'
 import { command, list, text } from '../command.ts'
 import { card, rfc3339 } from '../layout.ts'
+import { Misuse } from '../problem.ts'
 
 const ANSWER_MS = 15_000
 
@@ -28,8 +30,8 @@ export const svid = command({
     },
     { line: 'lanyard svid --audience payments --json', does: 'For a script that calls payments with a token.' },
   ],
-  run: async ({ options: { socket, audience = [] } }) => {
-    const client = new WorkloadApiClient(socket === undefined ? {} : { socket })
+  run: async ({ options: { socket, audience = [] }, io }) => {
+    const client = clientAt(socket ?? io.env.SPIFFE_ENDPOINT_SOCKET, io.cwd)
     const call = { signal: AbortSignal.timeout(ANSWER_MS) }
     try {
       const { svids, bundles } = await client.fetchX509Context(call)
@@ -47,6 +49,22 @@ export const svid = command({
     }
   },
 })
+
+/** Throws {@link Misuse} with the address to give. */
+function clientAt(socket: string | undefined, cwd: string): WorkloadApiClient {
+  if (!socket)
+    throw new Misuse(
+      'no Workload API: give --socket unix:///PATH, or set SPIFFE_ENDPOINT_SOCKET; `lanyard up` prints it',
+    )
+  try {
+    return new WorkloadApiClient({ socket })
+  } catch (error) {
+    if (!(error instanceof IdentityError) || error.code !== 'workload_api_address_invalid') throw error
+    const path = socket.replace(/^unix:(\/\/)?/, '')
+    const meant = /^[a-z]+:/.test(path) ? '' : `; did you mean --socket unix://${resolve(cwd, path)}?`
+    throw new Misuse(`--socket: ${error.message.replace(/^workload_api_address_invalid: /, '')}${meant}`)
+  }
+}
 
 const toJson = ({ svid: { id, serial, notBefore, notAfter, certificate, chain }, hint }: GivenSvid) => ({
   spiffe_id: `${id}`,

@@ -92,6 +92,18 @@ test('without a secret, or with half a certificate, nothing is asked', async () 
   )
 })
 
+test('a certificate and a key that are swapped are told by the names of their files', async () => {
+  const [cert, key] = [join(folder, 'c.pem'), join(folder, 'k.pem')]
+  const leaf = authority.ca.leaf()
+  writeFileSync(cert, leaf.pem)
+  writeFileSync(key, '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n')
+  const { exit, err } = await type(
+    `agent session acme planner --secret-file ${old} --client-cert ${key} --client-key ${cert}`,
+  )
+  assert.equal(exit, 2)
+  assert.match(err, /--client-cert: expected a certificate in PEM in .*k\.pem; are .* swapped\?/)
+})
+
 test('a revocation says why, and what it took', async () => {
   const { out } = await lanyard(['agent', 'secret', 'revoke', 'acme', 'planner', '--reason', 'in a paste'], {
     env: authority.env(),
@@ -115,6 +127,7 @@ test('how a tenant admits is changed as given, and no more', async () => {
     assert.equal((await type(`tenant admission set acme ${given}`)).exit, 0)
     assert.deepEqual(heard().body, sent)
   }
+  assert.match((await type('tenant admission set acme --mtls required')).err, /names no authorities/)
   assert.equal((await type('tenant admission set acme')).exit, 2)
   writeFileSync(ca, 'no certificate')
   assert.match((await type(`tenant admission set acme --mtls-ca ${ca}`)).err, /expected certificates in PEM in /)

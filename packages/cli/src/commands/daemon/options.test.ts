@@ -43,6 +43,11 @@ test('a file that is none, or says what nobody knows, is refused', () => {
     )
 })
 
+test('what is missing is said: a file that is not there, an authority that nobody gave', () => {
+  assert.throws(() => configIn({ config: 'nope.yaml' }, { cwd: folder }), /nope\.yaml: there is no such file/)
+  assert.throws(() => configIn({}, { cwd: folder }), /authority: .*none was given \(--authority URL\)/)
+})
+
 test('a join token comes from the environment, without what an editor left at its end', () => {
   assert.equal(joinTokenIn({ LANYARD_JOIN_TOKEN: 'lanyard_join_1\n' }), 'lanyard_join_1')
   assert.equal(joinTokenIn({}), null)

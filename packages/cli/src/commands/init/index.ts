@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { CONFIG_FILE, configText, DEFAULT_TRUST_DOMAIN, loadConfig, startServer } from '@lanyard/server'
 import { command, flag, text } from '../../command.ts'
@@ -19,7 +19,7 @@ export const init = command({
   name: 'init',
   summary: 'Ask what an authority needs, write lanyard.yaml, make root and first admin key.',
   about:
-    'What is given as an option is not asked; without a terminal nothing is asked.\nNothing listens afterwards: `lanyard up` starts the authority with this file.',
+    'What is given as an option is not asked; without a terminal nothing is asked, and keys without a\npassphrase stay unsealed (--passphrase-out makes one).\nNothing listens afterwards: `lanyard up` starts the authority with this file.',
   operands: [],
   options: {
     config: text('FILE', 'Where to write the settings; lanyard.yaml here where not given'),
@@ -28,33 +28,38 @@ export const init = command({
     ...SETTING_OPTIONS,
   },
   examples: [
-    { line: 'lanyard init', does: 'Asks six questions, the last one for a passphrase.' },
+    { line: 'lanyard init', does: 'At a terminal: asks six questions, the last one for a passphrase.' },
     {
       line: 'lanyard init --yes --trust-domain example.org --data /srv/lanyard --passphrase-out /etc/lanyard/passphrase',
       does: 'Asks none; the keys are sealed with a new passphrase.',
     },
   ],
-  run: async ({ options, io }) => {
+  run: async ({ options, io, note }) => {
     const file = resolve(io.cwd, (options.config as string | undefined) ?? CONFIG_FILE)
     if (existsSync(file)) throw new Misuse(`${file} is there already: change it, or give another --config FILE`)
     const answers: Answers = settingsAmong(options)
     const ask = options.yes ? null : io.ask
     if (ask) await askAll(answers, ask)
+    else if (!options.yes)
+      note('note: there is no terminal, so nothing is asked: what is not given has its usual value')
     // All of it is judged before anything is written.
     const { config } = loadConfig({ flags: answers, env: io.env, file: null, cwd: io.cwd })
     if (config.keys === 'memory') throw new Misuse('--keys memory leaves nothing to initialise: use `lanyard up`')
     // The file counts paths from its own folder, options count them from here.
     if (dirname(file) !== io.cwd) answers.data = config.data
     const passphraseFile = await makePassphrase(options['passphrase-out'] as string | undefined, ask, io)
+    const isNew = isEmpty(config.data)
     closeEmptyFolder(config.data)
     const quiet = { ...config, listen: { host: '127.0.0.1', port: 0 }, log: { ...config.log, level: 'warn' as const } }
     const env = passphraseFile === null ? io.env : { ...io.env, LANYARD_PASSPHRASE_FILE: passphraseFile }
     const server = await startServer(quiet, { env })
     await server.close()
     writeFiles([{ path: file, content: fileText(answers), mode: 0o644 }])
-    return done(server, { file, data: config.data, passphraseFile }, io)
+    return done(server, { file, data: config.data, isNew, passphraseFile }, io)
   },
 })
+
+const isEmpty = (folder: string): boolean => !existsSync(folder) || readdirSync(folder).length === 0
 
 async function askAll(answers: Answers, ask: NonNullable<Io['ask']>): Promise<void> {
   for (const { setting, text } of QUESTIONS) {
@@ -85,12 +90,14 @@ const fileText = (answers: Answers): string =>
 interface Made {
   readonly file: string
   readonly data: string
+  /** Store and keys were made; false: they were there, and stay as they are. */
+  readonly isNew: boolean
   readonly passphraseFile: string | null
 }
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-function done(server: Server, { file, data, passphraseFile }: Made, io: Io) {
+function done(server: Server, { file, data, isNew, passphraseFile }: Made, io: Io) {
   const { trustDomain, rootSha256, rootFile, adminKeyFile } = server
   const passphrase = passphraseFile === null ? '' : `LANYARD_PASSPHRASE_FILE=${quoted(passphraseFile)} `
   const next = `${passphrase}${programName(io.env)} up --config ${quoted(file)}`
@@ -110,11 +117,13 @@ function done(server: Server, { file, data, passphraseFile }: Made, io: Io) {
       const rows = [
         ['trust', trustDomain],
         ['root', `${rootSha256}  (SHA-256; ${rootFile})`],
-        ['key', `${adminKeyFile}  (first admin key)`],
+        ...(adminKeyFile === null ? [] : [['key', `${adminKeyFile}  (first admin key)`] as const]),
       ] as const
       return [
         tick(`settings in ${file}`),
-        tick(`store and keys in ${data}`),
+        isNew
+          ? tick(`store and keys in ${data}`)
+          : `${paint.warning('!')} store and keys in ${data} were there: nothing is made anew`,
         protectionOf(server, passphraseFile, paint),
         card(rows, paint),
         '',

@@ -72,3 +72,14 @@ test('nothing is overwritten, and wrong settings are refused before anything is 
   assert.equal(again.exit, 2)
   assert.equal(readFileSync(secret, 'utf8'), 'old\n')
 })
+
+test('a data folder that has a store is not said to be made, and shows no key that is gone', async () => {
+  const cwd = fresh()
+  const made = await lanyard(['init', '--json', '--yes'], { cwd })
+  rmSync(JSON.parse(made.out).admin_key_file)
+  const { exit, out, err } = await lanyard(['init', '--config', 'again.yaml'], { cwd })
+  assert.equal(exit, 0, err)
+  assert.match(out, /store and keys in .* were there: nothing is made anew/)
+  assert.doesNotMatch(out, /null|✓ store/)
+  assert.match(err, /there is no terminal, so nothing is asked/)
+})
