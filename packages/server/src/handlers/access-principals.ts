@@ -54,7 +54,8 @@ export function accessPrincipalHandlers(ports: HandlerPorts): Pick<Handlers<Rout
       const value = kind === 'api-key' ? who.value : bindeeValue({ kind, value: who.value }, authorities.trustDomain)
       const question = { who: { ...who, value }, groups, permission, tenant, agent }
       const explained = await store.read(() => explainAccess(rows, question, crypto, { caller, at: clock.now() }))
-      if (explained.caller === null) return { allowed: false, steps: [...explained.steps] }
+      const door = doorSteps(body.action, kind)
+      if (explained.caller === null || door.length > 0) return { allowed: false, steps: [...door, ...explained.steps] }
       const asked = { id, action: body.action, tenant, agent, caller: explained.caller, source, requestId }
       const policies = await policySteps(ports, asked)
       return { allowed: policies.every(({ ok }) => ok), steps: [...explained.steps, ...policies] }
@@ -72,6 +73,20 @@ export function accessPrincipalHandlers(ports: HandlerPorts): Pick<Handlers<Rout
 
 const showLogin = ({ id, issuer, enabled, login, audiences: [audience = ''] }: IssuerState) =>
   enabled && login !== null ? [{ id, issuer, client_id: login.clientId, scopes: [...login.scopes], audience }] : []
+
+/**
+ * A call that none of their kind can make, whatever their roles hold; empty where it can. An agent is not asked about:
+ * it can come as itself too.
+ */
+function doorSteps(action: string, kind: Body<Routes['explainAccess']>['who']['kind']): readonly ExplainedStep[] {
+  if (kind === 'spiffe-id' || !Object.hasOwn(routes, action)) return []
+  const { auth } = routes[action as RouteId]
+  const wanted = kind === 'api-key' ? 'api-key' : 'principal'
+  const accepts: readonly string[] = auth.kind === 'identity' ? auth.accepts : [wanted]
+  if (accepts.includes(wanted)) return []
+  const detail = `${action} is answered to ${accepts.join(', ')} alone, and to no ${wanted}`
+  return [{ step: 'door', ok: false, detail }]
+}
 
 /** The permission that an action needs, and the call by which policies are asked about it. Throws `body_invalid`. */
 function actionOf(action: string): { readonly id: RouteId; readonly permission: Permission } {

@@ -373,6 +373,18 @@ describe('an explanation', () => {
     await ok(`POST /v1/policies/rollback`, 200, { tenant: 'globex' })
   })
 
+  test('says of a call that is answered to no principal, or to no API key, that it is not', async () => {
+    const { id } = await people.issuer(undefined, plain)
+    const ann = { kind: 'user' as const, issuer: id, value: fresh('ann') }
+    await people.bind(ann, 'admin')
+    const made = await ok('POST /v1/api-keys', 201, { name: 'k', role: 'auditor', expires_in_sec: 600 })
+    const key = { kind: 'api-key', value: made.id }
+    assert.deepEqual(await explain({ who: ann, action: 'getFeed' }), [false, ['door']])
+    assert.deepEqual(await explain({ who: ann, action: 'listEvents' }), [true, []])
+    assert.deepEqual(await explain({ who: key, action: 'getFeed' }), [true, []])
+    for (const who of [ann, key]) assert.equal((await explain({ who, action: 'followNode' }))[1][0], 'door')
+  })
+
   test('of an action that is none names the nearest', async () => {
     const who = { kind: 'certificate', value: 'dn:CN=x' }
     const { errors } = await refused('body_invalid', 'POST /v1/access/explain', { who, action: 'killAgnt' })
