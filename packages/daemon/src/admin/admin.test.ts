@@ -28,6 +28,8 @@ after(async () => {
 })
 
 const ENTRY = { id: 'e1', spiffe_id: 'spiffe://example.org/a', expires_at: null, replicas: 1 } as NodeEntry
+/** For every process that matches it: whoever is launched for another one is that too. */
+const OPEN = { ...ENTRY, id: 'e3', spiffe_id: 'spiffe://example.org/c', children: true, selectors: ['unix:uid:1'] }
 const OTHER = { ...ENTRY, id: 'e2', spiffe_id: 'spiffe://example.org/b' }
 
 const attestation: Attestation = {
@@ -48,7 +50,7 @@ async function start(more: Partial<AdminOptions> = {}, parts: Partial<AdminParts
   const path = join(folder, `${sockets++}.sock`)
   const hold = processOfPid
   const launches = createLaunches({
-    entries: () => [ENTRY],
+    entries: () => [ENTRY, OPEN],
     hold,
     neverOf: () => [],
     folder: null,
@@ -164,7 +166,10 @@ test('takes a child that is younger than the connection, and no other process', 
   assert.equal(await codeOf(await child(), 'e9'), 'entry_unknown')
   const pid = await child()
   const { status, reply } = await ask(path, 'POST /launches', { entry: ENTRY.spiffe_id, pid }, agent)
-  assert.deepEqual([status, reply], [201, { entry: 'e1', spiffe_id: ENTRY.spiffe_id, pid }])
+  assert.deepEqual(
+    [status, reply],
+    [201, { entry: 'e1', spiffe_id: ENTRY.spiffe_id, open: [{ entry: OPEN.id, spiffe_id: OPEN.spiffe_id }], pid }],
+  )
   assert.equal(launches.entryOf(processOfPid(pid)), 'e1')
   assert.equal(await codeOf(await child()), 'launch_taken')
   agent.destroy()

@@ -1,4 +1,4 @@
-import { LanyardError } from '@lanyard/api'
+import { LanyardError, type NodeEntry } from '@lanyard/api'
 import type { Launcher, LaunchRegistry } from '../launches/index.ts'
 import type { HeldProcess } from '../ports.ts'
 import { type Explaining, type ExplainReply, explain } from './explain.ts'
@@ -53,11 +53,13 @@ export const ADMIN_ROUTES: Readonly<Record<string, AdminRoute>> = {
   'POST /launches': {
     launchers: true,
     answer: async ({ launches }, body, by) => {
-      const { entry, process } = launches.launch({ entry: entryIn(body), pid: pidIn(body) }, by)
-      return json({ entry: entry.id, spiffe_id: entry.spiffe_id, pid: process.pid }, 201)
+      const { entry, process, open } = launches.launch({ entry: entryIn(body), pid: pidIn(body) }, by)
+      return json({ entry: entry.id, spiffe_id: entry.spiffe_id, pid: process.pid, open: open.map(shownEntry) }, 201)
     },
   },
 }
+
+const shownEntry = ({ id, spiffe_id }: NodeEntry) => ({ entry: id, spiffe_id })
 
 const shownLaunch = ({ entry, pid, at }: { entry: string; pid: number; at: number }) => ({
   entry,

@@ -26,6 +26,8 @@ export interface Launch {
   readonly process: HeldProcess
   /** Unix milliseconds. */
   readonly at: number
+  /** Other entries that the process can match too, since they are for every process with their selectors. */
+  readonly open: readonly NodeEntry[]
 }
 
 /** Launched main processes, and how they become that. */
@@ -103,7 +105,18 @@ class Registry implements LaunchRegistry {
     this.#add({ entry: entry.id, process, at })
     this.#keep()
     this.#options.log.info({ entry: entry.id, pid, uid: process.uid, by: by.process.uid }, 'workload launched')
-    return { entry, process, at }
+    return { entry, process, at, open: this.#openTo(process, entry) }
+  }
+
+  #openTo(process: HeldProcess, launched: NodeEntry): NodeEntry[] {
+    const { entries, neverOf } = this.#options
+    return [...entries()].filter(
+      entry =>
+        entry.children &&
+        entry.id !== launched.id &&
+        entry.selectors.length > 0 &&
+        neverOf(process, entry.selectors).length === 0,
+    )
   }
 
   running() {

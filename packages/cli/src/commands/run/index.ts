@@ -45,7 +45,9 @@ export const run = command({
       for (const warning of warningsOf(program, user ?? thisUser(io.home))) note(`warning: ${visible(warning)}`)
       const gated = await startGated({ program, user, env, cwd: io.cwd })
       try {
-        await daemon.call('POST', '/launches', { entry: options.entry, pid: gated.pid })
+        const launch = { entry: options.entry, pid: gated.pid }
+        const { open = [] } = await daemon.call<Launched>('POST', '/launches', launch)
+        for (const warning of open.map(othersToo)) note(`warning: ${visible(warning)}`)
       } catch (error) {
         gated.abandon()
         throw error
@@ -57,6 +59,14 @@ export const run = command({
     }
   },
 })
+
+interface Launched {
+  /** Entries for every process with selectors that the launched one can have; daemons of before do not tell. */
+  readonly open?: readonly { readonly entry: string; readonly spiffe_id: string }[]
+}
+
+const othersToo = ({ entry, spiffe_id }: NonNullable<Launched['open']>[number]) =>
+  `the entry ${entry} of ${spiffe_id} is for every process that matches it (children): the program, and what it starts, can be that too`
 
 function warningsOf(program: Program, user: User): string[] {
   const name = user.name ?? `uid ${user.uid}`
