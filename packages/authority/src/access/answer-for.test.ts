@@ -7,7 +7,7 @@ const provider: Voucher = { kind: 'idp', id: '1'.repeat(32), tenant: 'acme' }
 const whole = { id: 'x', issuer: 'https://i.test', audiences: ['a'], tier: 'gold', enabled: true, allowed: false }
 
 /** The settings that the server answers for after a change. */
-function answered(before: object | null, after: object): readonly string[] {
+function answered(before: object | null, after: object, updatedBy = 'server'): readonly string[] {
   const said: string[] = []
   const trust = {
     // biome-ignore lint/correctness/useYield: a step that asks the store nothing.
@@ -20,7 +20,7 @@ function answered(before: object | null, after: object): readonly string[] {
   const step = answerFor(
     { trust } as unknown as Rows,
     provider,
-    before as typeof whole | null,
+    before && { told: before as typeof whole, updatedBy },
     after as typeof whole,
     act,
   )
@@ -50,3 +50,15 @@ for (const [what, before, after, settings] of [
     assert.deepEqual(answered(before, after), settings)
   })
 }
+
+test('whoever switches on what somebody else switched off answers for that alone', () => {
+  assert.deepEqual(answered({ ...whole, enabled: false }, whole, 'api-key:thief'), ['enabled'])
+})
+
+test('whoever says the same in another order says nothing new', () => {
+  const [before, after] = [
+    { a: 1, b: { c: 2, d: 3 } },
+    { b: { d: 3, c: 2 }, a: 1 },
+  ]
+  assert.deepEqual(answered({ ...whole, claims: before }, { ...whole, claims: after }), [])
+})

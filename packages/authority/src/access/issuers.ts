@@ -85,7 +85,7 @@ const changed = (before: IssuerState, change: Partial<IssuerSettings>, act: Act)
 function* store(rows: Rows, before: IssuerState, after: IssuerState, why: object, act: Act): Step<void> {
   const both = { before: told(before), after: told(after) }
   yield* rows.issuers.update(after)
-  yield* answerFor(rows, voucherOf(after), both.before, both.after, act)
+  yield* answerFor(rows, voucherOf(after), { told: both.before, updatedBy: before.updatedBy }, both.after, act)
   yield* rows.events.append(eventOf(act, 'issuer.updated', { tenant: before.tenant }, { ...both, ...why }))
 }
 

@@ -83,7 +83,7 @@ export function* changeIdp(
   const after = settled(before, change, { updatedAt, updatedBy: actorOf(act.caller) })
   yield* rows.idps.update(after)
   const told = { before: describeIdp(before), after: describeIdp(after) }
-  yield* answerFor(rows, voucherOf(after), told.before, told.after, act)
+  yield* answerFor(rows, voucherOf(after), { told: told.before, updatedBy: before.updatedBy }, told.after, act)
   const detail = { ...told, ...(reason !== undefined && { reason }) }
   yield* rows.events.append(eventOf(act, 'idp.updated', after, detail))
   yield* settleFederation(rows, after.tenant, federated, act)

@@ -126,6 +126,17 @@ describe('the kill of a stolen key', () => {
     assert.equal(await enabled(), true)
   })
 
+  test('takes a provider that the thief bent and switched off, and that somebody switched on to mend the outage', async () => {
+    const key = await stolen()
+    const { tenant, idp } = await federated()
+    const path = `PATCH /v1/tenants/${tenant}/idps/${idp.id}`
+    await ok(path, 200, { jwks_uri: 'https://thief.test/keys' }, key.by)
+    await ok(path, 200, { enabled: false }, key.by)
+    await ok(path, 200, { enabled: true })
+    await kill(`api-key:${key.id}`)
+    assert.equal((await idpOf(tenant, idp.id)).enabled, false)
+  })
+
   test('takes what another key had trusted that it made', async () => {
     const key = await stolen()
     const second = await ok('POST /v1/api-keys', 201, { name: 'second', role: 'admin' }, key.by)

@@ -1,4 +1,5 @@
 import type { BarredPrincipalRows } from '@lanyard/authority'
+import { type RawBuilder, sql } from 'kysely'
 import { bytesOfHex } from '../encoding.ts'
 import type { RowContext } from './context.ts'
 import { idOfHex } from './hex-id.ts'
@@ -8,6 +9,10 @@ interface Bar {
   /** The tenant; empty: everywhere. */
   readonly scope: string
 }
+
+/** An instance whose clock lags must not let count again what was issued before. */
+const later = (stored: RawBuilder<unknown>, at: number) =>
+  sql<number>`case when ${stored} > ${at} then ${stored} else ${at} end`
 
 export function barredPrincipalRows({ statements }: RowContext): BarredPrincipalRows {
   const db = statements.kysely
@@ -21,7 +26,11 @@ export function barredPrincipalRows({ statements }: RowContext): BarredPrincipal
       .onConflict(conflict =>
         conflict
           .columns(['principal', 'scope'])
-          .doUpdateSet({ at: a.at, reason: a.reason, lifted_at: null })
+          .doUpdateSet({
+            at: later(sql.ref('barred_principals.lifted_at'), a.at),
+            reason: a.reason,
+            lifted_at: null,
+          })
           .where('barred_principals.lifted_at', 'is not', null),
       ),
   )
@@ -29,7 +38,7 @@ export function barredPrincipalRows({ statements }: RowContext): BarredPrincipal
   const lift = statements.prepareChange((a: Bar & { at: number }) =>
     db
       .updateTable('barred_principals')
-      .set({ lifted_at: a.at })
+      .set({ lifted_at: later(sql.ref('at'), a.at) })
       .where('principal', '=', a.principal)
       .where('scope', '=', a.scope)
       .where('lifted_at', 'is', null),

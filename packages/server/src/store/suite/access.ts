@@ -364,5 +364,13 @@ function barredSuite(place: () => Place): void {
     assert.deepEqual(await bars(idOf(1)), [everywhere, ['acme', null]])
     assert.equal(await lift(idOf(1), 'acme', NOW + 2), true)
     assert.deepEqual(await bars(idOf(1)), [everywhere, ['acme', NOW + 2]])
+    // By an instance whose clock lags, neither before the kill nor before they were let in the last time.
+    await bar('acme')
+    assert.equal(await lift(idOf(1), 'acme', NOW - 8000), true)
+    assert.equal(await lift(idOf(1), null, NOW - 8000), true)
+    assert.deepEqual(await bars(idOf(1)), [
+      [null, NOW],
+      ['acme', NOW + 2],
+    ])
   })
 }
