@@ -505,7 +505,7 @@ test('policies are tried, saved, put in force and taken back', async () => {
   assert.equal((await type('policy list --tenant globex')).items.length, 2)
   assert.match((await type(`policy show ${second.version} --tenant globex`)).policies, /unseen/)
   await type(`policy diff ${first.version} ${second.version} --tenant globex`)
-  const asked = 'policy explain api-key:0a1b2c3d4e5f getAgent globex/trader --tenant globex'
+  const asked = `policy explain api-key:${(await type('whoami')).id} getAgent globex/trader --tenant globex`
   await type(asked)
 
   await type(`policy activate ${second.version} --tenant globex`)
