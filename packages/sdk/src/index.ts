@@ -1,3 +1,5 @@
+import './node-version.ts'
+
 export { Bundle, ProtocolError, SpiffeId, TrustDomain, type VerifiedJwtSvid } from '@lanyard/protocol'
 export type { CertificateReply, CertificateRequest, ReputationTier } from './client/reply.ts'
 export { IdentityError, type IdentityErrorDetails, SDK_CODES, type SdkCode } from './errors.ts'
