@@ -46,6 +46,12 @@ test('a launch counts for its own entry alone', () => {
   assert.deepEqual(outcome(workload({ launchedFor: 'a' }), entry('a'), entry('b')), ['a', 'b workload_is_descendant'])
 })
 
+test('the identity that a process was launched for is the first, also where an older entry is for all that match', () => {
+  const older = entry('a', { children: true, created_at: '2026-10-01T00:00:00Z' })
+  const all = [older, entry('b'), entry('c')]
+  assert.deepEqual(outcome(workload({ launchedFor: 'b' }), ...all), ['b', 'a', 'c workload_is_descendant'])
+})
+
 test('what the platform launched counts for every entry that matches', () => {
   assert.deepEqual(outcome(workload({ mainOf: ['systemd a.service'] }), entry('a'), entry('b')), ['a', 'b'])
 })

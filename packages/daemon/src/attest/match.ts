@@ -27,8 +27,13 @@ function judge(workload: Workload, entry: NodeEntry, now: number): Verdict {
   return { entry, given: true }
 }
 
-/** One verdict for each entry: those that are given first, oldest entry first. `now` in Unix milliseconds. */
+/**
+ * One verdict for each entry: those that are given first, and of these the one that the process was launched for, then
+ * the oldest. The first identity is the default one: who launches a program as one agent must not get another, because
+ * an older entry is for all that match. `now` in Unix milliseconds.
+ */
 export function match(workload: Workload, entries: Iterable<NodeEntry>, now: number): readonly Verdict[] {
+  const rank = ({ entry, given }: Verdict) => (given ? (entry.id === workload.launchedFor ? 0 : 1) : 2)
   const verdicts = [...entries].sort(byAge).map(entry => judge(workload, entry, now))
-  return [...verdicts.filter(verdict => verdict.given), ...verdicts.filter(verdict => !verdict.given)]
+  return verdicts.toSorted((a, b) => rank(a) - rank(b))
 }
