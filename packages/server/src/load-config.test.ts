@@ -120,7 +120,7 @@ const REFUSED: readonly (readonly [why: string, sources: ConfigSources, names: R
   ['no YAML', { file: fileOf('keys: [store\n') }, /\.yaml: /],
   ['a list of settings', { file: fileOf('- keys\n') }, /expected settings/],
   ['an unknown tag', { file: fileOf('keys: !secret store\n') }, /tag/],
-  ['a file that is not there', { file: join(folder, 'none.yaml') }, /none\.yaml: ENOENT/],
+  ['a file that is not there', { file: join(folder, 'none.yaml') }, /none\.yaml: there is no such file/],
   ['a folder that is a value', { file: fileOf('log: 3\n') }, /^log: /],
   ['a text for a number', { env: { LANYARD_LIMITS_CONNECTIONS: 'many' } }, /limits\.connections .*got "many"/],
   ['too small a number', { flags: { 'limits-body-bytes': '3' } }, /--limits-body-bytes.*got 3/],
