@@ -7,6 +7,7 @@ import { FakeWorkloadApi } from '../testing/fake-workload-api.ts'
 import { ALICE, BOB, bobServes, ca, whoCalls } from '../testing/pair.ts'
 import { TestTime } from '../testing/test-time.ts'
 import { type SvidToSend, x509Response } from '../testing/x509-response.ts'
+import { LOOK_EVERY_MS } from '../time.ts'
 import { GRPC } from '../workload-api/status.ts'
 import { Identity } from './identity.ts'
 import type { WorkloadOptions } from './workload-options.ts'
@@ -206,7 +207,10 @@ async function staged(
   return { fake, identity, give, send, end }
 }
 
-/** Lets time pass until the promise is kept: what the kernel does in between takes its own time. */
+/**
+ * Lets time pass from one pause to the next until the promise is kept: while somebody asks nothing is due but the end of
+ * the start, which stays where it is however long that takes.
+ */
 async function pumped(time: TestTime, promise: Promise<unknown>): Promise<void> {
   let done = false
   promise.finally(() => {
@@ -214,7 +218,7 @@ async function pumped(time: TestTime, promise: Promise<unknown>): Promise<void> 
   })
   while (!done) {
     await new Promise(resolve => setImmediate(resolve))
-    time.advance(50)
+    time.skip(LOOK_EVERY_MS)
   }
 }
 
