@@ -23,8 +23,9 @@ export interface BindingInput {
 }
 
 /**
- * Gives a role to a person, a program or a group, within what the caller has and for no longer. Throws `name_invalid`, `tenant_mismatch`,
- * `tenant_unknown`, `issuer_unknown`, `role_unknown`, `role_too_wide`, `binding_exists`, `too_many_entries`.
+ * Gives a role to a person, a program or a group, within what the caller has and for no longer. Throws `name_invalid`,
+ * `tenant_mismatch`, `tenant_unknown`, `issuer_unknown`, `role_unknown`, `role_too_wide`, `binding_exists`,
+ * `too_many_entries`.
  */
 export function* createBinding(rows: Rows, id: string, input: BindingInput, act: ManagerAct): Step<BindingState> {
   const { kind, value, role } = input

@@ -50,8 +50,8 @@ export interface RoleChange {
 }
 
 /**
- * Changes a role, for everyone who has it. What it gains must be the caller's, and without an end. Throws `role_unknown`, `role_too_wide`,
- * `last_admin`.
+ * Changes a role, for everyone who has it. What it gains must be the caller's, and without an end. Throws
+ * `role_unknown`, `role_too_wide`, `last_admin`.
  */
 export function* updateRole(
   rows: Rows,

@@ -6,8 +6,9 @@ import { scopesBarred } from './shut-out.ts'
 
 /**
  * Lets somebody come again whom a kill shut out: within the tenant that the caller sees, or everywhere. What was minted
- * stays dead, and so does every credential that was issued until now: whoever stole one would be let in with it. As agents, by whoever may reinstate: what somebody gets back with that may be more than one holds who only
- * gives roles. Throws `permission_missing`, `not_found`.
+ * stays dead, and so does every credential that was issued until now: whoever stole one would be let in with it. As
+ * agents, by whoever may reinstate: what somebody gets back with that may be more than one holds who only gives roles.
+ * Throws `permission_missing`, `not_found`.
  */
 export function* reinstatePrincipal(rows: Rows, principal: string, act: Act): Step<void> {
   requirePermission(act.caller, 'agent.reinstate')

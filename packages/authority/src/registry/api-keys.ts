@@ -72,8 +72,8 @@ export function requireCounting(state: ApiKeyState | undefined, at: number): Api
 }
 
 /**
- * Makes a key within the scope and permissions of its creator, for no longer than they have these. `fresh.key` is shown once, by the caller of this.
- * Throws `role_unknown`, `role_too_wide`, `tenant_mismatch`, `tenant_unknown`, `name_invalid`.
+ * Makes a key within the scope and permissions of its creator, for no longer than they have these. `fresh.key` is shown
+ * once, by the caller of this. Throws `role_unknown`, `role_too_wide`, `tenant_mismatch`, `tenant_unknown`, `name_invalid`.
  */
 export function* createApiKey(
   rows: Rows,

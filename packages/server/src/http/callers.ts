@@ -123,7 +123,7 @@ export class Callers {
         return allowed(admitted)
       } catch (error) {
         // Its roles do not reach there, and what an agent may do by itself it may yet.
-        if (!isAgentToo(admitted, route)) throw error
+        if (!(error instanceof LanyardError) || !isAgentToo(admitted, route)) throw error
         return allowed(admitted.svid)
       }
     })

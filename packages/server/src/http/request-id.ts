@@ -16,8 +16,8 @@ const SHORT_AND_VISIBLE = /^[!-~]{1,128}$/
 
 /**
  * What a client of AuthZEN calls its request, which its reply must carry again (Authorization API 1.0, “Request
- * Identification”). Null for every other call, and where the header is longer than 128 characters, is there twice, or holds what is not visible
- * ASCII: then the reply has a name of ours, as any other.
+ * Identification”). Null for every other call, and where the header is longer than 128 characters, is there twice, or
+ * holds what is not visible ASCII: then the reply has a name of ours, as any other.
  */
 export function givenRequestId({ url, rawHeaders }: Pick<AnyRequest, 'url' | 'rawHeaders'>): string | null {
   if (!AUTHZEN.test(url ?? '')) return null

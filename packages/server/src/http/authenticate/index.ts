@@ -96,7 +96,8 @@ const accepts = (id: RouteId, kind: string): boolean => {
 
 /**
  * An agent by its own certificate; where managers may call, as the principal that it is bound as, which knows its agent:
- * what its roles do not reach, it does as that where agents may. A node by what a node has, and what is neither by the operators' authority.
+ * what its roles do not reach, it does as that where agents may. A node by what a node has, and what is neither by the
+ * operators' authority.
  */
 async function callerOfCertificate(
   peer: PeerChain,
